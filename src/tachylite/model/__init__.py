@@ -1,0 +1,1 @@
+"""The `.tflite` file as an editable, verified graph. Imports nothing else of Tachylite."""

@@ -1,0 +1,227 @@
+"""The model in memory: Model, Graph, Operator, Tensor, Quantization.
+
+Tensors and operators are compared by identity, so that a graph can be edited by holding on to them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .errors import OpError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Blockwise:
+    """Block-wise quantization: one scale for every `size` consecutive elements along an axis, kept in tensors of their own."""
+
+    scales: "Tensor"
+    zero_points: "Tensor | None"
+    size: int
+    axes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """real = scale * (stored - zero_point); one scale per tensor, or one per slice along `axis`.
+
+    scale: float32 [n]; zero_point: int64 [n] or empty, which means 0; minimum, maximum: float32 [n] or empty, for information.
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int = 0
+    minimum: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    maximum: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    details: "Blockwise | bytes | None" = None
+
+    @classmethod
+    def per_tensor(cls, scale: float, zero_point: int = 0) -> "Quantization":
+        """One scale and zero point for the whole tensor."""
+        return cls(np.array([scale], np.float32), np.array([zero_point], np.int64))
+
+    @property
+    def is_per_channel(self) -> bool:
+        return len(self.scale) > 1
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """How `Tensor.data` (the stored values alone) spreads over the dense shape. See the schema's SparsityParameters.
+
+    dimensions: one per traversed dimension, `(segments, indices)` as int arrays where it is compressed, else its dense size.
+    """
+
+    traversal_order: tuple[int, ...]
+    block_map: tuple[int, ...]
+    dimensions: "tuple[int | tuple[int, np.ndarray, np.ndarray], ...]"
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A value of a graph. `shape` is static; unknown dimensions are -1 in `shape_signature` (None: all are known)."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype
+    quantization: Quantization | None = None
+    data: np.ndarray | None = None
+    is_variable: bool = False
+    sparsity: Sparsity | None = None
+    shape_signature: Shape | None = None
+    has_rank: bool = False
+    variant_tensors: "tuple[tuple[Shape, np.dtype, bool], ...]" = ()
+    external: "External | None" = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the elements stand for real numbers through scales."""
+        return self.quantization is not None and (len(self.quantization.scale) > 0 or isinstance(self.quantization.details, Blockwise))
+
+    @property
+    def scale(self) -> np.float32:
+        """The scale of a per-tensor quantized tensor; 0 where there is none."""
+        q = self.quantization
+        return q.scale[0] if q is not None and len(q.scale) else np.float32(0)
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a per-tensor quantized tensor; 0 where there is none."""
+        q = self.quantization
+        return int(q.zero_point[0]) if q is not None and len(q.zero_point) else 0
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.name!r}, {list(self.shape)}, {self.dtype})"
+
+
+@dataclass(frozen=True)
+class External:
+    """A constant that lives in another file: group is the file's name, offset and length are bytes."""
+
+    id: int
+    group: str
+    offset: int
+    length: int
+    packing: str = ""
+
+
+@dataclass(eq=False)
+class Operator:
+    """One operation: `op` is its schema name (`CONV_2D`), or its custom code where `is_custom`; None stands for an omitted input."""
+
+    op: str
+    inputs: list[Tensor | None]
+    outputs: list[Tensor]
+    options: Any = None
+    subgraphs: "list[Graph]" = field(default_factory=list)
+    intermediates: list[Tensor | None] = field(default_factory=list)
+    custom_options: bytes = b""
+    is_custom: bool = False
+    mutating_variable_inputs: tuple[bool, ...] = ()
+    source: str = ""
+
+    def error(self, message: str) -> OpError:
+        """An exception to raise; `message` says what was found, what was needed and what to do."""
+        return OpError(self, message)
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join('-' if t is None else t.name for t in self.inputs)}) -> {', '.join(t.name for t in self.outputs)}"
+
+
+@dataclass(eq=False)
+class Graph:
+    """One graph of a model (the schema's SubGraph). `tensors` keeps the file's order, which is the order of tensor indices."""
+
+    name: str = ""
+    tensors: list[Tensor] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
+
+    def producer(self, tensor: Tensor) -> Operator | None:
+        """The operator that computes `tensor`; None for inputs, constants and variables."""
+        return next((op for op in self.operators if tensor in op.outputs), None)
+
+    def consumers(self, tensor: Tensor) -> list[Operator]:
+        """The operators that read `tensor`, each once, in order."""
+        return [op for op in self.operators if any(t is tensor for t in op.inputs)]
+
+    def replace(self, old: Tensor, new: Tensor) -> None:
+        """Let every reader of `old`, the graph's outputs included, read `new`."""
+        for op in self.operators:
+            op.inputs = [new if t is old else t for t in op.inputs]
+        self.outputs = [new if t is old else t for t in self.outputs]
+        self._adopt([new])
+
+    def insert_before(self, anchor: Operator, op: Operator) -> None:
+        """Put `op` just before `anchor`."""
+        self.operators.insert(self._position(anchor), op)
+        self._adopt(op.inputs + op.outputs + op.intermediates)
+
+    def append(self, op: Operator) -> None:
+        """Put `op` last."""
+        self.operators.append(op)
+        self._adopt(op.inputs + op.outputs + op.intermediates)
+
+    def erase(self, op: Operator) -> None:
+        """Remove `op` and its outputs, which nothing may read any more."""
+        del self.operators[self._position(op)]
+        for tensor in op.outputs:
+            readers = self.consumers(tensor)
+            if readers or any(t is tensor for t in self.outputs):
+                self.operators.append(op)
+                raise op.error(f"cannot be erased: {tensor.name!r} is still read by {readers or 'the graph outputs'}; replace it first")
+        self.tensors = [t for t in self.tensors if not any(t is o for o in op.outputs)]
+
+    def _position(self, op: Operator) -> int:
+        return next(i for i, other in enumerate(self.operators) if other is op)
+
+    def _adopt(self, tensors: Iterable[Tensor | None]) -> None:
+        known = {id(t) for t in self.tensors}
+        for tensor in tensors:
+            if tensor is not None and id(tensor) not in known:
+                known.add(id(tensor))
+                self.tensors.append(tensor)
+
+
+@dataclass
+class Signature:
+    """A named entry point: the names that callers use for a graph's inputs and outputs."""
+
+    key: str
+    graph: Graph
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+@dataclass(eq=False)
+class Model:
+    """A `.tflite` file: graphs (the first is the main one), signatures, and named metadata buffers."""
+
+    graphs: list[Graph]
+    signatures: list[Signature] = field(default_factory=list)
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def graph(self) -> Graph:
+        """The main graph."""
+        return self.graphs[0]
+
+    def operators(self) -> Iterator[Operator]:
+        """Every operator of every graph."""
+        for graph in self.graphs:
+            yield from graph.operators

@@ -1,0 +1,94 @@
+"""Building graphs by operator name: `build.CONV_2D(x, w, b, padding="SAME")`, for frontends, gradients and tests."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
+
+from . import registry
+from .registry import Spec
+
+
+def spec_of(tensor: Tensor | None) -> Spec | None:
+    """What a graph's own tensor tells of its value."""
+    return None if tensor is None else Spec(tensor.shape, tensor.dtype, tensor.data)
+
+
+class Builder:
+    """Appends operators to a graph, inferring what comes out.
+
+    A tensor argument may also be an array, which becomes a constant. Keyword arguments are the operator's options, and:
+    `out`, the output tensor or tensors, where their dtype or quantization cannot be inferred; `name`, the output's name;
+    `quantization`, the output's; `subgraphs`, for control flow.
+    """
+
+    def __init__(self, graph: Graph | None = None):
+        self.graph = graph if graph is not None else Graph()
+
+    def input(self, name: str, shape: Shape, dtype: Any = np.float32, quantization: Quantization | None = None) -> Tensor:
+        """A new input of the graph."""
+        tensor = self.tensor(name, shape, dtype, quantization)
+        self.graph.inputs.append(tensor)
+        return tensor
+
+    def tensor(self, name: str, shape: Shape, dtype: Any = np.float32, quantization: Quantization | None = None) -> Tensor:
+        """A new tensor that is nobody's output yet."""
+        tensor = Tensor(name, tuple(shape), np.dtype(dtype), quantization)
+        self.graph.tensors.append(tensor)
+        return tensor
+
+    def constant(self, value: Any, name: str = "", quantization: Quantization | None = None) -> Tensor:
+        """A new constant; `value` keeps its dtype, Python numbers become float32 and int32."""
+        data = np.asarray(value)
+        if not isinstance(value, np.ndarray | np.generic):
+            data = data.astype({"f": np.float32, "i": np.int32}.get(data.dtype.kind, data.dtype))
+        data = np.ascontiguousarray(data).reshape(data.shape)
+        tensor = self.tensor(name or f"constant_{len(self.graph.tensors)}", data.shape, data.dtype, quantization)
+        data.flags.writeable = False
+        tensor.data = data
+        return tensor
+
+    def variable(self, name: str, shape: Shape, dtype: Any = np.float32, quantization: Quantization | None = None) -> Tensor:
+        """A new variable tensor (an RNN's state), zero at first."""
+        tensor = self.tensor(name, shape, dtype, quantization)
+        tensor.is_variable = True
+        return tensor
+
+    def outputs(self, *tensors: Tensor) -> Graph:
+        """Make these the graph's outputs; returns the graph."""
+        self.graph.outputs = list(tensors)
+        return self.graph
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            definition = registry.by_name(name)
+        except KeyError:
+            raise AttributeError(f"there is no operator {name!r}") from None
+        return lambda *inputs, **keywords: self._append(definition, inputs, keywords)
+
+    def _append(self, definition: registry.OpDef, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
+        out = keywords.pop("out", None)
+        name = keywords.pop("name", "")
+        quantization = keywords.pop("quantization", None)
+        op = Operator(definition.name, [self._operand(x) for x in inputs], [], is_custom=definition.is_custom)
+        op.subgraphs = list(keywords.pop("subgraphs", ()))
+        op.intermediates = list(keywords.pop("intermediates", ()))
+        op.custom_options = keywords.pop("custom_options", b"")
+        op.options = definition.make_options(**keywords)
+        op.outputs = list(out) if isinstance(out, list | tuple) else [out] if out is not None else []
+        specs = registry.infer(op, [spec_of(t) for t in op.inputs])
+        if not op.outputs:
+            if specs is None:
+                raise op.error("its output shapes depend on values; give the tensors with out=")
+            stem = name or f"{definition.name.lower()}_{len(self.graph.operators)}"
+            names = [stem] if len(specs) == 1 else [f"{stem}:{i}" for i in range(len(specs))]
+            op.outputs = [Tensor(n, s.shape, s.dtype, quantization) for n, s in zip(names, specs, strict=True)]
+        self.graph.append(op)
+        return op.outputs[0] if len(op.outputs) == 1 else op.outputs
+
+    def _operand(self, x: Any) -> Tensor | None:
+        return x if x is None or isinstance(x, Tensor) else self.constant(x)

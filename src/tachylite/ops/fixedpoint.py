@@ -1,0 +1,99 @@
+"""Integer requantization: real multipliers as int32 fixed point, with the rounding of TensorFlow Lite's reference kernels.
+
+Which rounding an operator uses is part of its definition; see docs/numerics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Multiplier(NamedTuple):
+    """A real number as `mantissa * 2**(shift - 31)`, mantissa in [2**30, 2**31) or 0."""
+
+    mantissa: int
+    shift: int
+
+    @classmethod
+    def of(cls, real: float) -> Multiplier:
+        """The nearest fixed-point form of `real` (TensorFlow Lite's QuantizeMultiplier)."""
+        if real == 0:
+            return cls(0, 0)
+        fraction, shift = math.frexp(float(real))
+        mantissa = math.floor(fraction * 2**31 + 0.5) if fraction > 0 else math.ceil(fraction * 2**31 - 0.5)
+        if abs(mantissa) == 2**31:
+            mantissa //= 2
+            shift += 1
+        if shift < -31:
+            return cls(0, 0)
+        return cls(mantissa, shift)
+
+
+def multipliers(reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissas and shifts (int64 arrays) of several real numbers."""
+    pairs = [Multiplier.of(real) for real in np.ravel(reals)]
+    mantissas = np.array([p.mantissa for p in pairs], np.int64).reshape(np.shape(reals))
+    return mantissas, np.array([p.shift for p in pairs], np.int64).reshape(np.shape(reals))
+
+
+def doubling_high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
+    """gemmlowp's SaturatingRoundingDoublingHighMul: round(a * b / 2**31), halves away from zero, for int32 values in int64 arrays."""
+    product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
+    nudge = np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
+    # C's division truncates toward zero; the shift of a negative number does not.
+    total = product + nudge
+    high = np.where(total >= 0, total >> 31, -((-total) >> 31))
+    return np.minimum(high, 2**31 - 1)
+
+
+def divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
+    """gemmlowp's RoundingDivideByPOT: x / 2**exponent, halves away from zero."""
+    x = np.asarray(x, np.int64)
+    exponent = np.asarray(exponent, np.int64)
+    mask = (np.int64(1) << exponent) - 1
+    remainder = x & mask
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + (remainder > threshold)
+
+
+def rescale(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """x * multiplier, rounded twice (MultiplyByQuantizedMultiplier with TFLite's default double rounding).
+
+    x: int32 values; multiplier: one, or `(mantissas, shifts)` arrays that broadcast against x. int64 result, not saturated.
+    """
+    mantissa, shift = multiplier
+    left = np.maximum(shift, 0)
+    right = np.maximum(-np.asarray(shift), 0)
+    # The left shift wraps in 32 bits, as C's does.
+    shifted = (np.asarray(x, np.int64) << left).astype(np.int32).astype(np.int64)
+    return divide_by_pot(doubling_high_mul(shifted, mantissa), right)
+
+
+def rescale_once(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """x * multiplier, rounded once, halves up (the single rounding of MultiplyByQuantizedMultiplier). int64 result, not saturated."""
+    mantissa, shift = multiplier
+    total = 31 - np.asarray(shift, np.int64)
+    return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (total - 1))) >> total
+
+
+def rescale_int64(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """x (int64 accumulators below 2**47) * multiplier reduced to 16 bits, rounded once: the requantization of 16x8 operators."""
+    mantissa, shift = (np.asarray(part, np.int64) for part in multiplier)
+    reduced = np.where(mantissa < 0x7FFF0000, (mantissa + (1 << 15)) >> 16, 0x7FFF)
+    total = 15 - shift
+    return (np.asarray(x, np.int64) * reduced + (np.int64(1) << (total - 1))) >> total
+
+
+def round_half_away(x: np.ndarray) -> np.ndarray:
+    """C's round(): to the nearest integer, halves away from zero; floating in, floating out."""
+    truncated = np.trunc(x)
+    return truncated + np.where(np.abs(x - truncated) >= 0.5, np.sign(x), 0).astype(np.asarray(x).dtype)
+
+
+def saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """x clipped to the range of an integer dtype, and of that dtype."""
+    info = np.iinfo(dtype)
+    return np.clip(x, info.min, info.max).astype(dtype)

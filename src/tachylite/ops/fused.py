@@ -1,0 +1,42 @@
+"""Fused activations: what CONV_2D, ADD and the like apply to their result, in real numbers and in quantized steps."""
+
+import numpy as np
+
+from tachylite.model.graph import Operator, Tensor
+
+from .fixedpoint import round_half_away
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "NONE": (-np.inf, np.inf),
+    "RELU": (0.0, np.inf),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU6": (0.0, 6.0),
+}
+
+
+def activate(op: Operator, y: np.ndarray, activation: str | None = None) -> np.ndarray:
+    """The operator's fused activation on floating-point results; the dtype stays."""
+    activation = activation or op.options.fused_activation_function
+    if activation == "NONE":
+        return y
+    if activation == "TANH":
+        return np.tanh(y)
+    if activation not in _BOUNDS:
+        raise op.error(f"fused activation {activation} has no definition here; use NONE, RELU, RELU6, RELU_N1_TO_1 or TANH")
+    low, high = (y.dtype.type(bound) for bound in _BOUNDS[activation])
+    return np.clip(y, low, high)
+
+
+def activation_range(op: Operator, output: Tensor, activation: str | None = None) -> tuple[int, int]:
+    """The least and the greatest stored value that the fused activation lets through, for a quantized output."""
+    activation = activation or op.options.fused_activation_function
+    info = np.iinfo(output.dtype)
+    if activation not in _BOUNDS:
+        raise op.error(f"fused activation {activation} is not defined for a quantized output; use NONE, RELU, RELU6 or RELU_N1_TO_1")
+    low, high = (_step(output, bound) for bound in _BOUNDS[activation])
+    return int(max(info.min, low)), int(min(info.max, high))
+
+
+def _step(output: Tensor, real: float) -> float:
+    """The stored value that stands for `real`, in float32 arithmetic as TensorFlow Lite computes it."""
+    return output.zero_point + float(round_half_away(np.float32(real) / output.scale))

@@ -1,0 +1,30 @@
+"""Hybrid operators: float activations quantized to int8 on the fly, row by row, to meet int8 weights."""
+
+import numpy as np
+
+from .fixedpoint import round_half_away
+
+
+def quantize_symmetric(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """rows: float32 [n, k]. Returns int8 [n, k] in [-127, 127] and the float32 scale of each row."""
+    reach = np.abs(rows).max(axis=1, initial=0).astype(np.float32)
+    safe = np.where(reach == 0, np.float32(1), reach)
+    steps = round_half_away(rows * (np.float32(127) / safe)[:, None])
+    scale = np.where(reach == 0, np.float32(1), reach / np.float32(127))
+    return np.clip(steps, -127, 127).astype(np.int8), scale
+
+
+def quantize_asymmetric(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """rows: float32 [n, k]. Returns int8 [n, k], the float32 scale and the int32 zero point of each row; 0 is always exact."""
+    low = np.minimum(rows.min(axis=1, initial=0), 0).astype(np.float64)
+    high = np.maximum(rows.max(axis=1, initial=0), 0).astype(np.float64)
+    flat = low == high
+    scale = np.where(flat, 1.0, (high - low) / 255.0)
+    from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
+    # Of the two candidates, the one whose terms are smaller has the smaller rounding error.
+    nearer_low = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
+    zero_point = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
+    zero_point = np.where(flat, 0, zero_point).astype(np.int32)
+    scale = scale.astype(np.float32)
+    steps = round_half_away(zero_point[:, None].astype(np.float32) + rows * (np.float32(1) / scale)[:, None])
+    return np.where(flat[:, None], 0, np.clip(steps, -128, 127)).astype(np.int8), scale, zero_point

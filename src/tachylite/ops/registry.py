@@ -1,0 +1,193 @@
+"""The registry: one OpDef per operator, and everything that is derived from it.
+
+An operator's family file calls `register`; the families are found by listing this folder, so a new one needs no entry anywhere.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tachylite.model import tables
+from tachylite.model.errors import OpError
+from tachylite.model.graph import Graph, Operator, Shape
+
+
+class Spec(NamedTuple):
+    """What is known of a value before the graph runs: its shape and dtype, and the value itself where that is already certain."""
+
+    shape: Shape
+    dtype: np.dtype
+    value: np.ndarray | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+
+Specs = Sequence[Spec | None]
+
+
+class Context(Protocol):
+    """What a run offers to operators that are more than functions of their inputs (see OpDef.context)."""
+
+    #: Variables and tables by the operator's own key; lives as long as the executor's state.
+    state: dict[Any, Any]
+
+    def call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run another graph of the model on these inputs."""
+        ...
+
+    def random(self, op: Operator, seed: Sequence[int]) -> np.random.Generator:
+        """The operator's own stream of random numbers; seeded where a seed is not 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpDef:
+    """One operator, whole.
+
+    name: the schema's name, or a custom operator's code (`is_custom`).
+    infer: `infer(op, *specs)` gives a Spec per output (or one Spec), or None where shapes depend on values that are not known
+        before the run. An omitted input is None. It raises `op.error(...)` for what the operator cannot take: the one place of validation.
+    reference: `reference(op, *arrays)` gives the outputs (an array or several) in numpy: the operator's definition. It never
+        changes its inputs. With `context` it is `reference(op, context, *arrays)`.
+    options: name of the options table in the schema; None where the operator has none.
+    updates: positions of variable inputs whose new values the reference returns after the outputs.
+    context: the operator needs a Context: it keeps state, calls graphs, or draws random numbers.
+    lower: `lower(low, op)` emits the operator's code; None makes it a host operator, which runs its reference.
+    variants: dtype suffixes that it supports, for tables and tests: f32, f16, bf16, s8, u8, s16, s4, i32, i64, bool, c64, str ...
+    version: the lowest schema version that can express this operator; default 1.
+    gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
+    permute: how the operator follows a permutation of its input's axes.
+    in_place: the output may share the first input's memory.
+    """
+
+    name: str
+    infer: Callable[..., Any]
+    reference: Callable[..., Any]
+    options: str | None = None
+    variants: tuple[str, ...] = ("f32",)
+    updates: tuple[int, ...] = ()
+    context: bool = False
+    lower: Callable[..., None] | None = None
+    version: Callable[[Operator], int] = lambda op: 1
+    gradient: Callable[..., Any] | None = None
+    permute: Callable[..., Any] | None = None
+    in_place: bool = False
+    is_custom: bool = False
+
+    @property
+    def code(self) -> int:
+        """The schema's builtin code; that of CUSTOM for a custom operator."""
+        return tables.enum_values("BuiltinOperator")["CUSTOM" if self.is_custom else self.name]
+
+    def make_options(self, **values: Any) -> Any:
+        """Options with the schema's defaults for what is not named."""
+        return tables.options_class(self.options)(**values) if self.options else None
+
+
+_registry: dict[tuple[str, bool], OpDef] = {}
+
+
+def register(definition: OpDef) -> OpDef:
+    """Make an operator known everywhere. Registering a name again replaces it, so that a user can override."""
+    _registry[definition.name, definition.is_custom] = definition
+    return definition
+
+
+@cache
+def _load_families() -> None:
+    package = importlib.import_module(__package__)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{__package__}.{module.name}")
+
+
+def find(op: Operator) -> OpDef | None:
+    """The definition of an operator, None where there is none."""
+    _load_families()
+    return _registry.get((op.op, op.is_custom))
+
+
+def get(op: Operator) -> OpDef:
+    """The definition of an operator.
+
+    Raises OpError where there is none.
+    """
+    definition = find(op)
+    if definition is None:
+        kind = "custom operator" if op.is_custom else "operator"
+        raise op.error(f"no {kind} of this name is known; define it with tachylite.register(OpDef({op.op!r}, ...))")
+    return definition
+
+
+def by_name(name: str) -> OpDef:
+    """The builtin, else the custom operator of this name. Raises KeyError."""
+    _load_families()
+    return _registry.get((name, False)) or _registry[name, True]
+
+
+def definitions() -> Iterator[OpDef]:
+    """Every registered operator, builtins in schema order, then custom ones by name."""
+    _load_families()
+    yield from sorted(_registry.values(), key=lambda d: (d.is_custom, d.code, d.name))
+
+
+def infer(op: Operator, specs: Specs) -> list[Spec] | None:
+    """Specs of the outputs, None where they are not known before the run. Raises OpError."""
+    try:
+        result = get(op).infer(op, *specs)
+    except (TypeError, IndexError, AttributeError, ValueError) as problem:
+        if isinstance(problem, OpError):
+            raise
+        found = ", ".join("none" if s is None else f"{s.dtype}{list(s.shape)}" for s in specs)
+        raise op.error(f"does not fit its inputs ({found}): {problem}") from problem
+    if result is None or isinstance(result, Spec):
+        result = result and [result]
+    return result
+
+
+def version(op: Operator) -> int:
+    """The lowest schema version that can express `op`; 1 where it is unknown."""
+    definition = find(op)
+    return definition.version(op) if definition else 1
+
+
+# Inference that several families share.
+
+
+def same_shape(op: Operator, x: Spec, *rest: Spec | None) -> Spec:
+    """One output shaped and typed like the first input."""
+    return Spec(x.shape, x.dtype)
+
+
+def output_type(op: Operator, x: Spec) -> Spec:
+    """One output shaped like the input; its dtype is the one that the file gives (QUANTIZE, DEQUANTIZE)."""
+    return Spec(x.shape, op.outputs[0].dtype)
+
+
+def broadcast_shapes(op: Operator, *shapes: Shape) -> Shape:
+    """Numpy's broadcasting. Raises OpError that shows the shapes."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        found = " and ".join(str(list(s)) for s in shapes)
+        raise op.error(f"shapes {found} do not broadcast; each dimension must be equal or 1, counted from the last") from None
+
+
+def broadcast(op: Operator, x: Spec, y: Spec) -> Spec:
+    """One output of the broadcast shape and the first input's dtype."""
+    if x.dtype != y.dtype:
+        raise op.error(f"inputs are {x.dtype} and {y.dtype}, both must be of one type; insert a CAST")
+    return Spec(broadcast_shapes(op, x.shape, y.shape), x.dtype)
+
+
+def normalize_axis(op: Operator, axis: int, rank: int) -> int:
+    """An axis counted from the front. Raises OpError where it is out of range."""
+    if not -rank <= axis < rank:
+        raise op.error(f"axis {axis} is out of range for rank {rank}; it must lie in [{-rank}, {rank - 1}]")
+    return axis % rank if rank else 0
