@@ -53,12 +53,12 @@ class Quantization:
 class Sparsity:
     """How `Tensor.data` (the stored values alone) spreads over the dense shape. See the schema's SparsityParameters.
 
-    dimensions: one per traversed dimension, `(segments, indices)` as int arrays where it is compressed, else its dense size.
+    dimensions: one per traversed dimension, `(segments, indices)` (int32, uint16 or uint8 arrays) where it is compressed, else its dense size.
     """
 
     traversal_order: tuple[int, ...]
     block_map: tuple[int, ...]
-    dimensions: "tuple[int | tuple[int, np.ndarray, np.ndarray], ...]"
+    dimensions: "tuple[int | tuple[np.ndarray, np.ndarray], ...]"
 
 
 @dataclass(eq=False)
@@ -132,6 +132,10 @@ class Operator:
     is_custom: bool = False
     mutating_variable_inputs: tuple[bool, ...] = ()
     source: str = ""
+    #: Schema version that the file gave; what is written has the lowest that serves, where the registry knows the operator.
+    version: int = 1
+    #: Index into the debug metadata of newer converters.
+    debug_index: int = -1
 
     def error(self, message: str) -> OpError:
         """An exception to raise; `message` says what was found, what was needed and what to do."""
@@ -150,6 +154,7 @@ class Graph:
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     operators: list[Operator] = field(default_factory=list)
+    debug_index: int = -1
 
     def producer(self, tensor: Tensor) -> Operator | None:
         """The operator that computes `tensor`; None for inputs, constants and variables."""
@@ -209,12 +214,13 @@ class Signature:
 
 @dataclass(eq=False)
 class Model:
-    """A `.tflite` file: graphs (the first is the main one), signatures, and named metadata buffers."""
+    """A `.tflite` file: graphs (the first is the main one), signatures, named metadata buffers, and the files packed with it (labels, say)."""
 
     graphs: list[Graph]
     signatures: list[Signature] = field(default_factory=list)
     metadata: dict[str, bytes] = field(default_factory=dict)
     description: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def graph(self) -> Graph:

@@ -1,7 +1,8 @@
 """The `.tflite` schema (FlatBuffers, file identifier TFL3) as data; the reader and the writer are both driven by it.
 
-A table is written as its fields in id order, `name:type=default`, in the schema's own words; a trailing `!` marks a deprecated field, whose
-slot is kept and never written. `subgraph` is an index of a subgraph, which `codec` turns into a position in `Operator.subgraphs`.
+A table is written as its fields in id order, `name:type=default`, in the schema's own words. A trailing `!` marks a deprecated field, whose
+slot is kept and never written. A vector ending in `@n` holds data: it is read in place as a numpy array and its payload is aligned to n bytes.
+`subgraph` is an index of a subgraph, which the reader turns into a position in `Operator.subgraphs`.
 Source: schema.fbs of LiteRT 2.3 (schema version 3).
 """
 
@@ -124,15 +125,15 @@ UNIONS: dict[str, tuple[str, ...]] = {
 }
 
 TABLES: dict[str, str] = {
-    "CustomQuantization": "custom:[ubyte]",
+    "CustomQuantization": "custom:[ubyte]@16",
     "BlockwiseQuantization": "scales:int zero_points:int block_size:int",
     "MultiAxisQuantization": "scales:int zero_points:int block_size:int quantized_dimensions:[int]",
     "QuantizationParameters": """
-        min:[float] max:[float] scale:[float] zero_point:[long] details:QuantizationDetails quantized_dimension:int
+        min:[float]@4 max:[float]@4 scale:[float]@4 zero_point:[long]@8 details:QuantizationDetails quantized_dimension:int
     """,
-    "Int32Vector": "values:[int]",
-    "Uint16Vector": "values:[ushort]",
-    "Uint8Vector": "values:[ubyte]",
+    "Int32Vector": "values:[int]@4",
+    "Uint16Vector": "values:[ushort]@4",
+    "Uint8Vector": "values:[ubyte]@4",
     "DimensionMetadata": "format:DimensionType dense_size:int array_segments:SparseIndexVector array_indices:SparseIndexVector",
     "SparsityParameters": "traversal_order:[int] block_map:[int] dim_metadata:[DimensionMetadata]",
     "VariantSubType": "shape:[int] type:TensorType has_rank:bool=false",
@@ -347,25 +348,17 @@ TABLES: dict[str, str] = {
         large_custom_options_offset:ulong large_custom_options_size:ulong builtin_options_2:BuiltinOptions2 debug_metadata_index:int=-1
     """,
     "SubGraph": "tensors:[Tensor] inputs:[int] outputs:[int] operators:[Operator] name:string debug_metadata_index:int=-1",
-    "Buffer": "data:[ubyte] offset:ulong size:ulong",
+    "Buffer": "data:[ubyte]@16 offset:ulong size:ulong",
     "ExternalBufferGroup": "name:string",
     "ExternalBuffer": "id:uint group:uint offset:ulong length:ulong packing:string",
     "Metadata": "name:string buffer:uint",
     "TensorMap": "name:string tensor_index:uint",
     "SignatureDef": "inputs:[TensorMap] outputs:[TensorMap] signature_key:string deprecated_tag:string! subgraph_index:uint",
     "Model": """
-        version:uint operator_codes:[OperatorCode] subgraphs:[SubGraph] description:string buffers:[Buffer] metadata_buffer:[int]
+        version:uint operator_codes:[OperatorCode] subgraphs:[SubGraph] description:string buffers:[Buffer] metadata_buffer:[int]!
         metadata:[Metadata] signature_defs:[SignatureDef] external_buffer_groups:[ExternalBufferGroup]
         external_buffers:[ExternalBuffer]
     """,
-}
-
-#: Bytes that a vector's payload is aligned to where the schema asks for more than its elements need.
-FORCE_ALIGN = {
-    ("CustomQuantization", "custom"): 16,
-    ("Uint16Vector", "values"): 4,
-    ("Uint8Vector", "values"): 4,
-    ("Buffer", "data"): 16,
 }
 
 SCALARS = {
@@ -386,15 +379,19 @@ SCALARS = {
 
 
 class Field(NamedTuple):
-    """One field of a table. `kind` is scalar, enum, string, table or union; `id` is its vtable slot (a union takes two)."""
+    """One field of a table. `kind` is scalar, enum, string, table or union; `slot` is its place in the vtable (a union's type takes the one before).
+
+    align: for a vector of data, the alignment of its payload; else 0.
+    """
 
     name: str
     type: str
     kind: str
     is_vector: bool
     default: Any
-    id: int
+    slot: int
     deprecated: bool
+    align: int
 
 
 def _kind(type_name: str) -> str:
@@ -407,9 +404,9 @@ def _kind(type_name: str) -> str:
     return "string" if type_name == "string" else "table"
 
 
-def _default(kind: str, type_name: str, is_vector: bool, text: str) -> Any:
+def _default(kind: str, type_name: str, is_vector: bool, is_data: bool, text: str) -> Any:
     if is_vector:
-        return b"" if type_name == "ubyte" else ()
+        return None if is_data else b"" if type_name == "ubyte" else ()
     if kind == "enum":
         return text or ENUMS[type_name][1][0]
     if kind == "string":
@@ -418,7 +415,7 @@ def _default(kind: str, type_name: str, is_vector: bool, text: str) -> Any:
         return None
     if type_name == "bool":
         return text == "true"
-    return float(text or 0) if type_name == "float" else int(text or 0)
+    return float(text or 0) if type_name in ("float", "double") else int(text or 0)
 
 
 @cache
@@ -429,14 +426,15 @@ def fields(table: str) -> tuple[Field, ...]:
     for declaration in TABLES[table].split():
         name, _, rest = declaration.partition(":")
         deprecated = rest.endswith("!")
-        type_name, _, text = rest.rstrip("!").partition("=")
+        rest, _, align = rest.rstrip("!").partition("@")
+        type_name, _, text = rest.partition("=")
         is_vector = type_name.startswith("[")
         type_name = type_name.strip("[]")
         kind = _kind(type_name)
         if kind == "union":
             slot += 1  # the hidden `name_type` field precedes it
-        default = _default(kind, type_name, is_vector, text)
-        result.append(Field(name, type_name, kind, is_vector, default, slot, deprecated))
+        default = _default(kind, type_name, is_vector, bool(align), text)
+        result.append(Field(name, type_name, kind, is_vector, default, slot, deprecated, int(align or 0)))
         slot += 1
     return tuple(result)
 
@@ -448,7 +446,11 @@ def enum_values(enum: str) -> dict[str, int]:
 
 
 @cache
-def options_class(table: str) -> type:
-    """A frozen dataclass with the fields and defaults of an options table: enums are their names, vectors tuples, `[ubyte]` bytes."""
+def record_class(table: str) -> type:
+    """A frozen dataclass with the fields and defaults of a table: enums are their names, vectors tuples (of data: numpy arrays), `[ubyte]` bytes."""
     members = [(f.name, Any, field(default=f.default)) for f in fields(table) if not f.deprecated]
     return make_dataclass(table, members, frozen=True, namespace={"__module__": __name__})
+
+
+#: The class of an operator's options is that of its table.
+options_class = record_class

@@ -1,0 +1,192 @@
+"""FlatBuffers, both ways, driven by `tables`: bytes to records and records to bytes, with no code of any table's own.
+
+A record is an instance of `tables.record_class`. The reader trusts nothing: every offset is checked before it is followed, and what is read is
+counted, so that tables which share or overlap cannot make a small file cost much time or memory.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import tables
+from .errors import FileError
+from .tables import Field
+
+INT32 = struct.Struct("<i")
+UINT16_PAIR = struct.Struct("<HH")
+UINT32 = struct.Struct("<I")
+UINT64 = struct.Struct("<Q")
+
+
+class Slot(NamedTuple):
+    """How to read one field: its place in the vtable, its bytes in the table, and `read(reader, position)`; `tag` is the place of a union's type."""
+
+    name: str
+    index: int
+    width: int
+    read: Callable[..., Any]
+    tag: int | None
+
+
+class Reader:
+    """Reads tables of untrusted bytes. Raises FileError for whatever does not lie where it should."""
+
+    def __init__(self, data: memoryview):
+        self.data = data
+        self.size = len(data)
+        self._allowance = 4 * self.size + 4096
+
+    def root(self, table: str, identifier: bytes) -> Any:
+        """The record of the root table, after checking the file identifier."""
+        if self.size < 8:
+            raise FileError(f"the file has {self.size} bytes, not even a header; it is empty or was cut off")
+        if self.data[4:8] != identifier:
+            found = bytes(self.data[4:8])
+            raise FileError(f"bytes 4 to 7 are {found!r}, needed the identifier {identifier!r}; this is not such a file, or it is damaged")
+        return self.table(table, self.offset(0))
+
+    def spend(self, size: int) -> None:
+        """Count `size` bytes as read. Honest files read each byte about once; raises FileError where the same ones are read over and over."""
+        self._allowance -= size
+        if self._allowance < 0:
+            raise FileError("its tables overlap so much that reading it would take far more than its size; it is damaged or hostile")
+
+    def offset(self, at: int) -> int:
+        """Where the offset stored at `at` leads."""
+        if at + 4 > self.size:
+            raise FileError(f"an offset at byte {at} lies past the end ({self.size} bytes); the file was cut off or is damaged")
+        return at + int(UINT32.unpack_from(self.data, at)[0])
+
+    def table(self, table: str, at: int) -> Any:
+        """The record of the table at byte `at`."""
+        data, size = self.data, self.size
+        if at + 4 > size:
+            raise self._stray(table, at)
+        vtable = at - INT32.unpack_from(data, at)[0]
+        if not 0 <= vtable <= size - 4:
+            raise self._stray(f"the layout of {table}", vtable)
+        layout_bytes, table_bytes = UINT16_PAIR.unpack_from(data, vtable)
+        if layout_bytes < 4 or layout_bytes % 2 or vtable + layout_bytes > size or table_bytes < 4 or at + table_bytes > size:
+            raise FileError(f"{table} at byte {at} has a layout of {layout_bytes} bytes for {table_bytes} bytes, which cannot be; the file is damaged")
+        self.spend(layout_bytes + table_bytes)
+        count = layout_bytes // 2 - 2
+        layout = struct.unpack_from(f"<{count}H", data, vtable + 4)
+        values = {}
+        for slot in _slots(table):
+            if slot.index >= count or not layout[slot.index]:
+                continue
+            place = layout[slot.index]
+            if place < 4 or place + slot.width > table_bytes:
+                raise FileError(f"{table}.{slot.name} lies at byte {place} of a table of {table_bytes}; the file is damaged")
+            if slot.tag is None:
+                values[slot.name] = slot.read(self, at + place)
+            elif layout[slot.tag]:
+                if layout[slot.tag] >= table_bytes:
+                    raise FileError(f"the type of {table}.{slot.name} lies outside its table; the file is damaged")
+                values[slot.name] = slot.read(self, at + place, data[at + layout[slot.tag]])
+        return tables.record_class(table)(**values)
+
+    def vector(self, at: int, width: int, what: str) -> tuple[int, int]:
+        """Where the elements of the vector whose offset stands at `at` begin, and how many of `width` bytes there are."""
+        start = self.offset(at)
+        if start + 4 > self.size:
+            raise self._stray(what, start)
+        count = UINT32.unpack_from(self.data, start)[0]
+        if start + 4 + count * width > self.size:
+            raise FileError(f"{what} at byte {start} has {count} elements, which reach past the end ({self.size} bytes); the file was cut off or is damaged")
+        return start + 4, count
+
+    def _stray(self, what: str, at: int) -> FileError:
+        return FileError(f"{what} should be at byte {at}, outside the file ({self.size} bytes); the file was cut off or is damaged")
+
+
+@cache
+def _slots(table: str) -> tuple[Slot, ...]:
+    return tuple(_slot(f"{table}.{f.name}", f) for f in tables.fields(table) if not f.deprecated)
+
+
+def _slot(what: str, field: Field) -> Slot:
+    element, width = _element(what, field)
+    if field.kind == "union":
+        return Slot(field.name, field.slot, 4, element, field.slot - 1)
+    if field.is_vector:
+        return Slot(field.name, field.slot, 4, _vector(what, field, element, width), None)
+    return Slot(field.name, field.slot, width, element, None)
+
+
+def _element(what: str, field: Field) -> tuple[Callable[..., Any], int]:
+    """How one value of the field's type is read at a position, and the bytes that it takes there."""
+    if field.kind == "table":
+        return lambda reader, at: reader.table(field.type, reader.offset(at)), 4
+    if field.kind == "union":
+        return lambda reader, at, tag: _read_union(reader, at, tag, what, field.type), 4
+    if field.kind == "string":
+        return lambda reader, at: _read_string(reader, at, what), 4
+    scalar = _scalar(field)
+    if field.kind == "enum":
+        return lambda reader, at: _name(what, field.type, scalar.unpack_from(reader.data, at)[0]), scalar.size
+    return lambda reader, at: scalar.unpack_from(reader.data, at)[0], scalar.size
+
+
+def _vector(what: str, field: Field, element: Callable[..., Any], width: int) -> Callable[..., Any]:
+    """How a vector is read whose offset stands at a position."""
+    if field.align:
+        dtype = np.dtype(f"<{tables.SCALARS[field.type]}")
+        return lambda reader, at: _read_data(reader, at, what, dtype)
+    if field.type == "ubyte":
+        return lambda reader, at: _read_bytes(reader, at, what)
+    if field.kind == "scalar":
+        return lambda reader, at: _read_scalars(reader, at, what, tables.SCALARS[field.type], width)
+    return lambda reader, at: _read_elements(reader, at, what, element, width)
+
+
+def _scalar(field: Field) -> struct.Struct:
+    type_name = tables.ENUMS[field.type][0] if field.kind == "enum" else field.type
+    return struct.Struct("<" + tables.SCALARS[type_name])
+
+
+def _name(what: str, enum: str, value: int) -> str:
+    names = tables.ENUMS[enum][1]
+    if not 0 <= value < len(names):
+        raise FileError(f"{what} is {value}, but {enum} ends at {len(names) - 1} ({names[-1]}); the file is damaged or newer than this build")
+    return names[value]
+
+
+def _read_union(reader: Reader, at: int, tag: int, what: str, union: str) -> Any:
+    members = tables.UNIONS[union]
+    if tag == 0:
+        return None
+    if tag > len(members):
+        raise FileError(f"the type of {what} is {tag}, but {union} ends at {len(members)}; the file is damaged or newer than this build")
+    return reader.table(members[tag - 1], reader.offset(at))
+
+
+def _read_string(reader: Reader, at: int, what: str) -> str:
+    # Names in the wild are not always UTF-8; what is not decoded survives the way back.
+    return _read_bytes(reader, at, what).decode("utf-8", "surrogateescape")
+
+
+def _read_bytes(reader: Reader, at: int, what: str) -> bytes:
+    start, count = reader.vector(at, 1, what)
+    reader.spend(count + 4)
+    return bytes(reader.data[start : start + count])
+
+
+def _read_data(reader: Reader, at: int, what: str, dtype: np.dtype) -> np.ndarray:
+    start, count = reader.vector(at, dtype.itemsize, what)
+    return np.frombuffer(reader.data, dtype, count, start) if count else np.zeros(0, dtype)
+
+
+def _read_scalars(reader: Reader, at: int, what: str, code: str, width: int) -> tuple[Any, ...]:
+    start, count = reader.vector(at, width, what)
+    reader.spend(count * width + 4)
+    return struct.unpack_from(f"<{count}{code}", reader.data, start)
+
+
+def _read_elements(reader: Reader, at: int, what: str, element: Callable[..., Any], width: int) -> tuple[Any, ...]:
+    start, count = reader.vector(at, width, what)
+    reader.spend(count * width + 4)
+    return tuple(element(reader, start + i * width) for i in range(count))

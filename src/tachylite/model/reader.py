@@ -1,0 +1,310 @@
+"""From the records of a `.tflite` file to a Model. Every index, size and count is checked before it is used.
+
+What only looks wrong as a whole (an operator that reads what nobody computes, a graph that calls itself) is left to `verify`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import tables
+from .dtypes import DTYPES, PACKED_BITS, nbytes
+from .errors import FileError
+from .flatbuffer import Reader
+from .graph import Blockwise, External, Graph, Model, Operator, Quantization, Shape, Signature, Sparsity, Tensor
+
+IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+
+#: Larger tensors could not be addressed by any machine; their sizes would overflow.
+MAX_BYTES = 1 << 47
+
+T = TypeVar("T")
+
+
+class ModelReader:
+    """Reads one file. `data` is a read-only view of its bytes, which constants go on referring to."""
+
+    def __init__(self, data: memoryview):
+        self.data = data
+        self.reader = Reader(data)
+        self.record = self.reader.root("Model", IDENTIFIER)
+        self._decoded: dict[tuple[int, np.dtype], np.ndarray] = {}
+
+    def model(self) -> Model:
+        """The whole model."""
+        record = self.record
+        if record.version != SCHEMA_VERSION:
+            raise FileError(f"the file has schema version {record.version}, needed {SCHEMA_VERSION}; convert the model again")
+        if not record.subgraphs:
+            raise FileError("the file holds no subgraph, so there is nothing to run; it is damaged")
+        self.graphs = [Graph(subgraph.name, debug_index=subgraph.debug_metadata_index) for subgraph in record.subgraphs]
+        for number, (graph, subgraph) in enumerate(zip(self.graphs, record.subgraphs, strict=True)):
+            self._fill(graph, subgraph, number)
+        return Model(
+            self.graphs,
+            [self._signature(number, signature) for number, signature in enumerate(record.signature_defs)],
+            {m.name: bytes(self._bytes(m.buffer, f"metadata {m.name!r}")) for m in record.metadata},
+            record.description,
+        )
+
+    def _fill(self, graph: Graph, record: Any, number: int) -> None:
+        place = f"subgraph {number}"
+        graph.tensors = [self._tensor(tensor, f"tensor {i} {tensor.name!r} ({place})") for i, tensor in enumerate(record.tensors)]
+        for i, (tensor, source) in enumerate(zip(graph.tensors, record.tensors, strict=True)):
+            where = f"tensor {i} {tensor.name!r} ({place})"
+            tensor.quantization = _quantization(source.quantization, graph.tensors, where)
+        graph.inputs = _pick(graph.tensors, record.inputs, f"{place}, inputs")
+        graph.outputs = _pick(graph.tensors, record.outputs, f"{place}, outputs")
+        graph.operators = [self._operator(op, graph.tensors, f"operator {i} ({place})") for i, op in enumerate(record.operators)]
+        _give_empty_constants(graph)
+
+    def _tensor(self, record: Any, where: str) -> Tensor:
+        dtype = DTYPES[record.type]
+        shape = _shape(record.shape, dtype, where)
+        tensor = Tensor(
+            record.name,
+            shape,
+            dtype,
+            is_variable=record.is_variable,
+            shape_signature=record.shape_signature or None,
+            has_rank=record.has_rank,
+            variant_tensors=tuple((tuple(v.shape), DTYPES[v.type], v.has_rank) for v in record.variant_tensors),
+        )
+        content = self._bytes(record.buffer, where)
+        if record.external_buffer:
+            tensor.external = self._external(record.external_buffer, where)
+        if len(content):
+            if tensor.is_variable or tensor.external:
+                raise FileError(f"{where} has a buffer and is also {'a variable' if tensor.is_variable else 'external'}; it can be only one of both")
+            tensor.sparsity = _sparsity(record.sparsity, where)
+            tensor.data = self._constant(tensor, record.buffer, content, where)
+        return tensor
+
+    def _bytes(self, index: int, where: str) -> memoryview:
+        """The content of buffer `index`; buffer 0 is always empty."""
+        buffers = self.record.buffers
+        if index >= len(buffers):
+            raise FileError(f"{where}: buffer {index} is out of range, the file has {len(buffers)}; the file is damaged")
+        buffer = buffers[index]
+        if index == 0:
+            return self.data[:0]
+        if buffer.data is not None:
+            return memoryview(buffer.data)
+        return self._beyond(buffer.offset, buffer.size, where)
+
+    def _beyond(self, offset: int, size: int, where: str) -> memoryview:
+        """Content that lies behind the flatbuffer, in files that are larger than 2 GB."""
+        if offset <= 1:
+            return self.data[:0]
+        if offset + size > len(self.data):
+            raise FileError(f"{where}: its data lie at bytes {offset} to {offset + size}, the file has {len(self.data)}; the file was cut off or is damaged")
+        return self.data[offset : offset + size]
+
+    def _constant(self, tensor: Tensor, buffer: int, content: memoryview, where: str) -> np.ndarray:
+        dtype = tensor.dtype
+        if dtype.names:
+            raise FileError(f"{where} is a handle, which can hold no data, but has a buffer of {len(content)} bytes; the file is damaged")
+        if dtype.hasobject:
+            strings = self._decode(buffer, dtype, lambda: _strings(content, where), len(content))
+            if len(strings) != tensor.size:
+                raise FileError(f"{where} holds {len(strings)} strings, its shape {list(tensor.shape)} needs {tensor.size}; the file is damaged")
+            return strings.reshape(tensor.shape)
+        if tensor.sparsity is not None:
+            size, shape = len(content) * 8 // PACKED_BITS.get(dtype, 8 * dtype.itemsize), (-1,)
+        else:
+            size, shape = tensor.size, tensor.shape
+        needed = nbytes(dtype, size)
+        if len(content) < needed:
+            raise FileError(
+                f"{where}: its buffer has {len(content)} bytes, {dtype}{list(tensor.shape)} needs {needed}; the file was cut off or is damaged"
+            )
+        if dtype in PACKED_BITS:
+            return self._decode(buffer, dtype, lambda: unpack(np.frombuffer(content, np.uint8), dtype), len(content))[:size].reshape(shape)
+        array = np.frombuffer(content[:needed], dtype).reshape(shape)
+        if not array.flags.aligned:
+            array = self._decode(buffer, dtype, lambda: _aligned(content, dtype), len(content))[:size].reshape(shape)
+        return array
+
+    def _decode(self, buffer: int, dtype: np.dtype, decode: Callable[[], np.ndarray], cost: int) -> np.ndarray:
+        """What cannot be used in place, made once for all tensors that share a buffer."""
+        if (buffer, dtype) not in self._decoded:
+            self.reader.spend(cost)
+            array = decode()
+            array.flags.writeable = False
+            self._decoded[buffer, dtype] = array
+        return self._decoded[buffer, dtype]
+
+    def _external(self, id: int, where: str) -> External:
+        groups = self.record.external_buffer_groups
+        entry = next((e for e in self.record.external_buffers if e.id == id), None)
+        if entry is None or entry.group >= len(groups):
+            raise FileError(f"{where}: external buffer {id} is not described in the file, or its group is not; the file is damaged")
+        return External(entry.id, groups[entry.group].name, entry.offset, entry.length, entry.packing)
+
+    def _operator(self, record: Any, tensors: Sequence[Tensor], where: str) -> Operator:
+        codes = self.record.operator_codes
+        if record.opcode_index >= len(codes):
+            raise FileError(f"{where}: operator code {record.opcode_index} is out of range, the file has {len(codes)}; the file is damaged")
+        name, is_custom, version = _operator_code(codes[record.opcode_index], where)
+        where = f"{name} {where}"
+        op = Operator(name, _pick_or_omit(tensors, record.inputs, f"{where}, inputs"), _pick(tensors, record.outputs, f"{where}, outputs"))
+        op.is_custom = is_custom
+        op.version = version
+        op.intermediates = _pick_or_omit(tensors, record.intermediates, f"{where}, intermediates")
+        op.mutating_variable_inputs = record.mutating_variable_inputs
+        op.custom_options = record.custom_options or bytes(
+            self._beyond(record.large_custom_options_offset, record.large_custom_options_size, where)
+        )
+        op.debug_index = record.debug_metadata_index
+        options = record.builtin_options if record.builtin_options is not None else record.builtin_options_2
+        op.options, op.subgraphs = self._link(options, where)
+        return op
+
+    def _link(self, options: Any, where: str) -> tuple[Any, list[Graph]]:
+        """Options whose subgraph indices are replaced by positions in the list of graphs that comes with them."""
+        graphs: list[Graph] = []
+
+        def place(index: int) -> int:
+            if not 0 <= index < len(self.graphs):
+                raise FileError(f"{where}: subgraph {index} is out of range, the file has {len(self.graphs)}; the file is damaged")
+            graphs.append(self.graphs[index])
+            return len(graphs) - 1
+
+        links = subgraph_fields(type(options).__name__) if options is not None else ()
+        if not links:
+            return options, graphs
+        positions = {}
+        for field in links:
+            value = getattr(options, field.name)
+            positions[field.name] = tuple(place(i) for i in value) if field.is_vector else place(value)
+        return replace(options, **positions), graphs
+
+    def _signature(self, number: int, record: Any) -> Signature:
+        where = f"signature {number} {record.signature_key!r}"
+        if not record.signature_key:
+            raise FileError(f"{where} has no key, callers could not name it; the file is damaged")
+        if record.subgraph_index >= len(self.graphs):
+            raise FileError(f"{where}: subgraph {record.subgraph_index} is out of range, the file has {len(self.graphs)}; the file is damaged")
+        graph = self.graphs[record.subgraph_index]
+
+        def names(entries: Any, kind: str) -> dict[str, Tensor]:
+            picked = _pick(graph.tensors, [e.tensor_index for e in entries], f"{where}, {kind}")
+            result = {e.name: tensor for e, tensor in zip(entries, picked, strict=True)}
+            if len(result) < len(picked):
+                raise FileError(f"{where}: two {kind} have the same name; the file is damaged")
+            return result
+
+        return Signature(record.signature_key, graph, names(record.inputs, "inputs"), names(record.outputs, "outputs"))
+
+
+def subgraph_fields(table: str) -> tuple[tables.Field, ...]:
+    """The fields of an options table that are indices of subgraphs."""
+    return tuple(f for f in tables.fields(table) if f.type == "subgraph")
+
+
+def _operator_code(record: Any, where: str) -> tuple[str, bool, int]:
+    # Codes above 127 do not fit the old field, which then holds a placeholder; files from before the new field leave it 0.
+    code = max(record.deprecated_builtin_code, tables.enum_values("BuiltinOperator")[record.builtin_code])
+    name = tables.ENUMS["BuiltinOperator"][1][code]
+    if name != "CUSTOM":
+        return name, False, record.version
+    if not record.custom_code:
+        raise FileError(f"{where} is a custom operator without a name; the file is damaged")
+    return record.custom_code, True, record.version
+
+
+def _pick(tensors: Sequence[Tensor], indices: Sequence[int], where: str) -> list[Tensor]:
+    for index in indices:
+        if not 0 <= index < len(tensors):
+            raise FileError(f"{where}: tensor {index} is out of range, the subgraph has {len(tensors)}; the file is damaged")
+    return [tensors[i] for i in indices]
+
+
+def _pick_or_omit(tensors: Sequence[Tensor], indices: Sequence[int], where: str) -> list[Tensor | None]:
+    return [None if i == -1 else _pick(tensors, (i,), where)[0] for i in indices]
+
+
+def _shape(shape: Sequence[int], dtype: np.dtype, where: str) -> Shape:
+    if any(d < 0 for d in shape):
+        raise FileError(f"{where}: its shape {list(shape)} has a negative dimension; unknown ones belong in shape_signature")
+    if prod(shape) * dtype.itemsize > MAX_BYTES:
+        raise FileError(f"{where}: its shape {list(shape)} is larger than any memory; the file is damaged")
+    return tuple(shape)
+
+
+def _strings(content: memoryview, where: str) -> np.ndarray:
+    """The strings of a buffer: a count, where each one begins and the last one ends, then the bytes."""
+    if len(content) < 4:
+        raise FileError(f"{where} has {len(content)} bytes, a buffer of strings needs at least 4; the file is damaged")
+    count = int.from_bytes(content[:4], "little", signed=True)
+    if not 0 <= count <= len(content) // 4 - 2 + (count == 0):
+        raise FileError(f"{where} says that it holds {count} strings, which do not fit in {len(content)} bytes; the file is damaged")
+    bounds = np.frombuffer(content, "<i4", count + 1, 4).tolist() if count else []
+    result = np.empty(count, object)
+    for i in range(count):
+        begin, end = bounds[i], bounds[i + 1]
+        if not 4 * (count + 2) <= begin <= end <= len(content):
+            raise FileError(f"{where}: string {i} lies at bytes {begin} to {end} of {len(content)}; the file is damaged")
+        result[i] = bytes(content[begin:end])
+    return result
+
+
+def unpack(packed: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """One byte per element from several elements per byte (the first in the low bits)."""
+    bits = PACKED_BITS[dtype]
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    fields = (packed[:, None] >> shifts & ((1 << bits) - 1)).reshape(-1)
+    return fields.view(np.int8).astype(dtype)
+
+
+def _aligned(content: memoryview, dtype: np.dtype) -> np.ndarray:
+    return np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype).copy()
+
+
+def _quantization(record: Any, tensors: Sequence[Tensor], where: str) -> Quantization | None:
+    if record is None:
+        return None
+    empty = np.zeros(0, np.float32)
+    scale, low, high = (empty if v is None else v for v in (record.scale, record.min, record.max))
+    zero_point = np.zeros(0, np.int64) if record.zero_point is None else record.zero_point
+    details = None if record.details is None else _details(record.details, tensors, where)
+    if details is None and not (len(scale) or len(zero_point) or len(low) or len(high)):
+        return None
+    return Quantization(scale, zero_point, record.quantized_dimension, low, high, details)
+
+
+def _details(record: Any, tensors: Sequence[Tensor], where: str) -> Blockwise | bytes:
+    if isinstance(record, tables.record_class("CustomQuantization")):
+        return b"" if record.custom is None else bytes(record.custom)
+    [scales] = _pick(tensors, [record.scales], f"{where}, scales")
+    [zero_points] = _pick_or_omit(tensors, [record.zero_points], f"{where}, zero points")
+    return Blockwise(scales, zero_points, record.block_size, getattr(record, "quantized_dimensions", ()))
+
+
+def _sparsity(record: Any, where: str) -> Sparsity | None:
+    if record is None:
+        return None
+    dimensions: list[int | tuple[np.ndarray, np.ndarray]] = []
+    for number, dimension in enumerate(record.dim_metadata):
+        if dimension.format == "DENSE":
+            dimensions.append(dimension.dense_size)
+        elif dimension.array_segments is None or dimension.array_indices is None:
+            raise FileError(f"{where}: sparse dimension {number} has no segments or no indices; the file is damaged")
+        else:
+            empty = np.zeros(0, np.int32)
+            segments, indices = dimension.array_segments.values, dimension.array_indices.values
+            dimensions.append((empty if segments is None else segments, empty if indices is None else indices))
+    return Sparsity(record.traversal_order, record.block_map, tuple(dimensions))
+
+
+def _give_empty_constants(graph: Graph) -> None:
+    """A tensor without elements needs no buffer to be a constant; it is one where nobody else gives its value."""
+    given = {id(t) for t in graph.inputs} | {id(t) for op in graph.operators for t in op.outputs + op.intermediates}
+    for tensor in graph.tensors:
+        if 0 in tensor.shape and tensor.data is None and id(tensor) not in given and not tensor.is_variable and not tensor.external:
+            tensor.data = np.empty(tensor.shape, tensor.dtype)
+            tensor.data.flags.writeable = False
