@@ -170,6 +170,19 @@ def output_type(op: Operator, x: Spec) -> Spec:
     return Spec(x.shape, op.outputs[0].dtype)
 
 
+def output_dtype(op: Operator, default: np.dtype) -> np.dtype:
+    """The dtype that the file gives the output; `default` while the operator has none, because a Builder is inferring it."""
+    return op.outputs[0].dtype if op.outputs else default
+
+
+def require_output_quantization(op: Operator, scale: float, zero_point: int, tolerance: float = 0.0) -> None:
+    """Raises OpError unless the output has this scale, within a relative tolerance, and zero point: the operator computes no other."""
+    for tensor in op.outputs[:1]:
+        if abs(float(tensor.scale) - scale) > tolerance * scale or tensor.zero_point != zero_point:
+            found = f"scale {tensor.scale:g} and zero point {tensor.zero_point}"
+            raise op.error(f"the output has {found}, it must have {scale:g} and {zero_point}; QUANTIZE to other values afterwards")
+
+
 def broadcast_shapes(op: Operator, *shapes: Shape) -> Shape:
     """Numpy's broadcasting. Raises OpError that shows the shapes."""
     try:

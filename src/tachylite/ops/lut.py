@@ -1,0 +1,109 @@
+"""Lookup tables: how the reference kernels evaluate a function of one quantized element.
+
+8 bits: one entry per stored value. 16 bits: 513 samples over the input's range, with linear interpolation between them; sigmoid and
+tanh have a table of their own, whose samples do not depend on the scales.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from tachylite.model.graph import Operator, Tensor
+
+from .fixedpoint import round_half_away, saturate
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+def rounded(function: Function) -> Function:
+    """`function` computed in double and rounded once to the dtype of its argument, as good C libraries do."""
+    return lambda x: np.asarray(function(x.astype(np.float64))).astype(x.dtype)
+
+
+def look_up(op: Operator, x: np.ndarray, function: Function) -> np.ndarray:
+    """x: int8, uint8 or int16, any shape; `function` maps float32 real numbers. The result has the output's scale and the input's dtype."""
+    source, result = op.inputs[0], op.outputs[0]
+    if x.dtype == np.int16:
+        return look_up_int16(x, table_int16(function, source.scale, source.zero_point, result.scale, result.zero_point))
+    return byte_table(function, source, result, x.dtype)[x.astype(np.intp) - np.iinfo(x.dtype).min]
+
+
+def byte_table(function: Function, source: Tensor, result: Tensor, dtype: np.dtype) -> np.ndarray:
+    """The 256 results, from the least stored value to the greatest."""
+    info = np.iinfo(dtype)
+    real = source.scale * (np.arange(info.min, info.max + 1) - source.zero_point).astype(np.float32)
+    steps = round_half_away(function(real) * (np.float32(1) / result.scale))
+    return saturate(steps + np.float32(result.zero_point), dtype)
+
+
+def table_int16(
+    function: Function, scale: float, zero_point: int, result_scale: float, result_zero_point: int = 0, dtype: type = np.float32
+) -> np.ndarray:
+    """513 int16 samples of `function`, evenly over the reals that int16 values stand for, all in `dtype`.
+
+    A sample is off its function by half of the error that interpolation would make midway, so that the error is shared.
+    """
+    info = np.iinfo(np.int16)
+    low, high = (dtype(scale) * dtype(limit - zero_point) for limit in (info.min, info.max))
+    result_low, result_high = (dtype(result_scale) * dtype(limit - result_zero_point) for limit in (info.min, info.max))
+    step = (high - low) / dtype(512)
+    per_unit = dtype(65536) / (result_high - result_low)
+    nodes = low + np.arange(513, dtype=dtype) * step
+    values = function(nodes) * per_unit
+    samples = round_half_away(values)
+    midway = round_half_away(function(nodes[:-1] + step / dtype(2)) * per_unit)
+    error = round_half_away((values[1:] + samples[:-1]) / dtype(2)) - midway
+    last = round_half_away(function(np.array([high], dtype)) * per_unit)
+    return saturate(np.append(samples[:-1] - round_half_away(error / dtype(2)), last), np.dtype(np.int16))
+
+
+def look_up_int16(x: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """x: int16. The upper nine bits choose a sample of the table, the lower seven lie between it and the next."""
+    index = 256 + (x.astype(np.int32) >> 7)
+    slope = (table[1:] - table[:-1]).astype(np.int32)  # in int16: it wraps as the kernel's does
+    base = table[:-1].astype(np.int32)
+    return (base[index] + ((slope[index] * (x.astype(np.int32) & 127) + 64) >> 7)).astype(np.int16)
+
+
+_SIGMOID = np.minimum(np.floor(65536 / (1 + np.exp(-np.arange(256) / 24)) + 0.5), 65535).astype(np.int64)
+"""sigmoid(i / 24) in 16 fractional bits."""
+
+
+def sigmoid_scaling(scale: float, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
+    """Multiplier and right shift that bring int16 inputs of this scale to the sigmoid table's steps of 1 / (3 * 4096).
+
+    Scales of 2**(shift - 12) need no rounding for the `exact_shifts`: (0,) for the sigmoid, (0, 1) for tanh.
+    """
+    log2 = math.log2(scale)
+    if abs(log2 - round(log2)) < 1e-3 and round(log2) + 12 in exact_shifts:
+        return 3 << (round(log2) + 12), 0
+    multiplier, shift = float(scale) * 4096 * 3, 0
+    while multiplier <= 32767 / 2 and shift <= 30:
+        multiplier, shift = 2 * multiplier, shift + 1
+    return int(multiplier), shift
+
+
+def sigmoid_int16(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """x: int16, scaled by `multiplier >> shift` to 1 / (3 * 4096). Returns int16 with scale 2**-15."""
+    steps = _scaled(x, multiplier, shift)
+    result = _interpolated(np.abs(steps), 9, 0x7FFF << 10)
+    return (np.where(steps >= 0, result + 512, (1 << 25) - result + 511) >> 10).astype(np.int16)
+
+
+def tanh_int16(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """As `sigmoid_int16`, by tanh(x) = 2 sigmoid(2x) - 1."""
+    steps = _scaled(x, multiplier, shift)
+    result = _interpolated(np.abs(steps), 8, 0xFFFF << 8)
+    return (np.where(steps >= 0, result - (1 << 23) + 128, -result + (1 << 23) + 127) >> 8).astype(np.int16)
+
+
+def _scaled(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    return (x.astype(np.int64) * multiplier + ((1 << shift) >> 1)) >> shift
+
+
+def _interpolated(steps: np.ndarray, bits: int, limit: int) -> np.ndarray:
+    """The sigmoid table at non-negative steps, with `bits` more fractional bits; `limit` beyond its end."""
+    index = np.minimum(steps >> bits, 254)
+    result = (_SIGMOID[index] << bits) + (steps & ((1 << bits) - 1)) * (_SIGMOID[index + 1] - _SIGMOID[index])
+    return np.where(steps >> bits >= 255, limit, result)

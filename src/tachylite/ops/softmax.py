@@ -1,0 +1,160 @@
+"""SOFTMAX and LOG_SOFTMAX, over the last axis."""
+
+import math
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from . import gemmlowp, lut
+from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
+from .registry import OpDef, Spec, output_dtype, register, require_output_quantization
+
+#: Differences to the row's greatest value are held in Q5: exp(-32) is nothing.
+_DIFFERENCE_BITS = 5
+#: Sums of exponentials are held in Q12.
+_SUM_BITS = 12
+
+_FLOATS = (np.float32, np.float16)
+_OUTPUTS_OF = {np.uint8: (np.uint8, np.int16), np.int8: (np.int8, np.int16), np.int16: (np.int16,)}
+
+
+def infer_softmax(op: Operator, x: Spec) -> Spec:
+    """Same shape; float keeps its type, uint8 and int8 may give int16."""
+    if x.rank < 1:
+        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    result = Spec(x.shape, output_dtype(op, x.dtype))
+    allowed = (x.dtype,) if x.dtype in _FLOATS else _OUTPUTS_OF.get(x.dtype.type, ())
+    if result.dtype not in allowed:
+        raise op.error(f"takes float32, float16, uint8, int8 or int16, not {x.dtype} to {result.dtype}; insert a CAST or QUANTIZE")
+    if result.dtype == np.int16 == x.dtype:
+        require_output_quantization(op, 1 / 32768, 0, tolerance=0.001)
+    elif result.dtype == np.int8:
+        require_output_quantization(op, 1 / 256, -128, tolerance=0.001)
+    if x.dtype in (np.int8, np.uint8):
+        difference_multiplier(op, op.options.beta)
+    return result
+
+
+def softmax(op: Operator, x: np.ndarray) -> np.ndarray:
+    """exp(beta * x) divided by its sum over the last axis. x: [..., n], float32, float16, int8, uint8 or int16."""
+    if x.dtype in _FLOATS:
+        return _softmax_float(x, np.float32(op.options.beta))
+    if x.dtype == np.int16:
+        return _softmax_int16(op, x)
+    return _softmax_int8(op, x)
+
+
+def _softmax_float(x: np.ndarray, beta: np.float32) -> np.ndarray:
+    if not x.size:
+        return x
+    wide = x.astype(np.float32)
+    powers = np.exp((wide - wide.max(axis=-1, keepdims=True)) * beta)
+    # float16 keeps the exponentials in its own precision, not their sum.
+    return (powers.astype(x.dtype) / powers.sum(axis=-1, keepdims=True)).astype(x.dtype)
+
+
+def difference_multiplier(op: Operator, beta: float) -> Multiplier:
+    """Input steps to Q5, times beta. Raises OpError where a step is too small to be told apart in Q5."""
+    scale = float(op.inputs[0].scale)
+    real = min(float(beta) * scale * (1 << (31 - _DIFFERENCE_BITS)), 2.0**31 - 1)
+    if not real > 1:
+        raise op.error(f"beta {beta:g} times the input scale {scale:g} is not above 2**-26; give the input a positive scale")
+    return Multiplier.of(real)
+
+
+def _below_max(x: np.ndarray, multiplier: Multiplier) -> tuple[np.ndarray, np.ndarray, int]:
+    """Differences to the row's greatest value in input steps and in Q5, and the least difference that counts."""
+    # TensorFlow Lite's input radius: beyond it the multiplication would leave Q5.
+    least = -math.floor((2**_DIFFERENCE_BITS - 1) * 2.0 ** (31 - _DIFFERENCE_BITS) / 2**multiplier.shift)
+    difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=np.iinfo(x.dtype).min)
+    return difference, rescale(np.maximum(difference, least), multiplier), least
+
+
+def _sum_of_exponentials(exponentials: np.ndarray) -> np.ndarray:
+    """Q0 exponentials [..., n] to their sums [..., 1] in Q12."""
+    return gemmlowp.change_bits(exponentials, 0, _SUM_BITS).sum(axis=-1, keepdims=True)
+
+
+def _softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
+    """int8 or uint8 to 8 or 16 bits, in fixed point: the output's scale is 2**-bits, its zero point the least value."""
+    info = np.iinfo(output_dtype(op, x.dtype))
+    difference, scaled, least = _below_max(x, difference_multiplier(op, op.options.beta))
+    exponentials = np.where(difference >= least, gemmlowp.exp_of_negative(scaled, _DIFFERENCE_BITS), 0)
+    reciprocal, shift = gemmlowp.reciprocal(_sum_of_exponentials(exponentials), _SUM_BITS)
+    shares = divide_by_pot(gemmlowp.multiply(exponentials, reciprocal), np.clip(shift + 31 - info.bits, 0, 62))
+    return saturate(shares + info.min, info.dtype)
+
+
+def _softmax_int16(op: Operator, x: np.ndarray) -> np.ndarray:
+    """int16 to int16 by two tables: exp over [-10, 0] and 1 / (1 + x) over [0, 1]; the output's scale is 2**-15."""
+    exp = lut.sample(np.exp, 10 / 65535, 2 / 65535, input_zero_point=32767, dtype=np.float64)
+    one_over_one_plus = lut.sample(lambda v: 1 / (1 + v), 1 / 65535, 2 / 65535, input_zero_point=-32768, dtype=np.float64)
+    multiplier = Multiplier.of(float(op.inputs[0].scale * np.float32(op.options.beta)) / (10.0 / 65535.0))
+    difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=-32768)
+    exponentials = lut.interpolate(saturate(rescale(difference, multiplier) + 32767, np.dtype(np.int16)), exp)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    # total = 1.fraction * 2**(30 - zeros) in Q15; the fraction, in 16 bits, indexes the second table.
+    zeros = gemmlowp.leading_zeros(total)
+    fraction = (((total << zeros) + (1 << 14)) >> 15) - (1 << 15) - (1 << 16)
+    reciprocal = lut.interpolate(saturate(fraction, np.dtype(np.int16)), one_over_one_plus)
+    shift = 31 - zeros
+    return np.clip((exponentials * reciprocal + (1 << (shift - 1))) >> shift, 0, 32767).astype(np.int16)
+
+
+def infer_log_softmax(op: Operator, x: Spec) -> Spec:
+    """Same shape and type: float32, uint8 or int8, the latter with the scale 1/16 and the zero point at the greatest value."""
+    if x.rank < 1:
+        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    if x.dtype not in (np.float32, np.uint8, np.int8):
+        raise op.error(f"takes float32, uint8 or int8, not {x.dtype}; insert a CAST or QUANTIZE")
+    if x.dtype != np.float32:
+        require_output_quantization(op, 1 / 16, np.iinfo(x.dtype).max)
+        difference_multiplier(op, 1.0)
+    return Spec(x.shape, x.dtype)
+
+
+def log_softmax(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x minus the logarithm of the sum of exp(x) over the last axis. x: [..., n], float32, int8 or uint8; the same comes out."""
+    if x.dtype == np.float32:
+        shifted = x - x.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min)
+        return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return _log_softmax_int8(op, x)
+
+
+def _log_softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
+    info = np.iinfo(x.dtype)
+    multiplier = difference_multiplier(op, 1.0)
+    difference, scaled, least = _below_max(x, multiplier)
+    exponentials = np.where(difference >= least, gemmlowp.exp_of_negative(scaled, _DIFFERENCE_BITS), 0)
+    log_of_sum = gemmlowp.log(_sum_of_exponentials(exponentials), _SUM_BITS, _DIFFERENCE_BITS)
+    # The difference, in input steps, below which scaled - log_of_sum would leave Q5.
+    steps_per_unit = Multiplier.of(2.0 ** (31 - multiplier.shift) / multiplier.mantissa)
+    floor = np.maximum(least - 1, rescale(log_of_sum - 2**31, steps_per_unit))
+    # Q5 to the output's Q4 of 8 bits.
+    y = divide_by_pot(scaled - log_of_sum, 31 - _DIFFERENCE_BITS - 4) + info.max
+    return saturate(np.where(difference > floor, y, info.min), x.dtype)
+
+
+register(
+    OpDef(
+        "SOFTMAX",
+        options="SoftmaxOptions",
+        infer=infer_softmax,
+        reference=softmax,
+        variants=("f32", "f16", "s8", "u8", "s16"),
+        version=lambda op: {np.float16: 4, np.int16: 3, np.int8: 2}.get(op.inputs[0].dtype.type, 1),
+        in_place=True,
+    )
+)
+register(
+    OpDef(
+        "LOG_SOFTMAX",
+        options="LogSoftmaxOptions",
+        infer=infer_log_softmax,
+        reference=log_softmax,
+        variants=("f32", "s8", "u8"),
+        version=lambda op: 2 if op.inputs[0].dtype == np.int8 else 1,
+        in_place=True,
+    )
+)
