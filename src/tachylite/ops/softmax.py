@@ -6,8 +6,9 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import gemmlowp, lut
+from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
+from .lut import look_up_int16, table_int16
 from .registry import OpDef, Spec, output_dtype, register, require_output_quantization
 
 #: Differences to the row's greatest value are held in Q5: exp(-32) is nothing.
@@ -88,16 +89,16 @@ def _softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def _softmax_int16(op: Operator, x: np.ndarray) -> np.ndarray:
     """int16 to int16 by two tables: exp over [-10, 0] and 1 / (1 + x) over [0, 1]; the output's scale is 2**-15."""
-    exp = lut.sample(np.exp, 10 / 65535, 2 / 65535, input_zero_point=32767, dtype=np.float64)
-    one_over_one_plus = lut.sample(lambda v: 1 / (1 + v), 1 / 65535, 2 / 65535, input_zero_point=-32768, dtype=np.float64)
+    exp = table_int16(np.exp, 10 / 65535, 32767, 2 / 65535, dtype=np.float64)
+    one_over_one_plus = table_int16(lambda v: 1 / (1 + v), 1 / 65535, -32768, 2 / 65535, dtype=np.float64)
     multiplier = Multiplier.of(float(op.inputs[0].scale * np.float32(op.options.beta)) / (10.0 / 65535.0))
     difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=-32768)
-    exponentials = lut.interpolate(saturate(rescale(difference, multiplier) + 32767, np.dtype(np.int16)), exp)
+    exponentials = look_up_int16(saturate(rescale(difference, multiplier) + 32767, np.dtype(np.int16)), exp).astype(np.int64)
     total = exponentials.sum(axis=-1, keepdims=True)
     # total = 1.fraction * 2**(30 - zeros) in Q15; the fraction, in 16 bits, indexes the second table.
-    zeros = gemmlowp.leading_zeros(total)
+    zeros = 32 - gemmlowp.bit_length(total)
     fraction = (((total << zeros) + (1 << 14)) >> 15) - (1 << 15) - (1 << 16)
-    reciprocal = lut.interpolate(saturate(fraction, np.dtype(np.int16)), one_over_one_plus)
+    reciprocal = look_up_int16(saturate(fraction, np.dtype(np.int16)), one_over_one_plus)
     shift = 31 - zeros
     return np.clip((exponentials * reciprocal + (1 << (shift - 1))) >> shift, 0, 32767).astype(np.int16)
 
