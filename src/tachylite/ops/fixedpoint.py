@@ -18,7 +18,7 @@ class Multiplier(NamedTuple):
     shift: int
 
     @classmethod
-    def of(cls, real: float) -> Multiplier:
+    def of(cls, real: float | np.floating) -> Multiplier:
         """The nearest fixed-point form of `real` (TensorFlow Lite's QuantizeMultiplier)."""
         if real == 0:
             return cls(0, 0)
@@ -87,7 +87,7 @@ def rescale_int64(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.n
     return (np.asarray(x, np.int64) * reduced + (np.int64(1) << (total - 1))) >> total
 
 
-def round_half_away(x: np.ndarray) -> np.ndarray:
+def round_half_away(x: np.ndarray | np.floating) -> np.ndarray:
     """C's round(): to the nearest integer, halves away from zero; floating in, floating out."""
     truncated = np.trunc(x)
     return truncated + np.where(np.abs(x - truncated) >= 0.5, np.sign(x), 0).astype(np.asarray(x).dtype)
