@@ -38,17 +38,22 @@ def byte_table(function: Function, source: Tensor, result: Tensor, dtype: np.dty
 
 
 def table_int16(
-    function: Function, scale: float, zero_point: int, result_scale: float, result_zero_point: int = 0, dtype: type = np.float32
+    function: Function,
+    scale: float,
+    zero_point: int,
+    result_scale: float,
+    result_zero_point: int = 0,
+    dtype: type[np.floating] = np.float32,
 ) -> np.ndarray:
-    """513 int16 samples of `function`, evenly over the reals that int16 values stand for, all in `dtype`.
+    """513 int16 samples of `function`, evenly over the reals that int16 values stand for, computed in `dtype`.
 
     A sample is off its function by half of the error that interpolation would make midway, so that the error is shared.
     """
     info = np.iinfo(np.int16)
     low, high = (dtype(scale) * dtype(limit - zero_point) for limit in (info.min, info.max))
-    result_low, result_high = (dtype(result_scale) * dtype(limit - result_zero_point) for limit in (info.min, info.max))
+    least, greatest = (dtype(result_scale) * dtype(limit - result_zero_point) for limit in (info.min, info.max))
     step = (high - low) / dtype(512)
-    per_unit = dtype(65536) / (result_high - result_low)
+    per_unit = dtype(65536) / (greatest - least)
     nodes = low + np.arange(513, dtype=dtype) * step
     values = function(nodes) * per_unit
     samples = round_half_away(values)
@@ -62,12 +67,21 @@ def look_up_int16(x: np.ndarray, table: np.ndarray) -> np.ndarray:
     """x: int16. The upper nine bits choose a sample of the table, the lower seven lie between it and the next."""
     index = 256 + (x.astype(np.int32) >> 7)
     slope = (table[1:] - table[:-1]).astype(np.int32)  # in int16: it wraps as the kernel's does
-    base = table[:-1].astype(np.int32)
-    return (base[index] + ((slope[index] * (x.astype(np.int32) & 127) + 64) >> 7)).astype(np.int16)
+    return (table[index] + ((slope[index] * (x & 127) + 64) >> 7)).astype(np.int16)
 
 
-_SIGMOID = np.minimum(np.floor(65536 / (1 + np.exp(-np.arange(256) / 24)) + 0.5), 65535).astype(np.int64)
-"""sigmoid(i / 24) in 16 fractional bits."""
+def _sigmoid_samples() -> np.ndarray:
+    """sigmoid(i / 24) for i in [0, 255], in 16 fractional bits; the error of interpolation is shared as in `table_int16`."""
+
+    def sigmoid(i: np.ndarray) -> np.ndarray:
+        return 65536 / (1 + np.exp(-i / 24))
+
+    i = np.arange(255)
+    error = (sigmoid(i) + sigmoid(i + 1)) / 2 - sigmoid(i + 0.5)
+    return np.append(np.round(sigmoid(i) - error / 2), 65535).astype(np.int64)
+
+
+_SIGMOID = _sigmoid_samples()
 
 
 def sigmoid_scaling(scale: float, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
