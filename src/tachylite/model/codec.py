@@ -7,6 +7,7 @@ from typing import Any
 from .errors import FileError
 from .graph import Model
 from .reader import ModelReader
+from .verify import verify
 
 
 def read(source: Any) -> Model:
@@ -14,7 +15,9 @@ def read(source: Any) -> Model:
 
     Raises FileError where the bytes are not a sound model.
     """
-    return ModelReader(memoryview(source).cast("B").toreadonly()).model()
+    model = ModelReader(memoryview(source).cast("B").toreadonly()).model()
+    verify(model)
+    return model
 
 
 def read_file(path: str | os.PathLike[str]) -> Model:

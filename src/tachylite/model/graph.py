@@ -60,6 +60,34 @@ class Sparsity:
     block_map: tuple[int, ...]
     dimensions: "tuple[int | tuple[np.ndarray, np.ndarray], ...]"
 
+    def sizes(self, shape: Shape) -> tuple[int, ...] | None:
+        """Sizes of the traversed dimensions of a dense `shape`, blocks included; None where the blocks do not divide it."""
+        rank = len(shape)
+        size = dict(enumerate(shape))
+        for axis, dimension in zip(self.traversal_order[rank:], self.dimensions[rank:], strict=True):
+            whole = self.block_map[axis - rank]
+            if not isinstance(dimension, int) or dimension < 1 or shape[whole] % dimension:
+                return None
+            size[axis], size[whole] = dimension, shape[whole] // dimension
+        return tuple(size[axis] for axis in self.traversal_order)
+
+    def positions(self, shape: Shape) -> np.ndarray:
+        """For each stored value, its flat index in the dense array."""
+        rank = len(shape)
+        sizes = dict(zip(self.traversal_order, self.sizes(shape) or (), strict=True))
+        steps = {axis: prod(shape[axis + 1 :]) for axis in range(rank)}
+        for block, whole in enumerate(self.block_map):
+            steps[rank + block] = steps[whole]
+            steps[whole] *= sizes[rank + block]
+        result = np.zeros(1, np.int64)
+        for axis, dimension in zip(self.traversal_order, self.dimensions, strict=True):
+            if isinstance(dimension, int):
+                result = np.add.outer(result, np.arange(dimension) * steps[axis]).reshape(-1)
+            else:
+                segments, indices = dimension
+                result = np.repeat(result, np.diff(segments.astype(np.int64))) + indices.astype(np.int64) * steps[axis]
+        return result
+
 
 @dataclass(eq=False)
 class Tensor:
@@ -102,6 +130,16 @@ class Tensor:
         """The zero point of a per-tensor quantized tensor; 0 where there is none."""
         q = self.quantization
         return int(q.zero_point[0]) if q is not None and len(q.zero_point) else 0
+
+    def dense(self) -> np.ndarray | None:
+        """The constant's value in its full shape, sparse or not; read-only."""
+        if self.data is None or self.sparsity is None:
+            return self.data
+        positions = self.sparsity.positions(self.shape)
+        result = np.zeros(self.size, self.dtype)
+        result[positions] = self.data[: len(positions)]
+        result.flags.writeable = False
+        return result.reshape(self.shape)
 
     def __repr__(self) -> str:
         return f"Tensor({self.name!r}, {list(self.shape)}, {self.dtype})"
