@@ -25,10 +25,10 @@ class OpError(TachyliteError):
         super().__init__(message)
         self.op = op
         self.message = message
-        self.place: tuple[int, int] | None = None
+        self.place: tuple[int, int | str] | None = None
 
-    def at(self, index: int, subgraph: int) -> "OpError":
-        """Note that the operator is number `index` of graph number `subgraph`; the innermost note wins."""
+    def at(self, index: int, subgraph: int | str) -> "OpError":
+        """Note that the operator is number `index` of a graph, given by number or name; the innermost note wins."""
         if self.place is None:
             self.place = (index, subgraph)
         return self

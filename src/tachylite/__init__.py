@@ -1,0 +1,39 @@
+"""Tachylite: TensorFlow Lite done again as one small system. Public names are loaded when they are first used."""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Interpreter": "tachylite.runtime.interpreter",
+    "InterpreterWithCustomOps": "tachylite.runtime.interpreter",
+    "OpResolverType": "tachylite.runtime.interpreter",
+    "SignatureRunner": "tachylite.runtime.signature",
+    "Delegate": "tachylite.runtime.delegate",
+    "load_delegate": "tachylite.runtime.delegate",
+    "load": "tachylite.runtime.loaded",
+    "Model": "tachylite.model.graph",
+    "Graph": "tachylite.model.graph",
+    "Tensor": "tachylite.model.graph",
+    "Operator": "tachylite.model.graph",
+    "Quantization": "tachylite.model.graph",
+    "TachyliteError": "tachylite.model.errors",
+    "OpDef": "tachylite.ops.registry",
+    "Spec": "tachylite.ops.registry",
+    "register": "tachylite.ops.registry",
+    "Builder": "tachylite.ops.builder",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'tachylite' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PUBLIC[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

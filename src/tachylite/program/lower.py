@@ -1,0 +1,290 @@
+"""Lowering: a graph of operators with known input shapes becomes a Program.
+
+Operators are walked once, in order. Whatever is certain before the run (constants, shapes, which variable a handle names) is computed now
+and becomes a constant. An operator with a `lower` of its own emits its code through the methods of `Lowering`; the others become host
+calls. The first operator whose output shapes only the run can tell ends the code with a Barrier.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.dtypes import RESOURCE, STRING, VARIANT
+from tachylite.model.errors import OpError, UnsupportedError
+from tachylite.model.graph import Graph, Model, Operator, Tensor
+from tachylite.ops import inference, registry
+from tachylite.ops.registry import Spec
+
+from . import memory
+from .program import Barrier, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .target import REFERENCE, Target
+
+#: Inlining stops here: a few nested calls, each made twice, could otherwise expand without end.
+MAX_INSTRUCTIONS = 1_000_000
+
+
+@dataclass
+class Scope:
+    """One instance of a graph: its tensors' value numbers and specs. Inlining a graph twice makes two."""
+
+    graph: Graph
+    number: int
+    values: dict[Tensor, int] = field(default_factory=dict)
+    specs: dict[Tensor, Spec] = field(default_factory=dict)
+    is_entry: bool = False
+
+
+def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | None" = None, target: Target = REFERENCE) -> Program:
+    """The Program of a model for known shapes.
+
+    entries: name to (graph, specs of its inputs); if not given, one for each signature, or `main`, with the shapes of the file.
+    Raises OpError where an operator cannot take its inputs, UnsupportedError where operators are unknown (all of them named).
+    """
+    check_known(model)
+    program = Program(target)
+    with inference.remembering():
+        lowering = Lowering(model, program)
+        for name, (graph, specs) in (entries or default_entries(model)).items():
+            lowering.entry(name, graph, specs)
+    memory.plan(program)
+    return program
+
+
+def default_entries(model: Model) -> dict[str, tuple[Graph, list[Spec]]]:
+    """An entry for each signature, or `main` where there is none, with the shapes of the file."""
+    graphs = {s.key: s.graph for s in model.signatures} or {"main": model.graph}
+    return {name: (graph, [Spec(t.shape, t.dtype) for t in graph.inputs]) for name, graph in graphs.items()}
+
+
+def check_known(model: Model) -> None:
+    """Raises UnsupportedError that lists every operator of the model that has no definition."""
+    unknown: dict[str, int] = {}
+    for op in model.operators():
+        if registry.find(op) is None:
+            label = f"custom operator {op.op!r}" if op.is_custom else op.op
+            unknown[label] = unknown.get(label, 0) + 1
+    if unknown:
+        listing = ", ".join(f"{label} ({count}x)" for label, count in unknown.items())
+        raise UnsupportedError(f"no definition for {listing}; define them with tachylite.register(OpDef(name, ...))")
+
+
+class Lowering:
+    """What an operator's `lower` sees. Value numbers are ints; a Spec tells what is known of one."""
+
+    def __init__(self, model: Model, program: Program):
+        self.model = model
+        self.program = program
+        self.code: list[Any] = []
+        self.scope: Scope
+        self._persistent: dict[Any, int] = {}
+        self._place = (0, 0)
+
+    # Walking a graph.
+
+    def entry(self, name: str, graph: Graph, specs: Sequence[Spec], start: int = 0, bound: dict[Tensor, Spec] | None = None) -> Entry:
+        """Lower `graph` as a way into the program. A continuation starts at operator `start` with the tensors `bound` as inputs."""
+        self.code = []
+        self.scope = scope = Scope(graph, self._number(graph), is_entry=True)
+        given = dict(zip(graph.inputs, specs, strict=True)) if bound is None else bound
+        inputs = [self._input(tensor, spec) for tensor, spec in given.items()]
+        barrier = self._walk(scope, start)
+        outputs = [] if barrier else self._outputs(graph.outputs)
+        entry = Entry(self.code, inputs, outputs, scope.values, barrier)
+        self.program.entries[name] = entry
+        return entry
+
+    def _input(self, tensor: Tensor, spec: Spec) -> int:
+        if spec.value is not None:
+            return self._define(tensor, spec)
+        kind = Kind.HOST if _is_host(spec.dtype) else Kind.INPUT
+        return self._bind(tensor, self._new(kind, spec, tensor.name), spec)
+
+    def _walk(self, scope: Scope, start: int = 0) -> Barrier | None:
+        for index in range(start, len(scope.graph.operators)):
+            op = scope.graph.operators[index]
+            self._place = (index, scope.number)
+            try:
+                if not self.emit(op):
+                    return self._barrier(scope, index + 1)
+            except OpError as problem:
+                raise problem.at(index, scope.number) from None
+            if len(self.code) > MAX_INSTRUCTIONS:
+                raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(index, scope.number)
+        return None
+
+    def emit(self, op: Operator) -> bool:
+        """Emit one operator of the current scope. False where its output shapes only the run can tell."""
+        results = inference.infer(op, [self.spec(t) for t in op.inputs])
+        if results and all(r.value is not None for r in results):
+            for tensor, spec in zip(op.outputs, results, strict=True):
+                self._define(tensor, spec)
+            return True
+        if results is None:
+            self._host_call(op, [self._new(Kind.HOST, Spec((), t.dtype), t.name, unknown=True) for t in op.outputs], [])
+            return False
+        if len(results) != len(op.outputs):
+            raise op.error(f"has {len(op.outputs)} outputs, it needs {len(results)}; the file is damaged")
+        for tensor, spec in zip(op.outputs, results, strict=True):
+            self.scope.specs[tensor] = spec
+        definition = registry.get(op)
+        (definition.lower or Lowering.host)(self, op)
+        return True
+
+    def _barrier(self, scope: Scope, start: int) -> Barrier:
+        graph, model, target = scope.graph, self.model, self.program.target
+        needed = {t for op in graph.operators[start:] for t in op.inputs if t is not None} | set(graph.outputs)
+        tensors = [t for t, v in scope.values.items() if t in needed and not t.is_constant and self.program.values[v].kind is not Kind.PERSISTENT]
+        known = {t: scope.specs[t] for t in tensors if t in scope.specs}
+
+        def resume(specs: Sequence[Spec]) -> Program:
+            bound = {t: known[t] if t in known and known[t].value is not None else spec for t, spec in zip(tensors, specs, strict=True)}
+            program = Program(target)
+            with inference.remembering():
+                Lowering(model, program).entry("rest", graph, (), start, bound)
+            memory.plan(program)
+            return program
+
+        return Barrier(tuple(scope.values[t] for t in tensors), resume)
+
+    def _outputs(self, tensors: Sequence[Tensor]) -> list[int]:
+        """Value numbers of the graph's outputs; one that is anything but the sole owner of an output gets a Move into its own."""
+        outputs: list[int] = []
+        moves = []
+        for tensor in tensors:
+            number = self.value(tensor)
+            value = self.program.values[number]
+            owned = value.kind is Kind.OUTPUT or (value.kind is Kind.HOST and value.data is None and tensor not in self.scope.graph.inputs)
+            if not owned or number in outputs:
+                spec = self.scope.specs.get(tensor) or Spec(value.shape or (), value.dtype)
+                copy = self._new(Kind.OUTPUT, spec, tensor.name)
+                moves.append((number, copy))
+                number = copy
+            outputs.append(number)
+        if moves:
+            self.code.append(Move(tuple(moves)))
+        return outputs
+
+    # What operators ask and emit.
+
+    def spec(self, tensor: Tensor | None) -> Spec | None:
+        """What is known of a tensor of the current scope."""
+        if tensor is None:
+            return None
+        if tensor not in self.scope.specs:
+            self.scope.specs[tensor] = inference.constant_spec(tensor) if tensor.is_constant else Spec(tensor.shape, tensor.dtype)
+        return self.scope.specs[tensor]
+
+    def value(self, tensor: Tensor) -> int:
+        """The value that holds a tensor of the current scope."""
+        if tensor not in self.scope.values:
+            spec = self.spec(tensor)
+            assert spec is not None
+            if tensor.is_variable:
+                self._bind(tensor, self.persistent(tensor, spec, np.zeros(spec.shape, spec.dtype), tensor.name), spec)
+            else:
+                self._define(tensor, spec)
+        return self.scope.values[tensor]
+
+    def host(self, op: Operator) -> None:
+        """Emit a call of the operator's reference."""
+        definition = registry.get(op)
+        outputs = [self.define(tensor) for tensor in op.outputs]
+        state = [self.value(tensor) for i in definition.updates if i < len(op.inputs) and (tensor := op.inputs[i]) is not None]
+        for tensor, number in zip((op.inputs[i] for i in definition.updates if i < len(op.inputs)), state, strict=False):
+            if self.program.values[number].kind is Kind.CONST:
+                raise op.error(f"keeps state in {tensor!r}, which is a constant; it must be a variable tensor")
+        self._host_call(op, outputs, state)
+
+    def _host_call(self, op: Operator, outputs: list[int], state: list[int]) -> None:
+        for tensor, number in zip(op.outputs, outputs, strict=True):
+            self.scope.values[tensor] = number
+        inputs = tuple(None if t is None else self.value(t) for t in op.inputs)
+        self.code.append(HostCall(op, self._place, inputs, (*outputs, *state), registry.get(op).in_place))
+
+    def define(self, tensor: Tensor) -> int:
+        """The value that an operator of the current scope writes `tensor` to."""
+        spec = self.scope.specs[tensor]
+        return self._define(tensor, spec._replace(value=None))
+
+    def temporary(self, spec: Spec, name: str = "") -> int:
+        """A fresh value of this shape and type; a constant where the value itself is known."""
+        if spec.value is not None:
+            return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.CONST, spec, name, data=spec.value)
+        return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.ARENA, spec, name)
+
+    def persistent(self, key: Any, spec: Spec, initial: np.ndarray | None = None, name: str = "") -> int:
+        """The value that every program of the executor shares under `key`; without an initial value, reading it before a write is an error."""
+        instance = key, spec.shape, spec.dtype
+        if instance not in self._persistent:
+            number = self._persistent[instance] = self._new(Kind.PERSISTENT, spec._replace(value=None), name, key=key)
+            if initial is not None:
+                self.program.reset.append(Move(((self.temporary(spec._replace(value=initial)), number),)))
+        return self._persistent[instance]
+
+    def bind(self, tensor: Tensor, number: int) -> None:
+        """Let an existing value be `tensor`."""
+        self.scope.values[tensor] = number
+
+    def move(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Emit a parallel assignment of (source, target) values."""
+        pairs = tuple((a, b) for a, b in pairs if a != b)
+        if pairs:
+            self.code.append(Move(pairs))
+
+    def inline(self, graph: Graph, arguments: Sequence[int], specs: Sequence[Spec]) -> list[int]:
+        """Emit a graph's code on these values, whose specs are given; returns the values of its outputs."""
+        outer, place = self.scope, self._place
+        self.scope = scope = Scope(graph, self._number(graph))
+        for tensor, number, spec in zip(graph.inputs, arguments, specs, strict=True):
+            self._bind(tensor, number, spec)
+        barrier = self._walk(scope)
+        assert barrier is None, "a graph is inlined only where inference says that all its shapes are known"
+        outputs = [self.value(tensor) for tensor in graph.outputs]
+        self.scope, self._place = outer, place
+        return outputs
+
+    def here(self) -> int:
+        """The position of the next instruction."""
+        return len(self.code)
+
+    def jump(self, target: int | None = None) -> Callable[[], None]:
+        """Emit a jump; without a target, calling the result makes it jump to the then next instruction."""
+        return self._patchable(lambda to: Jump(to), target)
+
+    def jump_if_false(self, condition: int, target: int | None = None) -> Callable[[], None]:
+        """Emit a jump taken where the bool in `condition` is false; the result is as `jump`'s."""
+        return self._patchable(lambda to: JumpIfFalse(condition, to), target)
+
+    def _patchable(self, make: Callable[[int], Any], target: int | None) -> Callable[[], None]:
+        position = len(self.code)
+        self.code.append(make(position if target is None else target))
+
+        def land() -> None:
+            self.code[position] = make(len(self.code))
+
+        return land
+
+    # Values.
+
+    def _define(self, tensor: Tensor, spec: Spec) -> int:
+        if spec.value is None and self.scope.is_entry and tensor in self.scope.graph.outputs and not _is_host(spec.dtype):
+            return self._bind(tensor, self._new(Kind.OUTPUT, spec, tensor.name), spec)
+        return self._bind(tensor, self.temporary(spec, tensor.name), spec)
+
+    def _bind(self, tensor: Tensor, number: int, spec: Spec) -> int:
+        self.scope.values[tensor] = number
+        self.scope.specs[tensor] = spec
+        return number
+
+    def _new(self, kind: Kind, spec: Spec, name: str, data: np.ndarray | None = None, key: Any = None, unknown: bool = False) -> int:
+        self.program.values.append(Value(kind, spec.dtype, None if unknown else spec.shape, name, data, key))
+        return len(self.program.values) - 1
+
+    def _number(self, graph: Graph) -> int:
+        return next((i for i, g in enumerate(self.model.graphs) if g is graph), 0)
+
+
+def _is_host(dtype: np.dtype) -> bool:
+    return dtype in (STRING, RESOURCE, VARIANT)

@@ -1,0 +1,117 @@
+"""The memory plan: an offset in the arena for every ARENA value, so that values that live at the same time never overlap.
+
+Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5.2): the largest value first,
+each in the smallest gap that its contemporaries leave.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .program import Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
+
+
+@dataclass
+class Interval:
+    """The instructions, first and last, between which a value must keep its memory."""
+
+    first: int
+    last: int
+
+
+def reads(instruction: Instruction) -> list[int]:
+    """Values that an instruction reads."""
+    if isinstance(instruction, HostCall):
+        return [v for v in instruction.inputs if v is not None]
+    if isinstance(instruction, Move):
+        return [source for source, _ in instruction.pairs]
+    return [instruction.condition] if isinstance(instruction, JumpIfFalse) else []
+
+
+def writes(instruction: Instruction) -> list[int]:
+    """Values that an instruction writes."""
+    if isinstance(instruction, HostCall):
+        return list(instruction.outputs)
+    return [target for _, target in instruction.pairs] if isinstance(instruction, Move) else []
+
+
+def lifetimes(entry: Entry) -> dict[int, Interval]:
+    """The interval of every value that the entry's code touches."""
+    intervals: dict[int, Interval] = {}
+    for position, instruction in enumerate(entry.code):
+        for value in reads(instruction) + writes(instruction):
+            intervals.setdefault(value, Interval(position, position)).last = position
+    end = len(entry.code)
+    for value in (*entry.outputs, *(entry.barrier.live if entry.barrier else ())):
+        if value in intervals:
+            intervals[value].last = end
+    loops = [(i.target, p) for p, i in enumerate(entry.code) if isinstance(i, Jump) and i.target <= p]
+    # Inner loops end first, so that what they extend reaches the end of the outer ones.
+    for start, stop in sorted(loops, key=lambda loop: loop[1]):
+        for interval in intervals.values():
+            if interval.first < start <= interval.last < stop:
+                interval.last = stop
+    return intervals
+
+
+def share_in_place(program: Program, entry: Entry, intervals: dict[int, Interval]) -> dict[int, int]:
+    """Outputs that take over the memory of an input which dies at the call that declares it: {output: input}."""
+    shared: dict[int, int] = {}
+    for position, call in enumerate(entry.code):
+        if not (isinstance(call, HostCall) and call.in_place and call.inputs and len(call.outputs) == 1):
+            continue
+        source, target = call.inputs[0], call.outputs[0]
+        if source is None or not _same_memory(program, source, target):
+            continue
+        once = intervals[source].last == position and intervals[target].first == position
+        if once and call.inputs.count(source) == 1:
+            root = shared.get(source, source)
+            shared[target] = root
+            intervals[root].last = max(intervals[root].last, intervals[target].last)
+    return shared
+
+
+def _same_memory(program: Program, source: int, target: int) -> bool:
+    a, b = program.values[source], program.values[target]
+    return a.kind is b.kind is Kind.ARENA and a.nbytes == b.nbytes
+
+
+def plan(program: Program) -> None:
+    """Set the offsets of the ARENA values and the program's arena_size. Entries never run at once, so they share the arena."""
+    for entry in program.entries.values():
+        intervals = lifetimes(entry)
+        if program.target.preserve_all:
+            intervals = {value: Interval(0, len(entry.code)) for value in intervals}
+            shared: dict[int, int] = {}
+        else:
+            shared = share_in_place(program, entry, intervals)
+        own = [v for v in intervals if program.values[v].kind is Kind.ARENA and v not in shared]
+        _place(program, own, intervals)
+        for value, root in shared.items():
+            program.values[value].offset = program.values[root].offset
+
+
+def _place(program: Program, values: list[int], intervals: dict[int, Interval]) -> None:
+    alignment = program.target.alignment
+    values = sorted(values, key=lambda v: (-program.values[v].nbytes, intervals[v].first))
+    first, last, begin, end = (np.zeros(len(values), np.int64) for _ in range(4))
+    for count, number in enumerate(values):
+        interval = intervals[number]
+        size = -(-program.values[number].nbytes // alignment) * alignment
+        alive = (first[:count] <= interval.last) & (last[:count] >= interval.first)
+        offset = _smallest_gap(begin[:count][alive], end[:count][alive], size)
+        first[count], last[count], begin[count], end[count] = interval.first, interval.last, offset, offset + size
+        program.values[number].offset = offset
+        program.arena_size = max(program.arena_size, offset + size)
+
+
+def _smallest_gap(begin: np.ndarray, end: np.ndarray, size: int) -> int:
+    """The offset of the tightest gap of at least `size` bytes between the taken ranges, else the end of them all."""
+    if not len(begin):
+        return 0
+    order = np.argsort(begin, kind="stable")
+    covered = np.maximum.accumulate(end[order])
+    starts = np.concatenate(([0], covered[:-1]))
+    gaps = begin[order] - starts
+    fitting = np.flatnonzero(gaps >= size)
+    return int(starts[fitting[np.argmin(gaps[fitting])]]) if len(fitting) else int(covered[-1])

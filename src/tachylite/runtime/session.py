@@ -1,0 +1,60 @@
+"""Session: a model with its state, and the Programs that it has been lowered to so far."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.dtypes import STRING
+from tachylite.model.graph import Graph, Model, Tensor
+from tachylite.ops.registry import Spec
+from tachylite.program.lower import lower
+from tachylite.program.target import REFERENCE, Target
+
+from .numpy_executor import NumpyExecutor, State
+
+#: Programs kept per session; each holds its own memory.
+CACHE_SIZE = 16
+
+
+class Session:
+    """Runs any graph of a model at any input shapes; variables are shared by all of them."""
+
+    def __init__(self, model: Model, target: Target = REFERENCE):
+        self.model = model
+        self.target = target
+        self.state = State(call=self.call)
+        self._cache: OrderedDict[Any, NumpyExecutor] = OrderedDict()
+
+    def prepare(self, graph: Graph, specs: Sequence[Spec]) -> NumpyExecutor:
+        """The executor for these input shapes, from the cache or newly lowered. Raises OpError, UnsupportedError."""
+        key = (id(graph), *((s.shape, s.dtype, None if s.value is None else str(s.value.flat[0])) for s in specs))
+        executor = self._cache.get(key)
+        if executor is None:
+            executor = NumpyExecutor(lower(self.model, {graph.name or "main": (graph, specs)}, self.target), self.state)
+            self._cache[key] = executor
+            if len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return executor
+
+    def call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run a graph once on these inputs; the results are copies."""
+        executor = self.prepare(graph, [_spec(t, a) for t, a in zip(graph.inputs, arguments, strict=True)])
+        for number, array in zip(executor.entry.inputs, arguments, strict=True):
+            executor.write(number, array)
+        executor.run()
+        return [output.copy() for output in executor.outputs()]
+
+    def reset(self) -> None:
+        """Set the variable tensors (recurrent state) back to zero; resource variables keep their values, as in TensorFlow Lite."""
+        for key, value in self.state.values.items():
+            if isinstance(key, Tensor):
+                value[...] = 0
+
+
+def _spec(tensor: Tensor, array: np.ndarray) -> Spec:
+    """Which resource a handle names is part of the spec; other arguments are known by shape alone."""
+    is_handle = array.dtype == object and tensor.dtype != STRING
+    return Spec(array.shape, tensor.dtype, array if is_handle else None)
