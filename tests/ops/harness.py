@@ -1,7 +1,7 @@
 """How the op suite states a case: an operator, its operands, its options. LiteRT's reference kernels give the expected answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Case:
     atol: float = 1e-6
     #: Expected outputs where LiteRT cannot serve as the oracle; the reason stands beside them.
     expected: Sequence[np.ndarray] | None = None
-    runs: int = field(default=1)
+    runs: int = 1
 
     def __str__(self) -> str:
         return f"{self.op}-{self.name}"

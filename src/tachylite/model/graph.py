@@ -260,6 +260,15 @@ class Model:
     description: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, graph: Graph) -> "Model":
+        """The model of a main graph and of all graphs that its operators call."""
+        graphs = [graph]
+        for called in graphs:  # grows as it goes
+            for op in called.operators:
+                graphs += [g for g in op.subgraphs if not any(g is known for known in graphs)]
+        return cls(graphs)
+
     @property
     def graph(self) -> Graph:
         """The main graph."""

@@ -24,6 +24,7 @@ _answers: ContextVar[dict[Any, Any] | None] = ContextVar("answers", default=None
 def constant_spec(tensor: Tensor) -> Spec:
     """What is known of a constant: everything. Sparse storage is expanded."""
     value = tensor.dense()
+    assert value is not None
     return Spec(value.shape, tensor.dtype, value)
 
 

@@ -69,7 +69,7 @@ def _sparsity_parameters(sparsity: Sparsity) -> dict[str, Any]:
         if isinstance(dimension, int):
             dimensions.append({"format": 0, "dense_size": dimension})
         else:
-            _, segments, indices = dimension
+            segments, indices = dimension
             dimensions.append({"format": 1, "array_segments": segments, "array_indices": indices})
     return {
         "traversal_order": np.array(sparsity.traversal_order, np.int32),
