@@ -29,7 +29,7 @@ def look_up(op: Operator, x: np.ndarray, function: Function) -> np.ndarray:
     return byte_table(function, source, result, x.dtype)[x.astype(np.intp) - np.iinfo(x.dtype).min]
 
 
-def byte_table(function: Function, source: Tensor, result: Tensor, dtype: np.dtype) -> np.ndarray:
+def byte_table(function: Function, source: Tensor | None, result: Tensor, dtype: np.dtype) -> np.ndarray:
     """The 256 results, from the least stored value to the greatest."""
     info = np.iinfo(dtype)
     real = source.scale * (np.arange(info.min, info.max + 1) - source.zero_point).astype(np.float32)
@@ -39,9 +39,9 @@ def byte_table(function: Function, source: Tensor, result: Tensor, dtype: np.dty
 
 def table_int16(
     function: Function,
-    scale: float,
+    scale: float | np.floating,
     zero_point: int,
-    result_scale: float,
+    result_scale: float | np.floating,
     result_zero_point: int = 0,
     dtype: type[np.floating] = np.float32,
 ) -> np.ndarray:

@@ -1,0 +1,252 @@
+"""Arithmetic of two operands with broadcasting, and ADD_N."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from . import gemmlowp
+from .arguments import check_type, same_type, version_by_type
+from .elementwise import are_quantized, centred, infer_binary, is_wide_broadcast, requantize
+from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, rescale
+from .fused import activate, activation_range
+from .registry import OpDef, Spec, register
+
+
+def _is_quantized(op: Operator) -> bool:
+    return are_quantized(op, *op.inputs, *op.outputs)
+
+
+def _finish(op: Operator, steps: np.ndarray) -> np.ndarray:
+    """Centred output steps to stored values, within the fused activation's range."""
+    output = op.outputs[0]
+    return np.clip(steps + output.zero_point, *activation_range(op, output)).astype(output.dtype)
+
+
+def _on_one_scale(op: Operator, x: np.ndarray, y: np.ndarray, headroom: int) -> tuple[np.ndarray, np.ndarray, np.float64]:
+    """Both inputs in steps of one size, and that size: 2**headroom of them are twice the coarser input's step."""
+    scales = [t.scale for t in op.inputs]
+    twice = np.float64(2 * max(scales))
+    a, b = (
+        rescale(centred(v, t) << headroom, Multiplier.of(np.float64(scale) / twice))
+        for v, t, scale in zip((x, y), op.inputs, scales, strict=True)
+    )
+    return a, b, twice / 2**headroom
+
+
+# ADD and SUB.
+
+
+def add(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x + y. float, integers (which wrap), or quantized int8, uint8 and int16."""
+    return _sum(op, x, y, np.add)
+
+
+def subtract(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x - y, as `add`."""
+    return _sum(op, x, y, np.subtract)
+
+
+def _sum(op: Operator, x: np.ndarray, y: np.ndarray, combine: np.ufunc) -> np.ndarray:
+    if not _is_quantized(op):
+        return activate(op, combine(x, y))
+    shifts = power_of_two_shifts(op)
+    if shifts is not None:
+        return _finish(op, combine(divide_by_pot(x, shifts[0]), divide_by_pot(y, shifts[1])))
+    a, b, step = _on_one_scale(op, x, y, headroom=15 if x.dtype == np.int16 else 20)
+    return _finish(op, rescale(combine(a, b), Multiplier.of(step / np.float64(op.outputs[0].scale))))
+
+
+def power_of_two_shifts(op: Operator) -> tuple[int, int] | None:
+    """Right shifts that bring int16 inputs to the output's scale where all scales are powers of two; None where the general way is due."""
+    if op.outputs[0].dtype != np.int16 or not op.options.pot_scale_int16:
+        return None
+    logs = [math.log2(t.scale) for t in (*op.inputs, *op.outputs)]
+    if any(abs(v - round(v)) >= 1e-3 for v in logs):
+        return None
+    first, second, result = map(round, logs)
+    shifts = result - first, result - second
+    return shifts if min(shifts) == 0 else None
+
+
+def _sum_version(op: Operator, general_int16: int, **versions: int) -> int:
+    x = op.inputs[0]
+    if x.dtype == np.int16 and x.is_quantized and not op.options.pot_scale_int16:
+        return general_int16
+    return version_by_type(**versions)(op)
+
+
+def add_version(op: Operator) -> int:
+    """The general int16 scales of version 3 are not those of version 1, whose scales are powers of two; 5 is for plain int16."""
+    return _sum_version(op, 3, f16=6, s16=1 if op.inputs[0].is_quantized else 5, i64=4, s8=2)
+
+
+def subtract_version(op: Operator) -> int:
+    """5 for general int16 scales, 3 for broadcasting in more than four dimensions."""
+    return max(_sum_version(op, 5, i64=4, s8=2), 3 if is_wide_broadcast(op) else 1)
+
+
+# MUL and DIV.
+
+
+def infer_multiply(op: Operator, x: Spec, y: Spec) -> Spec:
+    """As any binary operator; complex numbers know no activation."""
+    if x.dtype == np.complex64 and op.options.fused_activation_function != "NONE":
+        raise op.error(
+            f"complex64 with the fused activation {op.options.fused_activation_function}; needed is NONE, put the activation after it"
+        )
+    return infer_binary(op, x, y)
+
+
+def multiply(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x * y. float, integers (which wrap), complex64, or quantized int8, uint8 and int16."""
+    if not _is_quantized(op):
+        return activate(op, np.multiply(x, y))
+    (first, second), output = op.inputs, op.outputs[0]
+    multiplier = Multiplier.of(first.scale * second.scale / output.scale)
+    return _finish(op, rescale(centred(x, first) * centred(y, second), multiplier))
+
+
+def multiply_version(op: Operator) -> int:
+    """By type; 3 also says that the product's scale may exceed the output's."""
+    x, y = op.inputs
+    if x.dtype == np.int16:
+        return 4 if x.is_quantized else 7
+    by_type = version_by_type(f16=8, u32=7, c64=6, i64=5, s8=2)(op)
+    if by_type <= 2 and x.is_quantized and y.is_quantized and op.outputs[0].is_quantized:
+        return 3 if x.scale * y.scale / op.outputs[0].scale >= 1 else by_type
+    return by_type
+
+
+def divide(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x / y: float; integers round toward zero; quantized int8, uint8 and int16. Integers divided by zero raise OpError."""
+    if x.dtype.kind == "f":
+        return activate(op, np.divide(x, y))
+    if _is_quantized(op):
+        return _divide_quantized(op, centred(x, op.inputs[0]), centred(y, op.inputs[1]))
+    _refuse_zero(op, y)
+    a, b = x.astype(np.int64), y.astype(np.int64)
+    quotient = np.abs(a) // np.abs(b) * np.sign(a) * np.sign(b)
+    return activate(op, quotient.astype(x.dtype))
+
+
+def _divide_quantized(op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    _refuse_zero(op, b)
+    (first, second), output = op.inputs, op.outputs[0]
+    a, b = a * np.sign(b), np.abs(b)
+    # 1 / b = inverse * 2**-exponent, the inverse of a number in [1, 2) in Q0.
+    exponent = gemmlowp.bit_length(b) - 1
+    inverse = gemmlowp.one_over_one_plus_x((b << (31 - exponent)) - (1 << 31))
+    headroom = 31 - gemmlowp.bit_length(np.where(a < 0, ~a, a))
+    quotient = doubling_high_mul(a << headroom, inverse)
+    mantissa, shift = Multiplier.of(first.scale / (second.scale * output.scale))
+    return _finish(op, rescale(quotient, (np.array(mantissa), shift - exponent - headroom)))
+
+
+def _refuse_zero(op: Operator, y: np.ndarray) -> None:
+    if not y.all():
+        raise op.error("an integer is divided by zero; keep zeros out of the divisor, or divide in float")
+
+
+# The others.
+
+
+def squared_difference(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x - y)**2. float32, int32 (which wraps), or quantized int8."""
+    if not _is_quantized(op):
+        return np.square(np.subtract(x, y))
+    a, b, step = _on_one_scale(op, x, y, headroom=7)
+    output = op.outputs[0]
+    return requantize(np.square(a - b), Multiplier.of(step * step / np.float64(output.scale)), output)
+
+
+def power(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x ** y. float32, or int32 (which wraps) to powers that are not negative."""
+    if x.dtype.kind == "i" and (y < 0).any():
+        raise op.error("an integer is raised to a negative power; keep exponents at 0 or above, or compute in float")
+    return np.power(x, y)
+
+
+def floor_divide(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The greatest whole number not above x / y. float32, int8, int16, int32. Integers divided by zero raise OpError."""
+    if x.dtype.kind == "f":
+        return np.floor(x.astype(np.float64) / y).astype(x.dtype)
+    _refuse_zero(op, y)
+    return np.floor_divide(x, y)
+
+
+def floor_modulo(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What FLOOR_DIV leaves; it has the divisor's sign. float32 and integers. Integers divided by zero raise OpError."""
+    if x.dtype.kind != "f":
+        _refuse_zero(op, y)
+    remainder = np.fmod(x, y)
+    return np.where((remainder != 0) & ((y < 0) != (remainder < 0)), remainder + y, remainder)
+
+
+def maximum(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The greater of two stored values: quantized operands must have one scale. Beside a NaN it is y."""
+    return np.where(x > y, x, y)
+
+
+def minimum(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The lesser, as `maximum`."""
+    return np.where(x < y, x, y)
+
+
+def extremum_version(op: Operator) -> int:
+    """By type; 3 says that it broadcasts in more than four dimensions."""
+    return max(version_by_type(s16=4, s8=2)(op), 3 if is_wide_broadcast(op) else 1)
+
+
+def infer_atan2(op: Operator, y: Spec, x: Spec) -> Spec:
+    """Both inputs have one shape: this operator does not broadcast."""
+    if y.shape != x.shape:
+        raise op.error(f"the inputs are {list(y.shape)} and {list(x.shape)}, their shapes must be equal; insert a BROADCAST_TO")
+    return infer_binary(op, y, x)
+
+
+def atan2(op: Operator, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The angle of the point (x, y), in [-pi, pi]. Any float."""
+    return np.arctan2(y, x)
+
+
+def infer_add_n(op: Operator, *operands: Spec) -> Spec:
+    """Two or more inputs of one shape and type."""
+    if len(operands) < 2:
+        raise op.error(f"found {len(operands)} inputs, needed are two or more; remove the operator")
+    for x in operands:
+        check_type(op, x)
+        if x.shape != operands[0].shape:
+            raise op.error(f"inputs are {list(operands[0].shape)} and {list(x.shape)}, all must have one shape; insert a BROADCAST_TO")
+    same_type(op, *operands)
+    return Spec(operands[0].shape, operands[0].dtype)
+
+
+def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
+    """The sum of all inputs. float32 or int32, which wraps."""
+    total = operands[0]
+    for x in operands[1:]:
+        total = np.add(total, x)
+    return total
+
+
+def _register(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
+    fields = {"infer": infer_binary, "in_place": True, **fields}
+    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **fields))
+
+
+_register("ADD", add, "f32 f16 s8 u8 s16 i32 i64", "AddOptions", version=add_version)
+_register("SUB", subtract, "f32 s8 u8 s16 i32 i64", "SubOptions", version=subtract_version)
+_register("MUL", multiply, "f32 f16 s8 u8 s16 i32 u32 i64 c64", "MulOptions", infer=infer_multiply, version=multiply_version)
+_register("DIV", divide, "f32 s8 u8 s16 i32", "DivOptions", version=lambda op: 2 if is_wide_broadcast(op) else 1)
+_register("SQUARED_DIFFERENCE", squared_difference, "f32 s8 i32", "SquaredDifferenceOptions", version=version_by_type(s8=2))
+_register("POW", power, "f32 i32", "PowOptions")
+_register("FLOOR_DIV", floor_divide, "f32 s8 s16 i32", "FloorDivOptions", version=version_by_type(s8=3, s16=3, f32=2))
+_register("FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2))
+_register("MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version)
+_register("MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version)
+_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2)
+_register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n)
