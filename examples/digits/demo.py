@@ -1,0 +1,70 @@
+"""Read handwritten digits with a float net and its int8 twin: what `make demo` runs."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+import tachylite
+from tachylite.runtime.loaded import LoadedModel
+
+HERE = Path(__file__).parent
+NETS = {"float": "digits.tflite", "int8": "digits_int8.tflite"}
+SHADES = " ░▒▓█"
+
+
+def classify(net: LoadedModel, ink: np.ndarray) -> np.ndarray:
+    """The digit that the net sees in each scan. ink: float32 [n, 8, 8, 1], from 0 to 1."""
+    source = net.model.graph.inputs[0]
+    if source.is_quantized:
+        # An int8 net takes steps of its input's scale.
+        ink = np.round(ink / source.scale + source.zero_point).clip(-128, 127).astype(np.int8)
+    return net(ink).argmax(axis=1)
+
+
+def drawing(scan: np.ndarray) -> str:
+    """A scan, 8x8 with ink from 0 to 16, as eight lines of text; every pixel is two characters wide."""
+    return "\n".join("".join(SHADES[(ink + 3) // 4] * 2 for ink in row) for row in scan)
+
+
+def card(scan: np.ndarray, label: int, answers: dict[str, int]) -> Panel:
+    """A scan as the net sees it, and what the nets say that it is."""
+    right = all(answer == label for answer in answers.values())
+    said = "  ".join(f"{name} {answer}" for name, answer in answers.items())
+    return Panel(drawing(scan), title=f"a {label}", subtitle=said, border_style="green" if right else "red", width=20)
+
+
+def main() -> None:
+    """Classify the held-out scans with both nets, and show how well and some of them."""
+    console = Console()
+    held_out = np.load(HERE / "held_out.npz")
+    scans, labels = held_out["scans"], held_out["labels"]
+    ink = scans[..., None].astype(np.float32) / 16
+
+    answers, table = {}, Table(title=f"{len(scans)} handwritten digits that the nets were not trained on")
+    for column in ("net", "file", "size", "right", "time"):
+        table.add_column(column, justify="left" if column in ("net", "file") else "right")
+    for name, file in NETS.items():
+        net = tachylite.load(HERE / file)
+        start = time.perf_counter()
+        answers[name] = classify(net, ink)
+        seconds = time.perf_counter() - start
+        right = np.mean(answers[name] == labels)
+        table.add_row(name, file, f"{(HERE / file).stat().st_size / 1000:.1f} kB", f"{right:.1%}", f"{seconds:.2f} s")
+    console.print(table)
+    agree = np.mean(answers["float"] == answers["int8"])
+    console.print(f"The two nets agree on {agree:.1%} of the scans.\n")
+
+    wrong = np.flatnonzero((answers["float"] != labels) | (answers["int8"] != labels))
+    one_of_each = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
+    for title, chosen in (("One of each:", one_of_each), ("Misread:", wrong[:4])):
+        console.print(title)
+        console.print(Columns([card(scans[i], labels[i], {name: answers[name][i] for name in NETS}) for i in chosen]))
+
+
+if __name__ == "__main__":
+    main()
