@@ -30,7 +30,7 @@ def less_than(limit: int, position: int, *shapes: tuple[int, ...]) -> Graph:
 def while_loop(build: Builder, cond: Graph, body: Graph, *state: Tensor) -> list[Tensor]:
     """A WHILE over int32 values."""
     out = [Tensor(f"out{i}", t.shape, t.dtype) for i, t in enumerate(state)]
-    build.WHILE(*state, subgraphs=[cond, body], cond_subgraph_index=0, body_subgraph_index=1, out=out)
+    build.WHILE(*state, subgraphs=[cond, body], out=out)
     return out
 
 

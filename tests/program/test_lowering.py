@@ -150,7 +150,7 @@ def test_both_branches_of_an_if_run() -> None:
         branches.append(branch.outputs(getattr(branch, op)(branch.input("x", (2, 3)))))
     build = Builder()
     test, x = build.input("test", (), np.bool_), build.input("x", (2, 3))
-    graph = build.outputs(build.IF(test, x, subgraphs=branches, else_subgraph_index=1))
+    graph = build.outputs(build.IF(test, x, subgraphs=branches))
     np.testing.assert_array_equal(run(graph, np.bool_(True), X)[0], -X)
     np.testing.assert_array_equal(run(graph, np.bool_(False), -X)[0], X)
     assert any(isinstance(i, Jump) for i in lower(Model.of(graph)).entries["main"].code)

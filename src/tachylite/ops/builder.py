@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model import tables
 from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 
 from . import registry
@@ -78,7 +79,7 @@ class Builder:
         op.subgraphs = list(keywords.pop("subgraphs", ()))
         op.intermediates = list(keywords.pop("intermediates", ()))
         op.custom_options = keywords.pop("custom_options", b"")
-        op.options = definition.make_options(**keywords)
+        op.options = definition.make_options(**_subgraph_positions(definition, len(op.subgraphs)), **keywords)
         op.outputs = list(out) if isinstance(out, list | tuple) else [out] if out is not None else []
         specs = registry.infer(op, [spec_of(t) for t in op.inputs])
         if not op.outputs:
@@ -92,3 +93,12 @@ class Builder:
 
     def _operand(self, x: Any) -> Tensor | None:
         return x if x is None or isinstance(x, Tensor) else self.constant(x)
+
+
+def _subgraph_positions(definition: registry.OpDef, count: int) -> dict[str, Any]:
+    """Options that name the operator's subgraphs, in order; a vector takes all that are left."""
+    positions: dict[str, Any] = {}
+    for field in tables.fields(definition.options) if definition.options and count else ():
+        if field.type == "subgraph":
+            positions[field.name] = tuple(range(len(positions), count)) if field.is_vector else len(positions)
+    return positions
