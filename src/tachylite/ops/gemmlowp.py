@@ -28,7 +28,7 @@ def shift_left(x: Array, bits: Array | int, width: int = 32) -> Array:
 
 
 def change_bits(x: Array, source: int, result: int, width: int = 32) -> Array:
-    """The number x of Q(source) in Q(result): saturated where bits are lost above, rounded half away from zero where they are lost below."""
+    """The number x of Q(source) in Q(result): saturated where that has fewer integer bits, else rounded half away from zero."""
     if source <= result:
         return divide_by_pot(x, result - source)
     return shift_left(x, source - result, width)
@@ -36,7 +36,7 @@ def change_bits(x: Array, source: int, result: int, width: int = 32) -> Array:
 
 def _constant(value: int, width: int) -> int:
     """A constant of 32 bits, rounded to `width`."""
-    return int(divide_by_pot(np.int64(value), 32 - width))
+    return int(divide_by_pot(np.array(value), 32 - width))
 
 
 def _exp_near_zero(a: Array, width: int) -> Array:
@@ -126,7 +126,7 @@ def log(x: Array, source: int, result: int) -> Array:
     log_2, sqrt_sqrt_half, sqrt_half = 1488522236, 1805811301, 1518500250
     alpha_n, alpha_d, alpha_i, alpha_f = 117049297, 127690142, 1057819769, 638450708
     bits = result + 1  # One bit of headroom for the sum.
-    quarter = change_bits(np.int64(536870912), 0, bits)
+    quarter = 1 << (29 - bits)
 
     x = np.asarray(x, np.int64)
     zeros = 32 - bit_length(x)

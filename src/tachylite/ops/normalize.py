@@ -1,0 +1,77 @@
+"""Normalizations by local norms: L2_NORMALIZATION over the last axis, LOCAL_RESPONSE_NORMALIZATION over neighbouring channels."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tachylite.model.graph import Operator
+
+from . import gemmlowp
+from .fixedpoint import rescale, saturate
+from .registry import OpDef, Spec, register, require_output_quantization
+
+
+def infer_l2_normalization(op: Operator, x: Spec) -> Spec:
+    """Same shape and type: float32, uint8 or int8, the latter with the scale 1/128 and 0 in the middle."""
+    if x.rank < 1:
+        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    if x.dtype not in (np.float32, np.uint8, np.int8):
+        raise op.error(f"takes float32, uint8 or int8, not {x.dtype}; insert a CAST or QUANTIZE")
+    if op.options.fused_activation_function != "NONE":
+        raise op.error(
+            f"has the fused activation {op.options.fused_activation_function}, none is defined; put it in an operator of its own"
+        )
+    if x.dtype != np.float32:
+        require_output_quantization(op, 1 / 128, 128 if x.dtype == np.uint8 else 0)
+    return Spec(x.shape, x.dtype)
+
+
+def l2_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x divided by its Euclidean norm over the last axis. x: [..., n], float32, int8 or uint8; the same comes out."""
+    if x.dtype == np.float32:
+        return x / np.maximum(np.sqrt((x * x).sum(axis=-1, keepdims=True)), np.float32(1e-6))
+    centred = x.astype(np.int64) - op.inputs[0].zero_point
+    mantissa, shift = gemmlowp.inverse_sqrt((centred * centred).sum(axis=-1, keepdims=True))
+    if x.dtype == np.uint8:
+        # The 128 output steps to a unit go into the number here, into the multiplier below; the roundings differ.
+        return saturate(rescale(centred * 128, (mantissa, shift)) + 128, x.dtype)
+    return saturate(rescale(centred, (mantissa, shift + 7)), x.dtype)
+
+
+register(
+    OpDef(
+        "L2_NORMALIZATION",
+        options="L2NormOptions",
+        infer=infer_l2_normalization,
+        reference=l2_normalization,
+        variants=("f32", "s8", "u8"),
+        version=lambda op: 2 if op.inputs[0].dtype == np.int8 else 1,
+    )
+)
+
+
+def infer_local_response_normalization(op: Operator, x: Spec) -> Spec:
+    """Same shape, [batch, height, width, channels] of float32."""
+    if x.rank != 4 or x.dtype != np.float32:
+        raise op.error(f"takes four dimensions of float32, not {x.dtype}{list(x.shape)}; RESHAPE or CAST the input")
+    if op.options.radius < 0:
+        raise op.error(f"radius is {op.options.radius}, it must not be negative; 0 stands for the channel alone")
+    return Spec(x.shape, x.dtype)
+
+
+def local_response_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x * (bias + alpha * the sum of squares of the channels within the radius) ** -beta. x: [n, h, w, c], float32."""
+    options = op.options
+    radius = min(options.radius, x.shape[-1])  # There is nothing beyond the last channel.
+    squares = np.pad(x * x * np.float32(options.alpha), [(0, 0)] * 3 + [(radius, radius)])
+    sums = sliding_window_view(squares, 2 * radius + 1, axis=-1).sum(axis=-1)
+    return x * (np.float32(options.bias) + sums) ** np.float32(-options.beta)
+
+
+register(
+    OpDef(
+        "LOCAL_RESPONSE_NORMALIZATION",
+        options="LocalResponseNormalizationOptions",
+        infer=infer_local_response_normalization,
+        reference=local_response_normalization,
+    )
+)
