@@ -5,20 +5,19 @@ counted, so that tables which share or overlap cannot make a small file cost muc
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import tables
-from .errors import FileError
+from .errors import FileError, TachyliteError
 from .tables import Field
 
 INT32 = struct.Struct("<i")
 UINT16_PAIR = struct.Struct("<HH")
 UINT32 = struct.Struct("<I")
-UINT64 = struct.Struct("<Q")
 
 
 class Slot(NamedTuple):
@@ -190,3 +189,116 @@ def _read_elements(reader: Reader, at: int, what: str, element: Callable[..., An
     start, count = reader.vector(at, width, what)
     reader.spend(count * width + 4)
     return tuple(element(reader, start + i * width) for i in range(count))
+
+
+class Cell(NamedTuple):
+    """One field on its way into a table: what stands in the table itself, and for an offset what it leads to."""
+
+    slot: int
+    inline: bytes
+    field: Field
+    target: Any
+
+
+class Writer:
+    """Writes records as tables, each before what it refers to; equal records give equal bytes."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self._layouts: dict[bytes, int] = {}
+
+    def root(self, record: Any, identifier: bytes) -> bytearray:
+        """The whole flatbuffer. A field that is None, has its default, or is an empty vector of anything but tables is left out."""
+        self.out += bytes(4) + identifier
+        self._refer(0, self.table(record))
+        return self.out
+
+    def table(self, record: Any) -> int:
+        """Append the table of `record`, then what it refers to. Returns the position of the table."""
+        # Wide fields first, on a boundary of the widest: then all are aligned without gaps.
+        cells = sorted(_cells(record), key=lambda cell: -len(cell.inline))
+        places = {}
+        size = 4
+        for cell in cells:
+            places[cell.slot] = size
+            size += len(cell.inline)
+        slots = [places.get(slot, 0) for slot in range(max(places, default=-1) + 1)]
+        layout = struct.pack(f"<{len(slots) + 2}H", 2 * len(slots) + 4, size, *slots)
+        if layout not in self._layouts:
+            self._layouts[layout] = self._align(2)
+            self.out += layout
+        at = self._align(max([4] + [len(cell.inline) for cell in cells]), ahead=4)
+        self.out += INT32.pack(at - self._layouts[layout])
+        for cell in cells:
+            self.out += cell.inline
+        for cell in cells:
+            if cell.target is not None:
+                self._refer(at + places[cell.slot], self._target(cell.field, cell.target))
+        return at
+
+    def _target(self, field: Field, value: Any) -> int:
+        if field.kind == "string" and not field.is_vector:
+            return self._string(value)
+        if not field.is_vector:
+            return self.table(value)
+        if field.kind == "string":
+            return self._references([lambda v=v: self._string(v) for v in value])
+        if field.kind == "table":
+            return self._references([lambda v=v: self.table(v) for v in value])
+        return self._scalars(field, value)
+
+    def _scalars(self, field: Field, value: Any) -> int:
+        scalar = _scalar(field)
+        at = self._align(max(4, field.align or scalar.size), ahead=4)
+        self.out += UINT32.pack(len(value))
+        # Data and bytes are as they should stand.
+        self.out += memoryview(value) if field.align or field.type == "ubyte" else b"".join(_packed(field, scalar, v) for v in value)
+        return at
+
+    def _string(self, value: str) -> int:
+        data = value.encode("utf-8", "surrogateescape")
+        at = self._align(4)
+        self.out += UINT32.pack(len(data)) + data + b"\0"
+        return at
+
+    def _references(self, targets: Sequence[Callable[[], int]]) -> int:
+        at = self._align(4)
+        self.out += UINT32.pack(len(targets)) + bytes(4 * len(targets))
+        for i, target in enumerate(targets):
+            self._refer(at + 4 + 4 * i, target())
+        return at
+
+    def _refer(self, at: int, target: int) -> None:
+        UINT32.pack_into(self.out, at, target - at)
+
+    def _align(self, boundary: int, ahead: int = 0) -> int:
+        """Pad so that what stands `ahead` bytes on falls on a boundary. Returns the position reached."""
+        self.out += bytes(-(len(self.out) + ahead) % boundary)
+        return len(self.out)
+
+
+def _cells(record: Any) -> Iterator[Cell]:
+    table = type(record).__name__
+    for field in tables.fields(table):
+        value = None if field.deprecated else getattr(record, field.name)
+        if value is None:
+            continue
+        if field.kind == "union":
+            tag = tables.UNIONS[field.type].index(type(value).__name__) + 1
+            yield Cell(field.slot - 1, bytes([tag]), field, None)
+            yield Cell(field.slot, bytes(4), field, value)
+        elif field.is_vector or field.kind in ("string", "table"):
+            if field.kind == "table" or len(value):
+                yield Cell(field.slot, bytes(4), field, value)
+        else:
+            scalar = _scalar(field)
+            packed = _packed(field, scalar, value)
+            if packed != _packed(field, scalar, field.default):
+                yield Cell(field.slot, packed, field, None)
+
+
+def _packed(field: Field, scalar: struct.Struct, value: Any) -> bytes:
+    try:
+        return scalar.pack(tables.enum_values(field.type)[value] if field.kind == "enum" else value)
+    except (struct.error, OverflowError, KeyError, TypeError) as problem:
+        raise TachyliteError(f"the field {field.name} is {value!r}, which is no {field.type}; give a value that the schema can hold") from problem

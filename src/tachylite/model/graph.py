@@ -3,8 +3,9 @@
 Tensors and operators are compared by identity, so that a graph can be edited by holding on to them.
 """
 
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from math import prod
 from typing import Any
 
@@ -169,9 +170,9 @@ class Operator:
     custom_options: bytes = b""
     is_custom: bool = False
     mutating_variable_inputs: tuple[bool, ...] = ()
-    source: str = ""
-    #: Schema version that the file gave; what is written has the lowest that serves, where the registry knows the operator.
-    version: int = 1
+    source: str = field(default="", compare=False)
+    #: The version that a file gave; what is written has the lowest that serves, where the registry knows the operator.
+    version: int = field(default=1, compare=False)
     #: Index into the debug metadata of newer converters.
     debug_index: int = -1
 
@@ -229,6 +230,12 @@ class Graph:
                 raise op.error(f"cannot be erased: {tensor.name!r} is still read by {readers or 'the graph outputs'}; replace it first")
         self.tensors = [t for t in self.tensors if not any(t is o for o in op.outputs)]
 
+    def verify(self) -> None:
+        """Raises FileError at the first thing that makes the graph unfit to run or to be written."""
+        from .verify import verify_graph
+
+        verify_graph(self)
+
     def _position(self, op: Operator) -> int:
         return next(i for i, other in enumerate(self.operators) if other is op)
 
@@ -278,3 +285,47 @@ class Model:
         """Every operator of every graph."""
         for graph in self.graphs:
             yield from graph.operators
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same, all the way down; an operator's `source` and `version` are left aside."""
+        return self is other or (isinstance(other, Model) and _alike(self, other, {}))
+
+    __hash__ = object.__hash__
+
+    def verify(self) -> None:
+        """Raises FileError at the first thing that makes the model unfit to run or to be written."""
+        from .verify import verify
+
+        verify(self)
+
+    def to_bytes(self) -> bytes:
+        """The model as the bytes of a `.tflite` file."""
+        from .codec import write
+
+        return write(self)
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write a `.tflite` file. An existing one is replaced at once or, if anything fails, stays as it is."""
+        from .codec import write_file
+
+        write_file(self, path)
+
+
+def _alike(a: Any, b: Any, pairs: dict[int, int]) -> bool:
+    """Structural equality of two models' parts; `pairs` remembers which tensors, operators and graphs stand for each other."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and (a.tolist() == b.tolist() if a.dtype.hasobject else a.tobytes() == b.tobytes())
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(_alike(x, y, pairs) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_alike(a[key], b[key], pairs) for key in a)
+    if isinstance(a, float):
+        return a == b or (a != a and b != b)
+    if not is_dataclass(a):
+        return bool(a == b)
+    if id(a) in pairs:
+        return pairs[id(a)] == id(b)
+    pairs[id(a)] = id(b)
+    return all(_alike(getattr(a, f.name), getattr(b, f.name), pairs) for f in fields(a) if f.compare)

@@ -6,6 +6,7 @@ What only looks wrong as a whole (an operator that reads what nobody computes, a
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,10 +27,11 @@ T = TypeVar("T")
 
 
 class ModelReader:
-    """Reads one file. `data` is a read-only view of its bytes, which constants go on referring to."""
+    """Reads one file. `data` is a read-only view of its bytes, which constants go on referring to; external buffers are looked for in `folder`."""
 
-    def __init__(self, data: memoryview):
+    def __init__(self, data: memoryview, folder: Path | None = None):
         self.data = data
+        self.folder = folder
         self.reader = Reader(data)
         self.record = self.reader.root("Model", IDENTIFIER)
         self._decoded: dict[tuple[int, np.dtype], np.ndarray] = {}
