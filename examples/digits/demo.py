@@ -30,11 +30,12 @@ def drawing(scan: np.ndarray) -> str:
     return "\n".join("".join(SHADES[(ink + 3) // 4] * 2 for ink in row) for row in scan)
 
 
-def card(scan: np.ndarray, label: int, answers: dict[str, int]) -> Panel:
-    """A scan as the net sees it, and what the nets say that it is."""
-    right = all(answer == label for answer in answers.values())
-    said = " ".join(f"{name} {answer}" for name, answer in answers.items())
-    return Panel(drawing(scan), title=f"a {label}", subtitle=said, border_style="green" if right else "red", padding=0, expand=False)
+def card(scan: np.ndarray, label: int, answers: list[int]) -> Panel:
+    """A scan as the nets see it, and what they say that it is."""
+    said = ", ".join(str(answer) for answer in dict.fromkeys(answers))
+    return Panel(
+        drawing(scan), title=f"a {label}", subtitle=f"read as {said}", border_style="green" if said == str(label) else "red", padding=0
+    )
 
 
 def main() -> None:
@@ -60,7 +61,7 @@ def main() -> None:
     one_of_each = [np.flatnonzero(right & (labels == digit))[0] for digit in range(10)]
     for title, chosen in (("Read right, one of each:", one_of_each), ("Misread:", np.flatnonzero(~right)[:4])):
         console.print(title)
-        console.print(Columns([card(scans[i], labels[i], {name: answers[name][i] for name in NETS}) for i in chosen]))
+        console.print(Columns([card(scans[i], labels[i], [answer[i] for answer in answers.values()]) for i in chosen]))
 
 
 if __name__ == "__main__":
