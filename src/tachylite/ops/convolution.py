@@ -1,0 +1,163 @@
+"""What convolutions share around their sums of products: bias, activation, requantization, quantization on the fly, checks.
+
+An operator brings `sums(x, filters)`: its linear map, on arrays of one floating type, zero points already taken off.
+"""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from tachylite.model.dtypes import INT4, is_quantizable
+from tachylite.model.graph import Operator, Quantization
+
+from .exact import exact_dtype, reach
+from .fixedpoint import multipliers, rescale, rescale_int64
+from .fused import activate, activation_range
+from .hybrid import quantize_asymmetric, quantize_symmetric
+from .registry import Spec
+
+Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def convolve(
+    op: Operator,
+    x: np.ndarray,
+    filters: np.ndarray,
+    bias: np.ndarray | None,
+    sums: Sums,
+    *,
+    axis: int = 0,
+    data: int = 0,
+    symmetric: bool = False,
+) -> np.ndarray:
+    """The operator's result, channels last, from the map `sums`.
+
+    x: [n, ..., channels]; filters: output channels along `axis`; bias: [output channels]; data: position of x among the operator's
+    inputs. float32 x with integer filters is quantized on the fly, `symmetric` or not.
+    """
+    if x.dtype.kind != "f":
+        return _quantized(op, x, filters, bias, sums, axis, data)
+    if is_quantizable(filters.dtype):
+        y = _hybrid(op, x, filters, sums, symmetric)
+    else:
+        # float64, so that what other executors compute is compared with the sums themselves, not with one order of rounding.
+        y = sums(x.astype(np.float64), filters.astype(np.float64)).astype(x.dtype)
+    return activate(op, y if bias is None else y + bias)
+
+
+def _hybrid(op: Operator, x: np.ndarray, filters: np.ndarray, sums: Sums, symmetric: bool) -> np.ndarray:
+    """Float sums by way of int8: each batch item is quantized by itself."""
+    rows = x.reshape(len(x), prod(x.shape[1:]))
+    if symmetric:
+        steps, scale = quantize_symmetric(rows)
+        centred = steps.astype(np.float64)
+    else:
+        steps, scale, zero_point = quantize_asymmetric(rows)
+        centred = steps.astype(np.float64) - zero_point[:, None]
+    # The first converters stored int8 weights under the type uint8.
+    filters = filters.view(np.int8) if filters.dtype == np.uint8 else filters
+    total = sums(centred.reshape(x.shape), filters.astype(np.float64)).astype(np.float32)
+    return total * filter_scales(op) * scale.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, sums: Sums, axis: int, data: int) -> np.ndarray:
+    """int8, uint8 or int16 x with integer filters; the result has x's dtype."""
+    zero_point, output = op.inputs[data].zero_point, op.outputs[0]
+    centred = filters.astype(np.float64) - op.inputs[1].zero_point
+    dtype = exact_dtype(reach(x.dtype, zero_point), centred, axis)
+    total = sums(x.astype(dtype) - dtype.type(zero_point), centred.astype(dtype)).astype(np.int64)
+    if bias is not None:
+        total += bias
+    scaled = (rescale_int64 if _is_wide(op, x, bias) else rescale)(total, _output_steps(op, data))
+    return np.clip(scaled + output.zero_point, *activation_range(op, output)).astype(output.dtype)
+
+
+def _is_wide(op: Operator, x: np.ndarray, bias: np.ndarray | None) -> bool:
+    """Whether the accumulator has 64 bits: where x is int16, unless the bias is int32."""
+    declared = getattr(op.options, "quantized_bias_type", "FLOAT32")
+    return x.dtype == np.int16 and declared != "INT32" and (bias is None or bias.dtype == np.int64)
+
+
+def _output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many output steps one step of the accumulator is worth, as a multiplier per output channel or one for all."""
+    source, scales = op.inputs[data], filter_scales(op)
+    # The uint8 kernels are the older ones: they multiply in float32 first.
+    early = np.dtype(np.float32 if source.dtype == np.uint8 else np.float64)
+    product = scales.astype(early) * source.scale.astype(early)
+    return multipliers(product.astype(np.float64) / float(op.outputs[0].scale))
+
+
+def filter_scales(op: Operator) -> np.ndarray:
+    """float32, one per output channel or one for all."""
+    scales: np.ndarray = op.inputs[1].quantization.scale
+    return scales
+
+
+def is_hybrid(op: Operator) -> bool:
+    """Whether x is float32 and the filters are integers."""
+    return is_quantizable(op.inputs[1].dtype) and any(t is not None and t.dtype == np.float32 for t in op.inputs)
+
+
+_FILTER_TYPES: dict[np.dtype, set[np.dtype]] = {
+    np.dtype(np.float32): {np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8), np.dtype(np.uint8), INT4},
+    np.dtype(np.uint8): {np.dtype(np.uint8)},
+    np.dtype(np.int8): {np.dtype(np.int8), INT4},
+    np.dtype(np.int16): {np.dtype(np.int8), INT4},
+}
+"""Type of x to the types that its filters may have."""
+
+_BIAS_TYPES: dict[np.dtype, set[np.dtype]] = {
+    np.dtype(np.float32): {np.dtype(np.float32)},
+    np.dtype(np.uint8): {np.dtype(np.int32)},
+    np.dtype(np.int8): {np.dtype(np.int32)},
+    np.dtype(np.int16): {np.dtype(np.int32), np.dtype(np.int64)},
+}
+
+
+def check(op: Operator, x: Spec, filters: Spec, bias: Spec | None, *, axis: int = 0, data: int = 0, rank: int = 4) -> None:
+    """Raise OpError unless types, ranks and quantization fit together."""
+    if x.rank != rank or filters.rank != rank:
+        raise op.error(f"input is {list(x.shape)} and filter {list(filters.shape)}, both must have rank {rank}; reshape them")
+    if 0 in x.shape[1:] or 0 in filters.shape:
+        raise op.error(f"input is {list(x.shape)} and filter {list(filters.shape)}, no dimension but the batch may be 0")
+    if filters.dtype not in _FILTER_TYPES.get(x.dtype, set()):
+        found = ", ".join(f"{a} with {'/'.join(sorted(map(str, b)))}" for a, b in _FILTER_TYPES.items())
+        raise op.error(f"input is {x.dtype} and filter {filters.dtype}, needed one of: {found}")
+    channels = filters.shape[axis]
+    if bias is not None:
+        if bias.dtype not in _BIAS_TYPES[x.dtype]:
+            needed = " or ".join(map(str, _BIAS_TYPES[x.dtype]))
+            raise op.error(f"bias is {bias.dtype}, needed {needed} for an input of {x.dtype}")
+        if prod(bias.shape) != channels:
+            raise op.error(f"bias has shape {list(bias.shape)}, needed one value for each of {channels} output channels")
+    if is_quantizable(filters.dtype):
+        _check_quantization(op, channels, data)
+
+
+def _check_quantization(op: Operator, channels: int, data: int) -> None:
+    source, weights = op.inputs[data], op.inputs[1]
+    _check_scales(op, "filter", weights.quantization, {1, channels})
+    if is_quantizable(source.dtype):
+        for what, tensor in [("input", source), *(("output", t) for t in op.outputs)]:
+            _check_scales(op, what, tensor.quantization, {1})
+            if source.dtype == np.int16 and tensor.zero_point:
+                raise op.error(f"{what} has zero point {tensor.zero_point}, an int16 one must have 0; quantize the model symmetrically")
+    if source.dtype != np.uint8 and is_quantizable(source.dtype) and np.any(weights.quantization.zero_point):
+        raise op.error("filter has a zero point other than 0; quantize it symmetrically")
+
+
+def _check_scales(op: Operator, what: str, quantization: Quantization | None, counts: set[int]) -> None:
+    scales = np.zeros(0) if quantization is None else quantization.scale
+    if len(scales) not in counts:
+        needed = " or ".join(map(str, sorted(counts)))
+        raise op.error(f"{what} has {len(scales)} scales, needed {needed}; quantize the model again")
+    if not np.all(np.isfinite(scales) & (scales > 0)):
+        raise op.error(f"{what} has a scale of {scales[~(np.isfinite(scales) & (scales > 0))][0]}, needed finite positive ones")
+
+
+def check_output(op: Operator, x: Spec) -> None:
+    """Raise OpError unless the output, where there is one already, has x's type."""
+    for output in op.outputs:
+        if output.dtype != x.dtype:
+            raise op.error(f"output is {output.dtype}, needed {x.dtype} like the input; insert a CAST or QUANTIZE")

@@ -1,0 +1,84 @@
+"""Transposed two-dimensional convolution, NHWC: TRANSPOSE_CONV."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tachylite.model.graph import Operator, Shape
+
+from .convolution import check, check_output, convolve
+from .registry import OpDef, Spec, register
+from .window import Window, sliding, spatial, taps
+
+
+def spread(x: np.ndarray, filters: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+    """The transpose of `conv.correlate`: every element of x adds its multiple of the filters to the outputs around it.
+
+    x: [n, *inputs, c]; filters: [o, *size, c]; windows slide over the outputs and see them from the inputs. Returns [n, *outputs, o].
+    """
+    y = np.zeros((len(x), *(w.inputs for w in windows), len(filters)), x.dtype)
+    for tap in taps(windows):
+        y[spatial(*tap.inputs)] += x[spatial(*tap.outputs)] @ filters[spatial(*tap.cell)].T
+    return y
+
+
+def result_windows(op: Operator, shape: Sequence[int], x: Shape, size: Shape) -> tuple[Window, ...]:
+    """Windows over the axes of a result of shape `shape`. Raises OpError unless a forward convolution of it would give x's shape.
+
+    shape: [n, *outputs, o], values from the file; x: [n, *inputs, c]; size: of the window.
+    """
+    if len(shape) != len(x) or shape[0] != x[0] or min(shape[1:]) < 1:
+        raise op.error(f"output shape is {list(shape)}, needed rank {len(x)}, positive sizes and batch {x[0]}; correct the shape input")
+    windows = sliding(op, tuple(shape[1:-1]), size)
+    expected = tuple(w.outputs for w in windows)
+    if expected != x[1:-1]:
+        raise op.error(
+            f"output shape {list(shape)} belongs to an input of {list(expected)} elements, it has {list(x[1:-1])}; "
+            "correct the shape input, the strides or the padding"
+        )
+    return windows
+
+
+def _infer_transpose_conv(op: Operator, shape: Spec, filters: Spec, x: Spec, bias: Spec | None = None) -> Spec | None:
+    check(op, x, filters, bias, data=2)
+    if x.shape[3] != filters.shape[3]:
+        raise op.error(f"input has {x.shape[3]} channels and the filter {filters.shape[3]}, both must agree")
+    if shape.dtype != np.int32 or shape.rank != 1:
+        raise op.error(f"output shape is {shape.dtype}{list(shape.shape)}, needed a vector of int32")
+    check_output(op, x)
+    if shape.value is None:
+        return None
+    sizes = [int(size) for size in shape.value]
+    result_windows(op, sizes, x.shape, filters.shape[1:-1])
+    if sizes[-1] != filters.shape[0]:
+        raise op.error(f"output shape is {sizes}, its last dimension must be the filter's {filters.shape[0]} output channels")
+    return Spec(tuple(sizes), x.dtype)
+
+
+def transpose_conv(op: Operator, shape: np.ndarray, filters: np.ndarray, x: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """shape: int32 [4], of the result; filters: [o, kh, kw, c]; x: [n, h, w, c]; bias: [o]. Returns [n, oh, ow, o]."""
+    windows = result_windows(op, shape.tolist(), x.shape, filters.shape[1:-1])
+    return convolve(op, x, filters, bias, lambda x, f: spread(x, f, windows), data=2)
+
+
+def _transpose_conv_version(op: Operator) -> int:
+    x, filters = op.inputs[2], op.inputs[1]
+    if x.dtype == np.int16 and op.options.quantized_bias_type != "FLOAT32":
+        return 5
+    if op.options.fused_activation_function != "NONE":
+        return 4
+    if len(op.inputs) > 3 and op.inputs[3] is not None:
+        return 3
+    return 2 if filters.dtype == np.int8 else 1
+
+
+register(
+    OpDef(
+        "TRANSPOSE_CONV",
+        options="TransposeConvOptions",
+        infer=_infer_transpose_conv,
+        reference=transpose_conv,
+        variants=("f32", "u8", "s8", "s16", "f32w8"),
+        version=_transpose_conv_version,
+    )
+)
