@@ -1,0 +1,160 @@
+"""Reductions: the sum, mean, product or extreme of a tensor's elements along some of its axes."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from .arguments import check_type, same_quantization, version_by_type
+from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
+from .registry import OpDef, Spec, normalize_axis, register
+
+_STORED = (np.int8, np.uint8, np.int16)
+"""Dtypes whose quantization a reduction heeds; wider integers are always themselves."""
+
+
+def _is_stored(op: Operator) -> bool:
+    return op.inputs[0].dtype in _STORED and op.inputs[0].is_quantized
+
+
+def _axes(op: Operator, axis: np.ndarray, rank: int) -> tuple[int, ...]:
+    """The reduced axes, each once, in order. A scalar has none, whatever `axis` says."""
+    return tuple(sorted({normalize_axis(op, int(a), rank) for a in axis.ravel()})) if rank else ()
+
+
+def _infer(op: Operator, x: Spec, axis: Spec) -> Spec | None:
+    check_type(op, x)
+    if axis.dtype != np.int32:
+        raise op.error(f"the axes are {axis.dtype}, they must be int32; insert a CAST")
+    if x.dtype == np.int16 and any(t.zero_point for t in (op.inputs[0], *op.outputs)):
+        raise op.error("int16 is quantized symmetrically, the zero points of the input and the output must be 0; quantize again")
+    if axis.value is None:
+        return None
+    axes = set(_axes(op, axis.value, x.rank))
+    if op.options.keep_dims:
+        return Spec(tuple(1 if i in axes else d for i, d in enumerate(x.shape)), x.dtype)
+    return Spec(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
+
+
+def _infer_extreme(op: Operator, x: Spec, axis: Spec) -> Spec | None:
+    if _is_stored(op):
+        same_quantization(op, 0)
+    return _infer(op, x, axis)
+
+
+def _infer_prod(op: Operator, x: Spec, axis: Spec) -> Spec | None:
+    if _is_stored(op) and x.dtype == np.uint8:
+        raise op.error("the input is quantized uint8, it must be int8 or int16; insert a QUANTIZE before it")
+    return _infer(op, x, axis)
+
+
+def _total(op: Operator, x: np.ndarray, axes: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return np.add.reduce(x, axis=axes, dtype=dtype, keepdims=op.options.keep_dims)
+
+
+def _count(x: np.ndarray, axes: tuple[int, ...]) -> int:
+    """How many elements each result is made of."""
+    return prod(x.shape[a] for a in axes)
+
+
+def sum_(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """x: any shape, float32 or integer, which wraps around; axis: int32. float32 is accumulated in float64."""
+    axes = _axes(op, axis, x.ndim)
+    if _is_stored(op):
+        return _sum_stored(op, x, axes)
+    return _total(op, x, axes, np.float64 if x.dtype == np.float32 else x.dtype).astype(x.dtype)
+
+
+def _sum_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """In float32, as TensorFlow Lite's optimized kernel: its reference kernel takes int8 and int16 for uint8."""
+    source, result = op.inputs[0], op.outputs[0]
+    ratio = source.scale / result.scale
+    bias = np.float32(-source.zero_point) * ratio * np.float32(_count(x, axes))
+    steps = round_half_away(_total(op, x, axes, np.int32).astype(np.float32) * ratio + bias)
+    return saturate(steps.astype(np.int64) + result.zero_point, result.dtype)
+
+
+def mean(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """x: any shape, float32 or integer; axis: int32. Integers are divided toward zero; the mean of nothing is NaN, or 0."""
+    axes = _axes(op, axis, x.ndim)
+    if x.dtype == np.float32:
+        with np.errstate(invalid="ignore"):
+            return (_total(op, x, axes, np.float64) / _count(x, axes)).astype(x.dtype)
+    if not x.size:
+        return _total(op, x, axes, x.dtype)
+    if _is_stored(op):
+        return _mean_stored(op, x, axes)
+    total = _total(op, x, axes, np.int64)
+    quotient, remainder = np.divmod(total, np.int64(_count(x, axes)))
+    return (quotient + ((total < 0) & (remainder != 0))).astype(x.dtype)
+
+
+def _mean_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The division by the count is part of the multiplier, whose mantissa is shifted left first to keep its bits."""
+    source, result, count = op.inputs[0], op.outputs[0], _count(x, axes)
+    mantissa, shift = Multiplier.of(float(source.scale) / float(result.scale))
+    room = min(count.bit_length() - 1, 32, 31 + shift)
+    centred = _total(op, x, axes, np.int64) - source.zero_point * count
+    steps = rescale(centred, Multiplier((mantissa << room) // count, shift - room))
+    return saturate(steps + result.zero_point, result.dtype)
+
+
+def product(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """x: any shape, float32 or integer, which wraps around; axis: int32. float32 is accumulated in float64."""
+    axes = _axes(op, axis, x.ndim)
+    if _is_stored(op):
+        return _product_stored(op, x, axes)
+    dtype = np.float64 if x.dtype == np.float32 else x.dtype
+    with np.errstate(over="ignore"):
+        return np.multiply.reduce(x, axis=axes, dtype=dtype, keepdims=op.options.keep_dims).astype(x.dtype)
+
+
+def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Factors are multiplied one by one, each time by the n-th part of the whole scaling, so that the accumulator stays small."""
+    source, result, count = op.inputs[0], op.outputs[0], _count(x, axes)
+    kept = [i for i in range(x.ndim) if i not in axes]
+    shape = _total(op, x, axes, x.dtype).shape
+    if not count:
+        return np.full(shape, saturate(round_half_away(1 / result.scale) + result.zero_point, result.dtype))
+    multiplier = Multiplier.of(float(source.scale) / float(result.scale) ** (1 / count))
+    factors = x.transpose(*axes, *kept).reshape(count, -1).astype(np.int64) - source.zero_point
+    steps = factors[0]
+    for factor in factors[1:]:
+        steps = rescale_int64(steps * factor, multiplier)
+    steps = rescale_int64(steps, multiplier)
+    return saturate(steps + result.zero_point, result.dtype).reshape(shape)
+
+
+def _extreme(pick: np.ufunc, worst: Callable[[Any], Any]) -> Callable[..., np.ndarray]:
+    def reference(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """x: any shape, float32 or integer; axis: int32. NaN loses against every number."""
+        # A start value would beat infinities, so it is only for what has no elements.
+        start = {} if x.size else {"initial": worst(np.finfo(x.dtype) if x.dtype.kind == "f" else np.iinfo(x.dtype))}
+        return pick.reduce(x, axis=_axes(op, axis, x.ndim), keepdims=op.options.keep_dims, **start)
+
+    return reference
+
+
+def _logical(combine: np.ufunc) -> Callable[..., np.ndarray]:
+    def reference(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """x: bool of any shape; axis: int32."""
+        return combine.reduce(x, axis=_axes(op, axis, x.ndim), keepdims=op.options.keep_dims)
+
+    return reference
+
+
+def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...]) -> None:
+    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version))
+
+
+_NUMERIC = ("f32", "i32", "i64", "s8", "u8", "s16")
+_register("MEAN", _infer, mean, version_by_type(s8=2, s16=3), _NUMERIC)
+_register("SUM", _infer, sum_, version_by_type(s8=2), _NUMERIC)
+_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC)
+_register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC)
+_register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC)
+_register("REDUCE_ANY", _infer, _logical(np.logical_or), version_by_type(), ("bool",))
+_register("REDUCE_ALL", _infer, _logical(np.logical_and), version_by_type(), ("bool",))

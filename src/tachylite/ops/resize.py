@@ -1,0 +1,140 @@
+"""Image resizing: RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from .arguments import check_type, new_shape, settle, vector
+from .fixedpoint import divide_by_pot, round_half_away
+from .registry import OpDef, Spec, register
+
+_FRACTION_BITS = 10
+_ONE = 1 << _FRACTION_BITS
+
+
+def _infer(op: Operator, x: Spec, size: Spec) -> Spec | None:
+    if x.rank != 4:
+        raise op.error(f"the input has {x.rank} dimensions, it must have 4: batch, height, width, channels; insert a RESHAPE")
+    new_size = vector(op, "the new height and width", size, 2)
+    if new_size is None:
+        return None
+    if min(new_size) < 1:
+        raise op.error(f"the new height and width are {new_size}, both must be positive")
+    if 0 in x.shape[1:3]:
+        raise op.error(f"the input {list(x.shape)} has no pixels to resize; height and width must be positive")
+    return Spec(new_shape(op, (x.shape[0], *new_size, x.shape[3])), x.dtype)
+
+
+def _sizes(op: Operator, x: np.ndarray, size: np.ndarray) -> list[tuple[int, int]]:
+    """The old and the new height, the old and the new width."""
+    return list(zip(x.shape[1:3], settle(_infer, op, x, size).shape[1:3], strict=True))
+
+
+class _Taps(NamedTuple):
+    """For each output coordinate of one axis: the two input coordinates next to it, and the weight of each."""
+
+    low: np.ndarray
+    high: np.ndarray
+    low_weight: np.ndarray
+    high_weight: np.ndarray
+
+
+def _scale(op: Operator, size: int, new_size: int) -> np.float32:
+    """Input pixels per output pixel."""
+    if op.options.align_corners and new_size > 1:
+        return np.float32(size - 1) / np.float32(new_size - 1)
+    return np.float32(size) / np.float32(new_size)
+
+
+def _float_taps(op: Operator, size: int, new_size: int) -> _Taps:
+    at, scale = np.arange(new_size, dtype=np.float32), _scale(op, size, new_size)
+    half = np.float32(0.5)
+    at = (at + half) * scale - half if op.options.half_pixel_centers else at * scale
+    low = np.clip(np.floor(at), 0, size - 1)
+    high = np.clip(np.ceil(at), 0, size - 1)
+    return _Taps(low.astype(np.intp), high.astype(np.intp), 1 - (at - low), at - low)
+
+
+def _fixed_taps(op: Operator, size: int, new_size: int) -> _Taps:
+    """The same with 10 fractional bits; the weights of a coordinate add up to 1024."""
+    corners = int(op.options.align_corners and new_size > 1)
+    scale = (_ONE * (size - corners) + (new_size - corners) // 2) // (new_size - corners)
+    at = np.arange(new_size, dtype=np.int64) * scale
+    if op.options.half_pixel_centers:
+        at += scale // 2 - _ONE // 2
+    low = np.clip(at >> _FRACTION_BITS, 0, size - 1)
+    high = np.clip((at + _ONE - 1) >> _FRACTION_BITS, 0, size - 1)
+    return _Taps(low, high, _ONE - (at - _ONE * low), at - _ONE * low)
+
+
+def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
+    """The weighted sum of the four pixels around each output pixel, in the dtype of the weights."""
+    x = x.astype(rows.low_weight.dtype)
+    total = None
+    for column, column_weight in ((columns.low, columns.low_weight), (columns.high, columns.high_weight)):
+        for row, row_weight in ((rows.low, rows.low_weight), (rows.high, rows.high_weight)):
+            term = x[:, row][:, :, column] * row_weight[:, None, None] * column_weight[:, None]
+            total = term if total is None else total + term
+    return total
+
+
+def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """x: [batch, height, width, channels], float32, uint8, int8 or int16; size: int32 [2]."""
+    make_taps = _fixed_taps if x.dtype in (np.int8, np.int16) else _float_taps
+    rows, columns = (make_taps(op, *sizes) for sizes in _sizes(op, x, size))
+    y = _interpolate(x, rows, columns)
+    if x.dtype.kind == "f":
+        return y.astype(x.dtype)
+    if make_taps is _fixed_taps:
+        return divide_by_pot(y, 2 * _FRACTION_BITS).astype(x.dtype)
+    return np.clip(y + np.float32(0.5), 0, np.iinfo(x.dtype).max).astype(x.dtype)
+
+
+def _infer_bilinear(op: Operator, x: Spec, size: Spec) -> Spec | None:
+    if op.options.align_corners and op.options.half_pixel_centers:
+        raise op.error("align_corners and half_pixel_centers are both set, at most one may be")
+    check_type(op, x)
+    return _infer(op, x, size)
+
+
+def _nearest(op: Operator, size: int, new_size: int) -> np.ndarray:
+    """For each output coordinate of one axis, the input coordinate nearest to it."""
+    at = np.arange(new_size, dtype=np.float32) + np.float32(0.5 if op.options.half_pixel_centers else 0)
+    at *= _scale(op, size, new_size)
+    return np.clip(round_half_away(at) if op.options.align_corners else np.floor(at), 0, size - 1).astype(np.intp)
+
+
+def resize_nearest_neighbor(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """x: [batch, height, width, channels] of any dtype; size: int32 [2]."""
+    rows, columns = (_nearest(op, *sizes) for sizes in _sizes(op, x, size))
+    return x[:, rows][:, :, columns]
+
+
+def _version(op: Operator, is_3: bool) -> int:
+    if op.inputs[0].dtype == np.int16:
+        return 4
+    return 3 if is_3 else 2 if op.inputs[0].dtype == np.int8 else 1
+
+
+register(
+    OpDef(
+        "RESIZE_BILINEAR",
+        options="ResizeBilinearOptions",
+        infer=_infer_bilinear,
+        reference=resize_bilinear,
+        variants=("f32", "u8", "s8", "s16"),
+        version=lambda op: _version(op, op.options.half_pixel_centers),
+    )
+)
+register(
+    OpDef(
+        "RESIZE_NEAREST_NEIGHBOR",
+        options="ResizeNearestNeighborOptions",
+        infer=_infer,
+        reference=resize_nearest_neighbor,
+        variants=("f32", "u8", "s8", "s16", "i32"),
+        version=lambda op: _version(op, op.options.half_pixel_centers or op.options.align_corners),
+    )
+)
