@@ -80,7 +80,7 @@ def reciprocal_square_root(op: Operator, x: np.ndarray) -> np.ndarray:
     # 20 fractional bits keep the root exact enough between the two multiplications.
     mantissas, shifts = gemmlowp.inverse_sqrt(steps)
     root = rescale(np.ones_like(steps), (mantissas, shifts + 20))
-    mantissa, shift = Multiplier.of(1 / (np.sqrt(source.scale) * result.scale))
+    mantissa, shift = Multiplier.of(1 / np.float64(np.sqrt(source.scale) * result.scale))
     y = requantize(root, Multiplier(mantissa, shift - 20), result)
     return np.where(steps == 0, np.iinfo(result.dtype).max, y).astype(result.dtype)
 
