@@ -54,7 +54,7 @@ class Quantization:
 class Sparsity:
     """How `Tensor.data` (the stored values alone) spreads over the dense shape. See the schema's SparsityParameters.
 
-    dimensions: one per traversed dimension, `(segments, indices)` (int32, uint16 or uint8 arrays) where it is compressed, else its dense size.
+    dimensions: one per traversed dimension: its size, or `(segments, indices)` (int32, uint16 or uint8 arrays) where it is compressed.
     """
 
     traversal_order: tuple[int, ...]
@@ -86,7 +86,7 @@ class Sparsity:
                 result = np.add.outer(result, np.arange(dimension) * steps[axis]).reshape(-1)
             else:
                 segments, indices = dimension
-                result = np.repeat(result, np.diff(segments.astype(np.int64))) + indices.astype(np.int64) * steps[axis]
+                result = np.repeat(result, np.diff(segments.astype(np.int64)).astype(np.int64)) + indices.astype(np.int64) * steps[axis]
         return result
 
 
@@ -141,6 +141,11 @@ class Tensor:
         result[positions] = self.data[: len(positions)]
         result.flags.writeable = False
         return result.reshape(self.shape)
+
+    @property
+    def initial(self) -> int:
+        """What every element of a variable tensor holds at first: real 0 where it is int8, else stored 0, as in TensorFlow Lite."""
+        return self.zero_point if self.dtype == np.int8 else 0
 
     def __repr__(self) -> str:
         return f"Tensor({self.name!r}, {list(self.shape)}, {self.dtype})"
@@ -259,7 +264,7 @@ class Signature:
 
 @dataclass(eq=False)
 class Model:
-    """A `.tflite` file: graphs (the first is the main one), signatures, named metadata buffers, and the files packed with it (labels, say)."""
+    """A `.tflite` file: graphs (the first is the main one), signatures, named metadata buffers, and the files packed with it, like labels."""
 
     graphs: list[Graph]
     signatures: list[Signature] = field(default_factory=list)

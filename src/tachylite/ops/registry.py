@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tachylite.model import tables
+from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape
 
@@ -57,7 +57,8 @@ class OpDef:
     reference: `reference(op, *arrays)` gives the outputs (an array or several) in numpy: the operator's definition. It never
         changes its inputs. With `context` it is `reference(op, context, *arrays)`.
     options: name of the options table in the schema; None where the operator has none.
-    updates: positions of variable inputs whose new values the reference returns after the outputs.
+    updates: positions of variable inputs whose new values the reference returns after the outputs, or a function of the operator
+        that gives them (see `updated`).
     context: the operator needs a Context: it keeps state, calls graphs, or draws random numbers.
     lower: `lower(low, op)` emits the operator's code; None makes it a host operator, which runs its reference.
     variants: dtype suffixes that it supports, for tables and tests: f32, f16, bf16, s8, u8, s16, s4, i32, i64, bool, c64, str ...
@@ -72,7 +73,7 @@ class OpDef:
     reference: Callable[..., Any]
     options: str | None = None
     variants: tuple[str, ...] = ("f32",)
-    updates: tuple[int, ...] = ()
+    updates: tuple[int, ...] | Callable[[Operator], tuple[int, ...]] = ()
     context: bool = False
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
@@ -85,6 +86,10 @@ class OpDef:
     def code(self) -> int:
         """The schema's builtin code; that of CUSTOM for a custom operator."""
         return tables.enum_values("BuiltinOperator")["CUSTOM" if self.is_custom else self.name]
+
+    def updated(self, op: Operator) -> tuple[int, ...]:
+        """Positions of the inputs that `op` updates."""
+        return self.updates(op) if callable(self.updates) else self.updates
 
     def make_options(self, **values: Any) -> Any:
         """Options with the schema's defaults for what is not named."""
@@ -152,9 +157,12 @@ def infer(op: Operator, specs: Specs) -> list[Spec] | None:
 
 
 def version(op: Operator) -> int:
-    """The lowest schema version that can express `op`; 1 where it is unknown."""
+    """The lowest schema version that can express `op`; the one that its file gave where the operator is unknown."""
     definition = find(op)
-    return definition.version(op) if definition else 1
+    return definition.version(op) if definition else op.version
+
+
+codec.version_rule = version
 
 
 # Inference that several families share.

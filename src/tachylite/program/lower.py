@@ -182,7 +182,7 @@ class Lowering:
             spec = self.spec(tensor)
             assert spec is not None
             if tensor.is_variable:
-                self._bind(tensor, self.persistent(tensor, spec, np.zeros(spec.shape, spec.dtype), tensor.name), spec)
+                self._bind(tensor, self.persistent(tensor, spec, np.full(spec.shape, tensor.initial, spec.dtype), tensor.name), spec)
             else:
                 self._define(tensor, spec)
         return self.scope.values[tensor]
@@ -191,8 +191,8 @@ class Lowering:
         """Emit a call of the operator's reference."""
         definition = registry.get(op)
         outputs = [self.define(tensor) for tensor in op.outputs]
-        state = [self.value(tensor) for i in definition.updates if i < len(op.inputs) and (tensor := op.inputs[i]) is not None]
-        for tensor, number in zip((op.inputs[i] for i in definition.updates if i < len(op.inputs)), state, strict=False):
+        state = [self.value(tensor) for i in definition.updated(op) if i < len(op.inputs) and (tensor := op.inputs[i]) is not None]
+        for tensor, number in zip((op.inputs[i] for i in definition.updated(op) if i < len(op.inputs)), state, strict=False):
             if self.program.values[number].kind is Kind.CONST:
                 raise op.error(f"keeps state in {tensor!r}, which is a constant; it must be a variable tensor")
         self._host_call(op, outputs, state)

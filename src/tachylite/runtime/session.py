@@ -48,10 +48,10 @@ class Session:
         return [output.copy() for output in executor.outputs()]
 
     def reset(self) -> None:
-        """Set the variable tensors (recurrent state) back to zero; resource variables keep their values, as in TensorFlow Lite."""
+        """Set the variable tensors (recurrent state) back as they began; resource variables keep their values, as in TensorFlow Lite."""
         for key, value in self.state.values.items():
             if isinstance(key, Tensor):
-                value[...] = 0
+                value[...] = key.initial
 
 
 def _spec(tensor: Tensor, array: np.ndarray) -> Spec:

@@ -1,0 +1,218 @@
+"""Long short-term memory: one step (LSTM), a sequence, a sequence in both directions. Float32, hybrid (8-bit weights) and integer."""
+
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from . import lstm_basic, lstm_float, lstm_integer
+from .lstm_cell import CELL_INPUTS, Sizes, cell_of, check_cell, check_norms
+from .recurrent import State, expect, expect_state, time_first
+from .registry import OpDef, Spec, Specs, register
+
+Array = np.ndarray
+
+# Inputs of LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM: 0 the input, 1-17 the cell, 18 h, 19 c, 20-23 layer norms (files may end at 19).
+CELL, H, C, NORMS = 1, 18, 19, 20
+
+
+def _infer_cell(op: Operator, specs: Specs, batch: int, inputs: int) -> Sizes:
+    """The sizes of the one cell. Raises OpError."""
+    if len(specs) not in (20, 24):
+        raise op.error(f"found {len(specs)} inputs, needed 24, or 20 without layer norms; give omitted inputs as -1")
+    x = specs[0]
+    assert x is not None
+    expect(op, 0, "input", x, x.shape, np.float32, np.int8)
+    is_integer = x.dtype == np.int8
+    sizes = check_cell(op, specs, CELL, inputs, is_integer, may_be_diagonal=op.op != "LSTM" and not is_integer)
+    check_norms(op, specs, NORMS, sizes.cells, np.int16 if is_integer else np.float32)
+    expect_state(op, H, "output state", specs[H], batch * sizes.outputs, x.dtype)
+    expect_state(op, C, "cell state", specs[C], batch * sizes.cells, np.int16 if is_integer else np.float32)
+    if is_integer:
+        lstm_integer.check(op)
+    return sizes
+
+
+def _run(op: Operator, arrays: tuple[Any, ...], x: Array, time_major: bool) -> tuple[Array, Array, Array]:
+    """x: [time, batch, inputs]. Returns h after every step, and the states in the shapes that they came in."""
+    h, c = arrays[H], arrays[C]
+    cell = cell_of(op, arrays, CELL, norm=NORMS)
+    state = _rows(x.shape[1], h, c)
+    y, state = lstm_integer.run(op, cell, x, state, time_major) if x.dtype == np.int8 else lstm_float.run(op, cell, x, state)
+    return y, state[0].reshape(h.shape), state[1].reshape(c.shape)
+
+
+def _rows(batch: int, *states: Array) -> State:
+    """States as [batch, n]; files may keep them flat."""
+    return tuple(s.reshape(batch, s.size // batch if batch else 0) for s in states)
+
+
+# One step.
+
+
+def infer_step(op: Operator, *specs: Any) -> list[Spec]:
+    """[batch, outputs], and what the basic kernel adds to it."""
+    if op.options.kernel_type == "BASIC":
+        return lstm_basic.infer(op, *specs)
+    x = specs[0]
+    batch, inputs = x.shape
+    return [Spec((batch, _infer_cell(op, specs, batch, inputs).outputs), x.dtype)]
+
+
+def step(op: Operator, *arrays: Any) -> list[Array]:
+    """arrays[0]: [batch, inputs], float32 or int8 (uint8 for the basic kernel). Returns h, [batch, outputs], and the new states."""
+    if op.options.kernel_type == "BASIC":
+        return lstm_basic.step(op, *arrays)
+    y, h, c = _run(op, arrays, arrays[0][None], time_major=True)
+    return [y[0], h, c]
+
+
+def _updates(op: Operator) -> tuple[int, ...]:
+    return lstm_basic.updates(op) if op.options.kernel_type == "BASIC" else (H, C)
+
+
+def _version(op: Operator) -> int:
+    if op.options.kernel_type == "BASIC":
+        return 2
+    if not _is_hybrid(op):
+        return 1
+    return 4 if op.options.asymmetric_quantize_inputs else 3
+
+
+def _is_hybrid(op: Operator) -> bool:
+    return bool(op.inputs[0].dtype == np.float32 and op.inputs[2].dtype == np.int8)
+
+
+register(
+    OpDef(
+        "LSTM",
+        options="LSTMOptions",
+        infer=infer_step,
+        reference=step,
+        updates=_updates,
+        variants=("f32", "s8", "u8"),
+        version=_version,
+    )
+)
+
+
+# A sequence.
+
+
+def infer_sequence(op: Operator, *specs: Any) -> Spec:
+    """[time, batch, outputs] or [batch, time, outputs]."""
+    x = specs[0]
+    batch = x.shape[1 if op.options.time_major else 0]
+    return Spec((*x.shape[:2], _infer_cell(op, specs, batch, _width(op, x)).outputs), x.dtype)
+
+
+def _width(op: Operator, x: Spec) -> int:
+    if x.rank != 3:
+        raise op.error(f"found an input of shape {list(x.shape)}, needed a sequence of rank 3; add the time or the batch axis")
+    return x.shape[2]
+
+
+def sequence(op: Operator, *arrays: Any) -> list[Array]:
+    """arrays[0]: [time, batch, inputs], or batch first, float32 or int8. Returns h in the same layout and the new states."""
+    time_major = op.options.time_major
+    y, h, c = _run(op, arrays, time_first(arrays[0], time_major), time_major)
+    return [time_first(y, time_major), h, c]
+
+
+def _sequence_version(op: Operator) -> int:
+    if op.options.diagonal_recurrent_tensors:
+        return 4
+    if not _is_hybrid(op):
+        return 1
+    return 3 if op.options.asymmetric_quantize_inputs else 2
+
+
+register(
+    OpDef(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        options="UnidirectionalSequenceLSTMOptions",
+        infer=infer_sequence,
+        reference=sequence,
+        updates=(H, C),
+        variants=("f32", "s8"),
+        version=_sequence_version,
+    )
+)
+
+
+# A sequence in both directions. Inputs: 0 the input, 1-17 the forward cell, 18-34 the backward cell, 35-38 h and c of both, 39 an
+# auxiliary input, 40-43 and 44-47 its weights for either cell.
+FORWARD, BACKWARD, STATES, AUX = 1, 1 + CELL_INPUTS, 35, 39
+
+
+def infer_bidirectional(op: Operator, *specs: Any) -> list[Spec]:
+    """The outputs of both directions, side by side in one where they are merged."""
+    if len(specs) != 48:
+        raise op.error(f"found {len(specs)} inputs, needed 48; give omitted inputs as -1")
+    x = specs[0]
+    expect(op, 0, "input", x, x.shape, np.float32)
+    inputs = _width(op, x)
+    batch = x.shape[1 if op.options.time_major else 0]
+    cells = [check_cell(op, specs, first, inputs) for first in (FORWARD, BACKWARD)]
+    for i, sizes in enumerate(cells):
+        expect_state(op, STATES + 2 * i, "output state", specs[STATES + 2 * i], batch * sizes.outputs, np.float32)
+        expect_state(op, STATES + 2 * i + 1, "cell state", specs[STATES + 2 * i + 1], batch * sizes.cells, np.float32)
+    _check_aux(op, specs, x, cells)
+    widths = [sizes.outputs for sizes in cells]
+    return [Spec((*x.shape[:2], n), x.dtype) for n in ([sum(widths)] if op.options.merge_outputs else widths)]
+
+
+def _check_aux(op: Operator, specs: Specs, x: Spec, cells: list[Sizes]) -> None:
+    aux = specs[AUX]
+    if not any(w is not None for w in specs[AUX + 1 : AUX + 9]):
+        if aux is not None:
+            expect(op, AUX, "input of the backward cell", aux, x.shape, np.float32)
+        return
+    width = 0 if aux is None else aux.shape[-1]
+    expect(op, AUX, "auxiliary input", aux, (*x.shape[:2], width), np.float32)
+    for first, weights, sizes in ((FORWARD, AUX + 1, cells[0]), (BACKWARD, AUX + 5, cells[1])):
+        for i in range(4):
+            cell_weights = specs[first + i]
+            if cell_weights is not None:
+                expect(op, weights + i, "auxiliary weights", specs[weights + i], (sizes.cells, width), cell_weights.dtype)
+
+
+def bidirectional(op: Operator, *arrays: Any) -> list[Array]:
+    """arrays[0]: float32 [time, batch, inputs], or batch first. Returns the outputs of both directions, and h and c of both.
+
+    An auxiliary input with weights of its own adds to both cells; one without is what the backward cell reads instead of arrays[0].
+    """
+    x, aux = (None if a is None else time_first(a, op.options.time_major) for a in (arrays[0], arrays[AUX]))
+    assert x is not None
+    backward_x = x
+    if aux is not None and arrays[AUX + 2] is None:
+        backward_x, aux = aux, None
+    outputs: list[Array] = []
+    states: list[Array] = []
+    for first, aux_weights, sequence_x in ((FORWARD, AUX + 1, x), (BACKWARD, AUX + 5, backward_x)):
+        kept = arrays[STATES + 2 * len(outputs) :][:2]
+        cell = cell_of(op, arrays, first, aux=aux_weights)
+        y, state = lstm_float.run(op, cell, sequence_x, _rows(x.shape[1], *kept), aux, reverse=first == BACKWARD)
+        outputs.append(time_first(y, op.options.time_major))
+        states += [new.reshape(old.shape) for new, old in zip(state, kept, strict=True)]
+    return ([np.concatenate(outputs, axis=-1)] if op.options.merge_outputs else outputs) + states
+
+
+def _bidirectional_version(op: Operator) -> int:
+    if not _is_hybrid(op):
+        return 1
+    return 3 if op.options.asymmetric_quantize_inputs else 2
+
+
+register(
+    OpDef(
+        "BIDIRECTIONAL_SEQUENCE_LSTM",
+        options="BidirectionalSequenceLSTMOptions",
+        infer=infer_bidirectional,
+        reference=bidirectional,
+        updates=(35, 36, 37, 38),
+        variants=("f32", "s8"),
+        version=_bidirectional_version,
+    )
+)

@@ -1,0 +1,90 @@
+"""SVDF: a layer over time, factored into a filter over the features and one over the last `memory` steps (a rank-`rank` SVD)."""
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from .fixedpoint import Multiplier, rescale, saturate
+from .fused import activate
+from .recurrent import exact, expect, expect_state, linear, weights_of
+from .registry import OpDef, Spec, register
+
+Array = np.ndarray
+
+
+def infer(op: Operator, x: Spec, features: Spec, times: Spec, bias: Spec | None, state: Spec) -> Spec:
+    """[batch, units]."""
+    batch, inputs = x.shape
+    filters, memory = times.shape
+    rank = op.options.rank
+    if rank <= 0 or filters % rank:
+        raise op.error(f"found {filters} filters of rank {rank}, needed a multiple of a positive rank; correct the option rank")
+    is_integer = x.dtype == np.int8
+    expect(op, 0, "input", x, x.shape, np.float32, np.int8)
+    expect(op, 1, "feature weights", features, (filters, inputs), *([np.int8] if is_integer else [np.float32, np.int8, np.uint8]))
+    expect(op, 2, "time weights", times, (filters, memory), *([np.int16, np.int8] if is_integer else [features.dtype]))
+    if bias is not None:
+        expect(op, 3, "bias", bias, (filters // rank,), np.int32 if is_integer else np.float32)
+    expect_state(op, 4, "state", state, batch * filters * memory, times.dtype if is_integer else np.float32)
+    if is_integer:
+        _check_integer(op)
+    return Spec((batch, filters // rank), op.outputs[0].dtype if is_integer else x.dtype)
+
+
+def _check_integer(op: Operator) -> None:
+    if op.options.fused_activation_function != "RELU":
+        raise op.error(f"found activation {op.options.fused_activation_function} with integers, needed RELU; run this layer in float")
+    for tensor in (*(op.inputs[i] for i in (0, 1, 2, 4)), op.outputs[0]):
+        if tensor is None or not tensor.is_quantized or tensor.scale <= 0:
+            raise op.error(f"found no scale on {tensor!r}, needed one on every integer operand; quantize the model again")
+
+
+def _remember(state: Array, filters: int, newest: Array) -> Array:
+    """The memory [batch, filters, memory] with `newest` [batch, filters] in the last place and the oldest dropped."""
+    memory = state.reshape(len(newest), filters, -1)
+    return np.concatenate([memory[..., 1:], newest[..., None].astype(state.dtype)], axis=-1)
+
+
+def svdf(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
+    """Filters the features of x, then every filter's memory of them; adds up groups of `rank` filters.
+
+    x: [batch, n], float32 or int8; features: [filters, n]; times: [filters, memory]; bias: [filters / rank] or None;
+    state: [batch, filters * memory]. Returns [batch, filters / rank] and the new state.
+    """
+    apply = _integer if x.dtype == np.int8 else _float
+    y, memory = apply(op, x, features, times, bias, state)
+    return y, memory.reshape(state.shape)
+
+
+def _float(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
+    feature_weights, time_weights = weights_of(op.inputs[1], features), weights_of(op.inputs[2], times)
+    newest = linear(feature_weights, op.options.asymmetric_quantize_inputs)(x)
+    memory = _remember(state, len(features), newest)
+    filtered = np.einsum("bfm,fm->bf", memory, time_weights.real)
+    y = filtered.reshape(len(x), -1, op.options.rank).sum(axis=-1)
+    return activate(op, y if bias is None else y + bias), memory
+
+
+def _integer(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
+    """The integer output is saturated, not rectified: its zero point is where RELU cuts."""
+    source, feature_scale, time_scale, kept = (op.inputs[i] for i in (0, 1, 2, 4))
+    result = op.outputs[0]
+    # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
+    into_state = Multiplier.of(source.scale * feature_scale.scale / kept.scale)
+    into_output = Multiplier.of(kept.scale * time_scale.scale / result.scale)
+    newest = rescale(exact(features, source.zero_point)(x), into_state) + kept.zero_point
+    memory = _remember(state, len(features), saturate(newest, state.dtype))
+    filtered = ((memory.astype(np.int64) - kept.zero_point) * times).sum(axis=-1)
+    y = filtered.reshape(len(x), -1, op.options.rank).sum(axis=-1)
+    y = rescale(y if bias is None else y + bias, into_output)
+    return saturate(y + result.zero_point, result.dtype), memory
+
+
+def _version(op: Operator) -> int:
+    if op.inputs[0].dtype == np.int8:
+        return 3
+    is_hybrid = op.inputs[1].dtype == np.int8
+    return 1 if not is_hybrid else 4 if op.options.asymmetric_quantize_inputs else 2
+
+
+register(OpDef("SVDF", options="SVDFOptions", infer=infer, reference=svdf, updates=(4,), variants=("f32", "s8"), version=_version))
