@@ -5,6 +5,14 @@ import numpy as np
 from .fixedpoint import round_half_away
 
 
+def quantize_rows(rows: np.ndarray, asymmetric: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """float32 [n, k] to int8 [n, k], and the scale and the zero point of each row."""
+    if asymmetric:
+        return quantize_asymmetric(rows)
+    x, scale = quantize_symmetric(rows)
+    return x, scale, np.zeros(len(rows), np.int32)
+
+
 def quantize_symmetric(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """rows: float32 [n, k]. Returns int8 [n, k] in [-127, 127] and the float32 scale of each row."""
     reach = np.abs(rows).max(axis=1, initial=0).astype(np.float32)

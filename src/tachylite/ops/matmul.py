@@ -1,0 +1,333 @@
+"""Products of matrices: FULLY_CONNECTED and BATCH_MATMUL."""
+
+from math import prod
+
+import numpy as np
+
+from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
+from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
+
+from .arguments import new_shape
+from .exact import exact_dtype, reach
+from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
+from .fused import activate, activation_range
+from .hybrid import quantize_asymmetric, quantize_rows
+from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
+
+_NARROW = (np.dtype(np.int8), INT4, INT2)
+
+#: Input and output type to the types of the weights, where all are integers.
+_INTEGER_WEIGHTS: dict[tuple[type, type], tuple[np.dtype, ...]] = {
+    (np.int8, np.int8): _NARROW,
+    (np.uint8, np.uint8): (np.dtype(np.uint8),),
+    (np.uint8, np.int16): (np.dtype(np.uint8),),
+    (np.int16, np.int16): (*_NARROW, np.dtype(np.int16)),
+}
+#: Types of the weights of a float input.
+_FLOAT_WEIGHTS = (np.dtype(np.float32), np.dtype(np.float16))
+_HYBRID_WEIGHTS = (*_NARROW, np.dtype(np.uint8))
+
+
+def integers(values: np.ndarray) -> np.ndarray:
+    """Stored integers in a type that numpy computes with."""
+    return values.astype(np.int8) if values.dtype in (INT4, INT2) else values
+
+
+def check_scales(op: Operator, *tensors: Tensor | None) -> None:
+    """Refuse tensors without scales, or with scales that are no positive numbers."""
+    for tensor in tensors:
+        if tensor is None or not tensor.is_quantized:
+            name = "an omitted tensor" if tensor is None else repr(tensor.name)
+            raise op.error(f"{name} has no scale, integer arithmetic needs one; quantize the model again")
+        if not (np.isfinite(tensor.quantization.scale) & (tensor.quantization.scale > 0)).all():
+            raise op.error(
+                f"{tensor.name!r} has scale {tensor.quantization.scale.min()}, it must be a positive number; quantize the model again"
+            )
+
+
+def multiply_exactly(x: np.ndarray, x_zero_point: int, weights: np.ndarray, weights_zero_point: int) -> np.ndarray:
+    """(x - its zero point) @ (weights - theirs).T in int64. x: integers [n, k]; weights: integers [m, k]; result: [n, m]."""
+    centred = integers(weights).astype(np.float64) - weights_zero_point
+    dtype = exact_dtype(reach(x.dtype, x_zero_point), centred, axis=0)
+    return ((x.astype(dtype) - dtype.type(x_zero_point)) @ centred.astype(dtype).T).astype(np.int64)
+
+
+# FULLY_CONNECTED
+
+
+def infer_fully_connected(op: Operator, x: Spec, weights: Spec, bias: Spec | None = None) -> Spec | list[Spec]:
+    """[..., k] times [m, k] to [n, m], or to [..., m] where dimensions are kept; the SHUFFLED format has its workspace as second output."""
+    if weights.rank != 2:
+        raise op.error(f"the weights have shape {list(weights.shape)}, they need two dimensions, outputs and inputs; RESHAPE them")
+    result = Spec(_product_shape(op, x.shape, weights.shape), output_dtype(op, x.dtype))
+    if bias is not None and prod(bias.shape) != weights.shape[0]:
+        raise op.error(f"the bias has shape {list(bias.shape)}, the weights have {weights.shape[0]} outputs; it needs one element for each")
+    _check_types(op, x.dtype, weights, result.dtype, bias)
+    if not _is_shuffled(op):
+        return result
+    outputs, inputs = weights.shape
+    if outputs % 4 or inputs % 16:
+        raise op.error(f"the weights have shape {list(weights.shape)}; in SHUFFLED4x16INT8 it must divide by 4 and 16")
+    return [result, Spec(x.shape, np.dtype(np.uint8))]
+
+
+def _is_shuffled(op: Operator) -> bool:
+    return bool(op.options.weights_format == "SHUFFLED4x16INT8")
+
+
+def _product_shape(op: Operator, x: Shape, weights: Shape) -> Shape:
+    outputs, inputs = weights
+    if not x or (op.options.keep_num_dims and x[-1] != inputs) or (prod(x) % inputs if inputs else prod(x)):
+        raise op.error(f"the input has shape {list(x)}, the weights take rows of {inputs}; give weights that fit, or RESHAPE the input")
+    if op.options.keep_num_dims:
+        return (*x[:-1], outputs)
+    return new_shape(op, (prod(x) // inputs if inputs else prod(x[:-1]), outputs))
+
+
+def _check_types(op: Operator, x: np.dtype, weights: Spec, result: np.dtype, bias: Spec | None) -> None:
+    is_float = x == result == np.float32
+    allowed = _FLOAT_WEIGHTS + _HYBRID_WEIGHTS if is_float else _INTEGER_WEIGHTS.get((x.type, result.type), ())
+    if weights.dtype not in allowed or (_is_shuffled(op) and not (x == np.uint8 and result == np.int16)):
+        layout = " in SHUFFLED4x16INT8" if _is_shuffled(op) else ""
+        raise op.error(f"multiplies no {x} with {weights.dtype}{layout} to {result}; insert a CAST or QUANTIZE")
+    biases = (np.float32,) if is_float else (np.int32, np.int64)
+    if bias is not None and bias.dtype not in biases:
+        raise op.error(f"the bias is {bias.dtype}, it must be {' or '.join(np.dtype(b).name for b in biases)}; insert a CAST")
+    if not is_float:
+        check_scales(op, *op.inputs[:1], *op.outputs[:1])
+    if weights.dtype not in _FLOAT_WEIGHTS:
+        _check_weight_scales(op, weights, is_float)
+
+
+def _check_weight_scales(op: Operator, weights: Spec, is_float: bool) -> None:
+    quantization = op.inputs[1].quantization
+    if quantization is not None and isinstance(quantization.details, Blockwise):
+        _check_blocks(op, weights, quantization.details, is_float)
+        return
+    check_scales(op, op.inputs[1])
+    if quantization.is_per_channel and (quantization.axis != 0 or len(quantization.scale) != weights.shape[0]):
+        found = f"{len(quantization.scale)} scales along axis {quantization.axis}"
+        raise op.error(f"the weights have {found}; they need one in all, or one for each of their {weights.shape[0]} outputs")
+
+
+def _check_blocks(op: Operator, weights: Spec, blocks: Blockwise, is_float: bool) -> None:
+    if not is_float or weights.dtype not in (INT4, INT2):
+        raise op.error(f"has {weights.dtype} weights with a scale for each block; that is defined for a float input and int4 weights alone")
+    scales = 0 if blocks.scales.data is None else blocks.scales.data.size
+    if blocks.size <= 0 or weights.shape[1] % blocks.size or scales * blocks.size != prod(weights.shape):
+        found = f"{scales} constant scales for blocks of {blocks.size}"
+        raise op.error(f"the weights have {found}; rows of their shape {list(weights.shape)} must divide into as many blocks")
+
+
+def fully_connected(
+    op: Operator, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    """x @ weights.T + bias. x: [..., k]; weights: [m, k]; bias: [m] or None; result: [..., m]."""
+    shape = _product_shape(op, x.shape, weights.shape)
+    result = output_dtype(op, x.dtype)
+    if not weights.shape[1]:
+        return np.zeros(shape, result)
+    rows = x.reshape(-1, weights.shape[1])
+    if _is_shuffled(op):
+        return _fully_connected_shuffled(op, rows, weights, bias, shape), _shuffled_input(rows).reshape(x.shape)
+    if x.dtype != np.float32:
+        return _fully_connected_integer(op, rows, weights, bias).reshape(shape)
+    product = rows @ weights.astype(np.float32).T if weights.dtype in _FLOAT_WEIGHTS else _multiply_hybrid(op, rows, weights)
+    return activate(op, product if bias is None else product + bias.reshape(-1)).reshape(shape)
+
+
+def _multiply_hybrid(op: Operator, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """float32 rows, quantized one by one, times integer weights; float32."""
+    quantization = op.inputs[1].quantization
+    if isinstance(quantization.details, Blockwise):
+        return _multiply_blockwise(rows, weights, quantization.details)
+    # The kernel reads uint8 weights as int8.
+    steps = weights.view(np.int8) if weights.dtype == np.uint8 else weights
+    x, scale, zero_point = quantize_rows(rows, op.options.asymmetric_quantize_inputs)
+    total = _multiply_rows(x, zero_point, steps)
+    return total.astype(np.float32) * (scale[:, None] * quantization.scale[None, :])
+
+
+def _multiply_rows(x: np.ndarray, zero_point: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """int8 rows with a zero point each, times int8 weights [m, k]; int64 [n, m]."""
+    return multiply_exactly(x, 0, weights, 0) - zero_point[:, None].astype(np.int64) * integers(weights).sum(axis=1, dtype=np.int64)
+
+
+def _multiply_blockwise(rows: np.ndarray, weights: np.ndarray, blocks: Blockwise) -> np.ndarray:
+    """float32 rows [n, k], quantized asymmetrically, times int4 weights [m, k] of which each block of `size` has its scale; float32."""
+    x, scale, zero_point = quantize_asymmetric(rows)
+    centred = (x.astype(np.float32) - zero_point[:, None].astype(np.float32)).reshape(len(rows), -1, blocks.size)
+    steps = integers(weights).astype(np.float32).reshape(len(weights), -1, blocks.size)
+    totals = centred.transpose(1, 0, 2) @ steps.transpose(1, 2, 0)
+    scales = blocks.scales.data.astype(np.float32).reshape(len(weights), -1)
+    return (totals * scales.T[:, None, :]).sum(axis=0) * scale[:, None]
+
+
+def _real_multipliers(op: Operator) -> np.ndarray:
+    """What one step of the accumulator is worth in output steps, for each output channel or for all; float64."""
+    return np.float64(op.inputs[0].scale) * op.inputs[1].quantization.scale.astype(np.float64) / np.float64(op.outputs[0].scale)
+
+
+def _fully_connected_integer(op: Operator, rows: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    source, kernel, result = op.inputs[0], op.inputs[1], op.outputs[0]
+    # Weights with a scale per output are symmetric by definition.
+    zero_point = 0 if kernel.quantization.is_per_channel else kernel.zero_point
+    total = multiply_exactly(rows, source.zero_point, weights, zero_point)
+    if bias is not None:
+        total = total + bias.reshape(-1)
+    low, high = activation_range(op, result)
+    return np.clip(_requantize(op, total) + result.zero_point, low, high).astype(result.dtype)
+
+
+def _requantize(op: Operator, total: np.ndarray) -> np.ndarray:
+    """int64 accumulators [n, m] to output steps. The rounding depends on the weights."""
+    weights = op.inputs[1]
+    if weights.dtype == np.int16:
+        per_channel = weights.quantization.is_per_channel
+        return rescale_int64(total, multipliers(_real_multipliers(op)) if per_channel else _convolution_multiplier(op))
+    if weights.dtype == np.int8 and weights.sparsity is not None:
+        return rescale(total, multipliers(_real_multipliers(op)))
+    return round_half_away(total * _real_multipliers(op))
+
+
+def _convolution_multiplier(op: Operator) -> Multiplier:
+    """The multiplier of a single scale: input and weight scale meet in float32."""
+    return Multiplier.of(float(op.inputs[0].scale * op.inputs[1].scale) / float(op.outputs[0].scale))
+
+
+def _fully_connected_shuffled(op: Operator, rows: np.ndarray, weights: np.ndarray, bias: np.ndarray | None, shape: Shape) -> np.ndarray:
+    """uint8 with a zero point of 128 times weights stored by blocks of 4 outputs and 16 inputs, as int8; int16."""
+    outputs, inputs = weights.shape
+    blocks = weights.reshape(outputs // 4, inputs // 16, 4, 16).transpose(0, 2, 1, 3)
+    total = multiply_exactly(rows, 128, blocks.reshape(outputs, inputs).view(np.int8), 0)
+    if bias is not None:
+        total = total + bias.reshape(-1)
+    low, high = activation_range(op, op.outputs[0])
+    return np.clip(rescale(total, _convolution_multiplier(op)), low, high).astype(np.int16).reshape(shape)
+
+
+def _shuffled_input(rows: np.ndarray) -> np.ndarray:
+    """What the kernel leaves in its workspace: the input as int8, by blocks of 16 columns."""
+    return (rows ^ 0x80).reshape(len(rows), -1, 16).transpose(1, 0, 2)
+
+
+def _fully_connected_version(op: Operator) -> int:
+    """The first rule that applies, in the order of TensorFlow Lite's own."""
+    weights = op.inputs[1]
+    source, kernel, result = (TYPE_NAMES[t.dtype] for t in (op.inputs[0], weights, op.outputs[0]))
+    activations = source if source == result else ""
+    hybrid = activations == "FLOAT32" and kernel == "INT8"
+    rules = (
+        (14, kernel == "INT2"),
+        (13, activations == "INT16" and kernel == "INT4"),
+        (12, hybrid and weights.quantization is not None and weights.quantization.is_per_channel),
+        (11, activations == "INT16" and kernel == "INT8" and op.options.quantized_bias_type != "FLOAT32"),
+        (8, weights.sparsity is not None),
+        (7, activations == "INT16" and kernel == "INT16"),
+        (6, len(op.inputs) == 2),
+        (5, op.options.keep_num_dims),
+        (4, activations == "INT8" and kernel == "INT8"),
+        (10, activations == "INT8" and kernel == "INT4"),
+        (9, hybrid and op.options.asymmetric_quantize_inputs),
+        (3, hybrid),
+        (2, _is_shuffled(op)),
+    )
+    return next((version for version, applies in rules if applies), 1)
+
+
+register(
+    OpDef(
+        "FULLY_CONNECTED",
+        options="FullyConnectedOptions",
+        infer=infer_fully_connected,
+        reference=fully_connected,
+        variants=("f32", "f16", "s8", "u8", "s16", "s4", "s2"),
+        version=_fully_connected_version,
+    )
+)
+
+
+# BATCH_MATMUL
+
+#: Types of both operands to those of the product.
+_PRODUCTS: dict[tuple[type, type], tuple[type, ...]] = {
+    (np.float32, np.float32): (np.float32,),
+    (np.float32, np.int8): (np.float32,),
+    (np.int8, np.int8): (np.int8, np.int32),
+    (np.int16, np.int16): (np.int16,),
+    (np.int16, np.int8): (np.int16,),
+}
+
+
+def infer_batch_matmul(op: Operator, x: Spec, y: Spec) -> Spec:
+    """[..., n, k] times [..., k, m] to [..., n, m]; leading dimensions broadcast, adj_x and adj_y swap the last two."""
+    if x.rank < 2 or y.rank < 2:
+        raise op.error(f"the operands have shapes {list(x.shape)} and {list(y.shape)}, both need two dimensions or more; RESHAPE them")
+    result = output_dtype(op, x.dtype)
+    if result not in _PRODUCTS.get((x.dtype.type, y.dtype.type), ()):
+        raise op.error(f"multiplies no {x.dtype} with {y.dtype} to {result}; insert a CAST or QUANTIZE")
+    rows, depth = x.shape[-1:-3:-1] if op.options.adj_x else x.shape[-2:]
+    other_depth, columns = y.shape[-1:-3:-1] if op.options.adj_y else y.shape[-2:]
+    if depth != other_depth:
+        shapes = f"{list(x.shape)} and {list(y.shape)}"
+        raise op.error(f"shapes {shapes} do not multiply, {depth} meets {other_depth}; both must be equal: check adj_x and adj_y")
+    if result != np.int32:
+        check_scales(op, *(t for t in [*op.inputs, *op.outputs[:1]] if t is not None and t.dtype != np.float32))
+    _check_batch_quantization(op, x.dtype, y, columns)
+    return Spec(new_shape(op, (*broadcast_shapes(op, x.shape[:-2], y.shape[:-2]), rows, columns)), result)
+
+
+def _check_batch_quantization(op: Operator, x: np.dtype, y: Spec, columns: int) -> None:
+    zero_points = [t.zero_point for t in [*op.inputs, *op.outputs] if t is not None]
+    if x == np.int16 and any(zero_points):
+        raise op.error(f"the zero points are {zero_points}, with int16 all must be 0; requantize symmetrically")
+    quantization = op.inputs[1].quantization if op.inputs[1] is not None else None
+    if quantization is not None and quantization.is_per_channel and (x != np.float32 or len(quantization.scale) != columns):
+        found = f"{len(quantization.scale)} scales"
+        raise op.error(f"the second operand has {found}; it needs one in all, or with a float input one for each of {columns} columns")
+
+
+def batch_matmul(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x @ y for every matrix of the leading dimensions. x: [..., n, k]; y: [..., k, m]; result: [..., n, m]."""
+    x = x.swapaxes(-1, -2) if op.options.adj_x else x
+    y = y.swapaxes(-1, -2) if op.options.adj_y else y
+    if x.dtype != np.float32:
+        return _batch_matmul_integer(op, x, y)
+    return np.matmul(x, y) if y.dtype == np.float32 else _batch_matmul_hybrid(op, x, y)
+
+
+def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    result = output_dtype(op, x.dtype)
+    if result == np.int32:  # Stored values as they are: this output stands for no scale.
+        return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(np.int32)
+    centred = [operand.astype(np.float64) - tensor.zero_point for operand, tensor in zip((x, y), op.inputs, strict=True)]
+    total = np.matmul(*centred).astype(np.int64)
+    scaled = (rescale_int64 if x.dtype == np.int16 else rescale)(total, _convolution_multiplier(op))
+    return saturate(scaled + op.outputs[0].zero_point, result)
+
+
+def _batch_matmul_hybrid(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """float32 rows, quantized one by one, times int8; float32."""
+    rows, scale, zero_point = quantize_rows(x.reshape(-1, x.shape[-1]), op.options.asymmetric_quantize_inputs)
+    centred = (rows.astype(np.float64) - zero_point[:, None]).reshape(x.shape)
+    total = np.matmul(centred, y.astype(np.float64)).astype(np.float32)
+    return total * (scale.reshape(*x.shape[:-1], 1) * op.inputs[1].quantization.scale)
+
+
+def _batch_matmul_version(op: Operator) -> int:
+    x, y = op.inputs[0].dtype, op.inputs[1].dtype
+    if x == np.float32:
+        return 4 if y == np.int8 and op.options.asymmetric_quantize_inputs else 1
+    return 3 if x == np.int16 else 2
+
+
+register(
+    OpDef(
+        "BATCH_MATMUL",
+        options="BatchMatMulOptions",
+        infer=infer_batch_matmul,
+        reference=batch_matmul,
+        variants=("f32", "s8", "s16"),
+        version=_batch_matmul_version,
+    )
+)
