@@ -1,11 +1,46 @@
 """Activations: functions of one element that networks put between their layers."""
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from tachylite.model.graph import Operator
 
-from .fixedpoint import Multiplier, rescale, saturate
-from .registry import OpDef, register, same_shape
+from . import gemmlowp
+from .arguments import version_by_type
+from .elementwise import are_quantized, centred, infer_unary
+from .erf import erfc
+from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
+from .fused import stored_range
+from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
+from .registry import OpDef, Spec, register, require_output_quantization
+
+Reference = Callable[[Operator, np.ndarray], np.ndarray]
+
+
+def _is_quantized(op: Operator) -> bool:
+    return are_quantized(op, *op.inputs, *op.outputs)
+
+
+# Those that clip.
+
+
+def clipping(low: float, high: float) -> Reference:
+    """The reference of an operator that clips to [low, high]: float, or quantized integers, which take the output's scale."""
+
+    def clip(op: Operator, x: np.ndarray) -> np.ndarray:
+        if not _is_quantized(op):
+            return np.clip(x, x.dtype.type(low), x.dtype.type(high))
+        source, result = op.inputs[0], op.outputs[0]
+        y = rescale(centred(x, source), Multiplier.of(source.scale / result.scale)) + result.zero_point
+        return np.clip(y, *stored_range(result, low, high)).astype(x.dtype)
+
+    return clip
+
+
+# Those with a slope below zero.
 
 
 def leaky_relu_slopes(op: Operator) -> tuple[Multiplier, Multiplier]:
@@ -17,22 +52,145 @@ def leaky_relu_slopes(op: Operator) -> tuple[Multiplier, Multiplier]:
 
 def leaky_relu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: any shape, float32, int8, uint8 or int16; the result has the same shape and the output's dtype."""
-    if not op.inputs[0].is_quantized:
+    if not _is_quantized(op):
         return np.where(x > 0, x, x * x.dtype.type(op.options.alpha))
     above, below = leaky_relu_slopes(op)
-    centred = x.astype(np.int32) - op.inputs[0].zero_point
-    y = np.where(centred >= 0, rescale(centred, above), rescale(centred, below))
+    steps = centred(x, op.inputs[0])
+    y = np.where(steps >= 0, rescale(steps, above), rescale(steps, below))
     return saturate(y + op.outputs[0].zero_point, op.outputs[0].dtype)
 
 
-register(
-    OpDef(
-        "LEAKY_RELU",
-        options="LeakyReluOptions",
-        infer=same_shape,
-        reference=leaky_relu,
-        variants=("f32", "s8", "u8", "s16"),
-        version=lambda op: 2 if op.inputs[0].dtype == np.int16 else 1,
-        in_place=True,
-    )
-)
+def infer_prelu(op: Operator, x: Spec, alpha: Spec) -> Spec:
+    """alpha broadcasts to the input; it has the same type, but int8 for int16."""
+    wanted = np.dtype(np.int8) if x.dtype == np.int16 else x.dtype
+    if alpha.dtype != wanted:
+        raise op.error(f"alpha is {alpha.dtype}, for an input of {x.dtype} it must be {wanted}; insert a CAST or QUANTIZE")
+    # numpy would broadcast the other way round as well.
+    if len(alpha.shape) > len(x.shape) or any(a not in (1, b) for a, b in zip(alpha.shape[::-1], x.shape[::-1], strict=False)):
+        raise op.error(f"alpha of shape {list(alpha.shape)} does not broadcast to the input's {list(x.shape)}; RESHAPE it")
+    return infer_unary(op, x)
+
+
+def prelu(op: Operator, x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """x above zero, alpha * x below. x: float32, int8, uint8 or int16; alpha broadcasts to it."""
+    if not _is_quantized(op):
+        return np.where(x >= 0, x, x * alpha)
+    (source, slope), result = op.inputs, op.outputs[0]
+    above = Multiplier.of(source.scale / result.scale)
+    below = Multiplier.of(source.scale * slope.scale / result.scale)
+    steps = centred(x, source)
+    y = np.where(steps >= 0, rescale(steps, above), rescale(steps * centred(alpha, slope), below))
+    return saturate(y + result.zero_point, x.dtype)
+
+
+# Smooth ones.
+
+
+def infer_sigmoid(op: Operator, x: Spec) -> Spec:
+    """int16 comes out with the scale 2**-15, which its fixed-point kernel is made for."""
+    if x.dtype == np.int16:
+        require_output_quantization(op, 2.0**-15, 0, tolerance=1e-3)
+        if not op.inputs[0].is_quantized:
+            raise op.error("the int16 input has no scale; quantize it, or compute in float")
+    return infer_unary(op, x)
+
+
+def logistic(op: Operator, x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)). float, or quantized int8, uint8 and int16."""
+    if x.dtype == np.int16:
+        return sigmoid_int16(x, *sigmoid_scaling(op.inputs[0].scale))
+    return look_up(op, x, _logistic) if _is_quantized(op) else _logistic(x)
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    one = np.float32(1)
+    return (one / (one + rounded(np.exp)(-x.astype(np.float32)))).astype(x.dtype)
+
+
+def tanh(op: Operator, x: np.ndarray) -> np.ndarray:
+    """The hyperbolic tangent. float, or quantized int8, uint8 and int16."""
+    if x.dtype == np.int16:
+        return tanh_int16(x, *sigmoid_scaling(op.inputs[0].scale, exact_shifts=(0, 1)))
+    return look_up(op, x, rounded(np.tanh)) if _is_quantized(op) else np.tanh(x)
+
+
+def elu(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x above zero, exp(x) - 1 below. float, or quantized int8."""
+    return look_up(op, x, _elu) if _is_quantized(op) else _elu(x)
+
+
+def _elu(x: np.ndarray) -> np.ndarray:
+    return np.where(x < 0, rounded(np.expm1)(x), x)
+
+
+def gelu(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x times the normal distribution's probability of less than x, exactly or by way of tanh. float, or quantized int8, uint8, int16."""
+    function = _gelu_by_tanh if op.options.approximate else _gelu
+    return look_up(op, x, function) if _is_quantized(op) else function(x)
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    number = x.dtype.type
+    # Not 1 + erf, which would cancel where x is far below zero.
+    return number(0.5) * x * rounded(erfc)(x * number(-math.sqrt(0.5)))
+
+
+def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
+    number = x.dtype.type
+    inner = number(math.sqrt(2 / math.pi)) * (x + number(0.044715) * x * x * x)
+    return number(0.5) * x * (number(1) + rounded(np.tanh)(inner))
+
+
+def hard_swish(op: Operator, x: np.ndarray) -> np.ndarray:
+    """x * clip(x + 3, 0, 6) / 6. float, or quantized int8 and uint8 in 16-bit fixed point."""
+    if not _is_quantized(op):
+        number = x.dtype.type
+        return x * np.clip(x + number(3), number(0), number(6)) / number(6)
+    source, result = op.inputs[0], op.outputs[0]
+    fine = centred(x, source) << 7
+    fine_scale = np.float32(1 / 128) * source.scale
+    to_output, output_shift = _multiplier_int16(fine_scale / result.scale)
+    to_gate, gate_shift = _multiplier_int16(fine_scale / np.float32(3 / 32768))
+    # The gate is x from [-3, 3] to [-1, 1]. Where it is shifted left, only the last bit may saturate after the rounding.
+    gate = gemmlowp.multiply(gemmlowp.shift_left(fine, min(max(gate_shift - 1, 0), 15), width=16), to_gate, width=16)
+    if gate_shift > 0:
+        gate = gemmlowp.shift_left(gate, 1, width=16)
+    gate = (divide_by_pot(gate, max(-gate_shift, 0)) + (1 << 15)) >> 1
+    product = gate * gemmlowp.multiply(fine, to_output, width=16)
+    y = divide_by_pot(np.trunc(product / 2**15).astype(np.int64), max(-output_shift, 0))
+    return saturate(y + result.zero_point, x.dtype)
+
+
+def _multiplier_int16(real: float | np.floating) -> tuple[int, int]:
+    """`real` as `mantissa * 2**(shift - 15)`."""
+    mantissa, shift = Multiplier.of(real)
+    return min((mantissa + (1 << 15)) >> 16, 2**15 - 1), shift
+
+
+def infer_hard_swish(op: Operator, x: Spec) -> Spec:
+    """Quantized steps of the output may not be much finer than the input's: the fixed point shifts to the right alone."""
+    result = infer_unary(op, x)
+    for output in op.outputs:
+        if _is_quantized(op) and _multiplier_int16(np.float32(1 / 128) * op.inputs[0].scale / output.scale)[1] > 0:
+            raise op.error(
+                f"the output's scale {output.scale} is below 1/128 of the input's {op.inputs[0].scale}; quantize the output coarser"
+            )
+    return result
+
+
+def _register(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
+    fields = {"infer": infer_unary, "in_place": True, **fields}
+    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **fields))
+
+
+_register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3))
+_register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3))
+_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8")
+_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8")
+_register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2))
+_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu)
+_register("LOGISTIC", logistic, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
+_register("TANH", tanh, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
+_register("ELU", elu, "f32 f16 s8")
+_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, f16=3))
+_register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish)

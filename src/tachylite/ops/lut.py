@@ -84,7 +84,7 @@ def _sigmoid_samples() -> np.ndarray:
 _SIGMOID = _sigmoid_samples()
 
 
-def sigmoid_scaling(scale: float, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
+def sigmoid_scaling(scale: float | np.floating, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
     """Multiplier and right shift that bring int16 inputs of this scale to the sigmoid table's steps of 1 / (3 * 4096).
 
     Scales of 2**(shift - 12) need no rounding for the `exact_shifts`: (0,) for the sigmoid, (0, 1) for tanh.

@@ -187,7 +187,7 @@ def infer_fake_quant(op: Operator, x: Spec) -> Spec:
 
 
 def fake_quant(op: Operator, x: np.ndarray) -> np.ndarray:
-    """x (float32) rounded to the 2**num_bits steps of [min, max], a range that is first moved so that zero is a step. NaN gives the least."""
+    """x (float32) rounded to the 2**num_bits steps of [min, max], first moved so that zero is a step; NaN gives the least."""
     low, high = np.float32(op.options.min), np.float32(op.options.max)
     last = np.float32(2**op.options.num_bits - 1)
     scale = (high - low) / last
