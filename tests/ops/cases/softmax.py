@@ -1,0 +1,29 @@
+"""Cases of the softmax family."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..harness import Case, case, out, quantized
+
+rng = np.random.default_rng(2)
+
+
+def cases() -> Iterator[Case]:
+    x = rng.normal(size=(2, 3, 7)).astype(np.float32) * 5
+    yield case("f32", "SOFTMAX", x, beta=0.7)
+    # The released LiteRT 2.3 has no float16 kernel yet.
+    powers = np.exp(x.astype(np.float16).astype(np.float64))
+    shares = (powers / powers.sum(-1, keepdims=True)).astype(np.float16)
+    yield case("f16", "SOFTMAX", x.astype(np.float16), beta=1.0, rtol=1e-3, atol=1e-3, expected=[shares])
+    for scale in (0.02, 0.3, 2.0):
+        for dtype, result in ((np.int8, np.int8), (np.int8, np.int16), (np.uint8, np.uint8), (np.uint8, np.int16), (np.int16, np.int16)):
+            info, bits = np.iinfo(dtype), np.iinfo(result).bits
+            q = quantized(rng.integers(info.min, info.max, (4, 33)), scale / 2 ** (info.bits - 8), dtype=dtype)
+            y = out(result, 2.0**-15 if bits == 16 else 2.0**-8, -128 if result == np.int8 else 0, (4, 33))
+            yield case(f"{np.dtype(dtype).name}-{np.dtype(result).name}-{scale}", "SOFTMAX", q, beta=1.0, out=y)
+    yield case("f32", "LOG_SOFTMAX", x)
+    for dtype in (np.int8, np.uint8):
+        info = np.iinfo(dtype)
+        q = quantized(rng.integers(info.min, info.max, (4, 33)), 0.1, 4, dtype=dtype)
+        yield case(np.dtype(dtype).name, "LOG_SOFTMAX", q, out=out(dtype, 1 / 16, info.max, (4, 33)))
