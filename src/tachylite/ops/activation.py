@@ -15,7 +15,7 @@ from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
 from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
-from .registry import OpDef, Spec, register, require_output_quantization
+from .registry import OpDef, Spec, broadcast_shapes, register, require_output_quantization
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 
@@ -61,18 +61,22 @@ def leaky_relu(op: Operator, x: np.ndarray) -> np.ndarray:
 
 
 def infer_prelu(op: Operator, x: Spec, alpha: Spec) -> Spec:
-    """alpha broadcasts to the input; it has the same type, but int8 for int16."""
-    wanted = np.dtype(np.int8) if x.dtype == np.int16 else x.dtype
-    if alpha.dtype != wanted:
-        raise op.error(f"alpha is {alpha.dtype}, for an input of {x.dtype} it must be {wanted}; insert a CAST or QUANTIZE")
+    """alpha broadcasts to the input; it has the same type, or int8 for int16."""
+    if alpha.dtype != x.dtype and not (x.dtype == np.int16 and alpha.dtype == np.int8):
+        raise op.error(
+            f"alpha is {alpha.dtype}, the input {x.dtype}; they must be of one type, or int8 for int16: insert a CAST or QUANTIZE"
+        )
     # numpy would broadcast the other way round as well.
-    if len(alpha.shape) > len(x.shape) or any(a not in (1, b) for a, b in zip(alpha.shape[::-1], x.shape[::-1], strict=False)):
+    if broadcast_shapes(op, x.shape, alpha.shape) != x.shape:
         raise op.error(f"alpha of shape {list(alpha.shape)} does not broadcast to the input's {list(x.shape)}; RESHAPE it")
     return infer_unary(op, x)
 
 
 def prelu(op: Operator, x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """x above zero, alpha * x below. x: float32, int8, uint8 or int16; alpha broadcasts to it."""
+    """x above zero, alpha * x below. x: float32, int8, uint8 or int16; alpha broadcasts to it.
+
+    LiteRT reads the bytes of an int16 alpha as int8; here it is what it says.
+    """
     if not _is_quantized(op):
         return np.where(x >= 0, x, x * alpha)
     (source, slope), result = op.inputs, op.outputs[0]
