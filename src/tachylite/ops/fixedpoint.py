@@ -34,29 +34,30 @@ class Multiplier(NamedTuple):
 
 def multipliers(reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mantissas and shifts (int64 arrays) of several real numbers."""
-    pairs = [Multiplier.of(real) for real in np.ravel(reals)]
-    mantissas = np.array([p.mantissa for p in pairs], np.int64).reshape(np.shape(reals))
-    return mantissas, np.array([p.shift for p in pairs], np.int64).reshape(np.shape(reals))
+    fractions, shifts = np.frexp(np.asarray(reals, np.float64))
+    mantissas = round_half_away(fractions * 2**31).astype(np.int64)
+    carried = np.abs(mantissas) == 2**31
+    mantissas = np.where(carried, mantissas // 2, mantissas)
+    shifts = shifts.astype(np.int64) + carried
+    vanishes = (mantissas == 0) | (shifts < -31)
+    return np.where(vanishes, 0, mantissas), np.where(vanishes, 0, shifts)
 
 
 def doubling_high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
-    """gemmlowp's SaturatingRoundingDoublingHighMul: round(a * b / 2**31), halves away from zero, for int32 values in int64 arrays."""
+    """gemmlowp's SaturatingRoundingDoublingHighMul: round(a * b / 2**31), halves up, for int32 values in int64 arrays."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    nudge = np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
-    # C's division truncates toward zero; the shift of a negative number does not.
-    total = product + nudge
-    high = np.where(total >= 0, total >> 31, -((-total) >> 31))
-    return np.minimum(high, 2**31 - 1)
+    product += 1 << 30
+    product >>= 31
+    return np.minimum(product, 2**31 - 1)
 
 
 def divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
     """gemmlowp's RoundingDivideByPOT: x / 2**exponent, halves away from zero."""
     x = np.asarray(x, np.int64)
     exponent = np.asarray(exponent, np.int64)
-    mask = (np.int64(1) << exponent) - 1
-    remainder = x & mask
-    threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + (remainder > threshold)
+    half = (np.int64(1) << exponent) >> 1
+    # The shift rounds down, so that a negative half must begin one below.
+    return (x + half - ((x < 0) & (half > 0))) >> exponent
 
 
 def rescale(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
