@@ -1,7 +1,6 @@
 """The zip archive at the end of a `.tflite` file, which holds the files that its metadata names (labels, vocabularies)."""
 
 import io
-from typing import Any
 
 from .errors import FileError
 

@@ -1,13 +1,12 @@
 """Reading and writing `.tflite` files."""
 
-import mmap
 import os
 from pathlib import Path
 from typing import Any
 
 from .archive import read_archive
-from .atomic import write_atomically
 from .errors import FileError
+from .files import map_file, write_atomically
 from .graph import Model, Operator
 from .reader import ModelReader
 from .verify import verify
@@ -18,7 +17,7 @@ def _version_as_read(op: Operator) -> int:
     return op.version
 
 
-#: Gives the lowest version that can express an operator. This room knows no operators: `ops.registry` puts its own rule here when it is imported.
+#: Gives the lowest version that can express an operator. This room knows no operators: `ops.registry`, when imported, puts its rule here.
 version_rule: VersionRule = _version_as_read
 
 
@@ -40,15 +39,10 @@ def read_file(path: str | os.PathLike[str]) -> Model:
 
     Raises FileError where the file is not a sound model, OSError where it cannot be read.
     """
-    return read(map_file(Path(path)), Path(path).parent)
-
-
-def map_file(path: Path) -> memoryview:
-    """The bytes of a file, loaded when they are first used."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return memoryview(b"")  # nothing that mmap would take
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    try:
+        return read(map_file(Path(path)), Path(path).parent)
+    except FileError as problem:
+        raise FileError(f"{os.fspath(path)}: {problem}") from None
 
 
 def write(model: Model, version_of: VersionRule | None = None) -> bytes:

@@ -58,3 +58,9 @@ def nbytes(dtype: np.dtype, size: int) -> int:
     if dtype.hasobject or dtype.names:
         return 0
     return -(-size * PACKED_BITS[dtype] // 8) if dtype in PACKED_BITS else size * dtype.itemsize
+
+
+def limits(dtype: np.dtype) -> tuple[int, int]:
+    """The least and the greatest number of an integer type."""
+    bits = PACKED_BITS.get(dtype, 8 * dtype.itemsize)
+    return (0, 2**bits - 1) if dtype.name.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -1,7 +1,7 @@
 """FlatBuffers, both ways, driven by `tables`: bytes to records and records to bytes, with no code of any table's own.
 
-A record is an instance of `tables.record_class`. The reader trusts nothing: every offset is checked before it is followed, and what is read is
-counted, so that tables which share or overlap cannot make a small file cost much time or memory.
+A record is an instance of `tables.record_class`. The reader trusts nothing: every offset is checked before it is followed, and what is read
+is counted, so that tables which share or overlap cannot make a small file cost much time or memory.
 """
 
 import struct
@@ -21,10 +21,10 @@ UINT32 = struct.Struct("<I")
 
 
 class Slot(NamedTuple):
-    """How to read one field: its place in the vtable, its bytes in the table, and `read(reader, position)`; `tag` is the place of a union's type."""
+    """How to read one field: its place in the layout, its bytes in the table, `read(reader, position)`; for a union, its type's place."""
 
     name: str
-    index: int
+    place: int
     width: int
     read: Callable[..., Any]
     tag: int | None
@@ -33,10 +33,14 @@ class Slot(NamedTuple):
 class Reader:
     """Reads tables of untrusted bytes. Raises FileError for whatever does not lie where it should."""
 
+    #: LiteRT's own verifier refuses files with more.
+    MOST_TABLES = 1_000_000
+
     def __init__(self, data: memoryview):
         self.data = data
         self.size = len(data)
-        self._allowance = 4 * self.size + 4096
+        self._allowance = 2 * self.size + 4096
+        self._tables = 0
 
     def root(self, table: str, identifier: bytes) -> Any:
         """The record of the root table, after checking the file identifier."""
@@ -48,7 +52,7 @@ class Reader:
         return self.table(table, self.offset(0))
 
     def spend(self, size: int) -> None:
-        """Count `size` bytes as read. Honest files read each byte about once; raises FileError where the same ones are read over and over."""
+        """Count `size` bytes as read. In honest files each is read about once; raises FileError where some are read over and over."""
         self._allowance -= size
         if self._allowance < 0:
             raise FileError("its tables overlap so much that reading it would take far more than its size; it is damaged or hostile")
@@ -69,23 +73,29 @@ class Reader:
             raise self._stray(f"the layout of {table}", vtable)
         layout_bytes, table_bytes = UINT16_PAIR.unpack_from(data, vtable)
         if layout_bytes < 4 or layout_bytes % 2 or vtable + layout_bytes > size or table_bytes < 4 or at + table_bytes > size:
-            raise FileError(f"{table} at byte {at} has a layout of {layout_bytes} bytes for {table_bytes} bytes, which cannot be; the file is damaged")
-        self.spend(layout_bytes + table_bytes)
-        count = layout_bytes // 2 - 2
+            raise FileError(
+                f"{table} at byte {at} has {table_bytes} bytes and a layout of {layout_bytes}, which cannot be; the file is damaged"
+            )
+        self.spend(table_bytes)
+        self._tables += 1
+        if self._tables > self.MOST_TABLES:
+            raise FileError(f"the file holds more than {self.MOST_TABLES} tables; it is damaged or hostile")
+        slots = _slots(table)
+        count = min(layout_bytes // 2 - 2, slots[-1].place + 1 if slots else 0)  # newer files may have more fields
         layout = struct.unpack_from(f"<{count}H", data, vtable + 4)
         values = {}
-        for slot in _slots(table):
-            if slot.index >= count or not layout[slot.index]:
+        for slot in slots:
+            offset = layout[slot.place] if slot.place < count else 0
+            if not offset:
                 continue
-            place = layout[slot.index]
-            if place < 4 or place + slot.width > table_bytes:
-                raise FileError(f"{table}.{slot.name} lies at byte {place} of a table of {table_bytes}; the file is damaged")
+            if offset < 4 or offset + slot.width > table_bytes:
+                raise FileError(f"{table}.{slot.name} lies at byte {offset} of a table of {table_bytes}; the file is damaged")
             if slot.tag is None:
-                values[slot.name] = slot.read(self, at + place)
+                values[slot.name] = slot.read(self, at + offset)
             elif layout[slot.tag]:
                 if layout[slot.tag] >= table_bytes:
                     raise FileError(f"the type of {table}.{slot.name} lies outside its table; the file is damaged")
-                values[slot.name] = slot.read(self, at + place, data[at + layout[slot.tag]])
+                values[slot.name] = slot.read(self, at + offset, data[at + layout[slot.tag]])
         return tables.record_class(table)(**values)
 
     def vector(self, at: int, width: int, what: str) -> tuple[int, int]:
@@ -95,7 +105,9 @@ class Reader:
             raise self._stray(what, start)
         count = UINT32.unpack_from(self.data, start)[0]
         if start + 4 + count * width > self.size:
-            raise FileError(f"{what} at byte {start} has {count} elements, which reach past the end ({self.size} bytes); the file was cut off or is damaged")
+            raise FileError(
+                f"{what} at byte {start} has {count} elements, more than fit in {self.size} bytes; it was cut off or is damaged"
+            )
         return start + 4, count
 
     def _stray(self, what: str, at: int) -> FileError:
@@ -150,7 +162,7 @@ def _scalar(field: Field) -> struct.Struct:
 def _name(what: str, enum: str, value: int) -> str:
     names = tables.ENUMS[enum][1]
     if not 0 <= value < len(names):
-        raise FileError(f"{what} is {value}, but {enum} ends at {len(names) - 1} ({names[-1]}); the file is damaged or newer than this build")
+        raise FileError(f"{what} is {value}, but {enum} ends at {len(names) - 1} ({names[-1]}); it is damaged or newer than this build")
     return names[value]
 
 
@@ -159,7 +171,7 @@ def _read_union(reader: Reader, at: int, tag: int, what: str, union: str) -> Any
     if tag == 0:
         return None
     if tag > len(members):
-        raise FileError(f"the type of {what} is {tag}, but {union} ends at {len(members)}; the file is damaged or newer than this build")
+        raise FileError(f"the type of {what} is {tag}, but {union} ends at {len(members)}; it is damaged or newer than this build")
     return reader.table(members[tag - 1], reader.offset(at))
 
 
@@ -176,6 +188,7 @@ def _read_bytes(reader: Reader, at: int, what: str) -> bytes:
 
 def _read_data(reader: Reader, at: int, what: str, dtype: np.dtype) -> np.ndarray:
     start, count = reader.vector(at, dtype.itemsize, what)
+    reader.spend(count * dtype.itemsize)
     return np.frombuffer(reader.data, dtype, count, start) if count else np.zeros(0, dtype)
 
 
@@ -188,7 +201,13 @@ def _read_scalars(reader: Reader, at: int, what: str, code: str, width: int) -> 
 def _read_elements(reader: Reader, at: int, what: str, element: Callable[..., Any], width: int) -> tuple[Any, ...]:
     start, count = reader.vector(at, width, what)
     reader.spend(count * width + 4)
-    return tuple(element(reader, start + i * width) for i in range(count))
+    elements = []
+    for i in range(count):
+        try:
+            elements.append(element(reader, start + i * width))
+        except FileError as problem:
+            raise FileError(f"{what}[{i}]: {problem}") from None
+    return tuple(elements)
 
 
 class Cell(NamedTuple):
@@ -242,9 +261,9 @@ class Writer:
         if not field.is_vector:
             return self.table(value)
         if field.kind == "string":
-            return self._references([lambda v=v: self._string(v) for v in value])
+            return self._references(value, self._string)
         if field.kind == "table":
-            return self._references([lambda v=v: self.table(v) for v in value])
+            return self._references(value, self.table)
         return self._scalars(field, value)
 
     def _scalars(self, field: Field, value: Any) -> int:
@@ -261,11 +280,11 @@ class Writer:
         self.out += UINT32.pack(len(data)) + data + b"\0"
         return at
 
-    def _references(self, targets: Sequence[Callable[[], int]]) -> int:
+    def _references(self, values: Sequence[Any], append: Callable[[Any], int]) -> int:
         at = self._align(4)
-        self.out += UINT32.pack(len(targets)) + bytes(4 * len(targets))
-        for i, target in enumerate(targets):
-            self._refer(at + 4 + 4 * i, target())
+        self.out += UINT32.pack(len(values)) + bytes(4 * len(values))
+        for i, value in enumerate(values):
+            self._refer(at + 4 + 4 * i, append(value))
         return at
 
     def _refer(self, at: int, target: int) -> None:
@@ -301,4 +320,4 @@ def _packed(field: Field, scalar: struct.Struct, value: Any) -> bytes:
     try:
         return scalar.pack(tables.enum_values(field.type)[value] if field.kind == "enum" else value)
     except (struct.error, OverflowError, KeyError, TypeError) as problem:
-        raise TachyliteError(f"the field {field.name} is {value!r}, which is no {field.type}; give a value that the schema can hold") from problem
+        raise TachyliteError(f"the field {field.name} is {value!r}; the schema needs a value of type {field.type}") from problem

@@ -61,6 +61,14 @@ class Sparsity:
     block_map: tuple[int, ...]
     dimensions: "tuple[int | tuple[np.ndarray, np.ndarray], ...]"
 
+    @property
+    def stored(self) -> int:
+        """The number of stored values."""
+        count = 1
+        for dimension in self.dimensions:
+            count = count * dimension if isinstance(dimension, int) else len(dimension[1])
+        return count
+
     def sizes(self, shape: Shape) -> tuple[int, ...] | None:
         """Sizes of the traversed dimensions of a dense `shape`, blocks included; None where the blocks do not divide it."""
         rank = len(shape)
@@ -138,7 +146,7 @@ class Tensor:
             return self.data
         positions = self.sparsity.positions(self.shape)
         result = np.zeros(self.size, self.dtype)
-        result[positions] = self.data[: len(positions)]
+        result[positions] = self.data
         result.flags.writeable = False
         return result.reshape(self.shape)
 
@@ -264,7 +272,7 @@ class Signature:
 
 @dataclass(eq=False)
 class Model:
-    """A `.tflite` file: graphs (the first is the main one), signatures, named metadata buffers, and the files packed with it, like labels."""
+    """A `.tflite` file: graphs (the first is the main one), signatures, named metadata buffers, and files packed with it, like labels."""
 
     graphs: list[Graph]
     signatures: list[Signature] = field(default_factory=list)

@@ -7,34 +7,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from . import tables
 from .dtypes import DTYPES, PACKED_BITS, nbytes
-from .errors import FileError
+from .errors import FileError, UnsupportedError
+from .files import map_file
 from .flatbuffer import Reader
-from .graph import Blockwise, External, Graph, Model, Operator, Quantization, Shape, Signature, Sparsity, Tensor
+from .graph import Blockwise, External, Graph, Model, Operator, Quantization, Signature, Sparsity, Tensor
+from .storage import unpack, unpack_strings
+from .verify import MOST_DIMENSIONS, verify_shape
 
 IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 
-#: Larger tensors could not be addressed by any machine; their sizes would overflow.
-MAX_BYTES = 1 << 47
-
-T = TypeVar("T")
-
 
 class ModelReader:
-    """Reads one file. `data` is a read-only view of its bytes, which constants go on referring to; external buffers are looked for in `folder`."""
+    """Reads one file.
+
+    data: a read-only view of its bytes, which constants go on referring to.
+    folder: where external buffers are looked for.
+    """
 
     def __init__(self, data: memoryview, folder: Path | None = None):
         self.data = data
         self.folder = folder
         self.reader = Reader(data)
         self.record = self.reader.root("Model", IDENTIFIER)
-        self._decoded: dict[tuple[int, np.dtype], np.ndarray] = {}
+        self.graphs = [Graph(subgraph.name, debug_index=subgraph.debug_metadata_index) for subgraph in self.record.subgraphs]
+        self._externals = {entry.id: entry for entry in self.record.external_buffers}
+        self._groups: dict[str, memoryview] = {}
+        self._decoded: dict[tuple[int, int, np.dtype], np.ndarray] = {}
 
     def model(self) -> Model:
         """The whole model."""
@@ -43,13 +48,12 @@ class ModelReader:
             raise FileError(f"the file has schema version {record.version}, needed {SCHEMA_VERSION}; convert the model again")
         if not record.subgraphs:
             raise FileError("the file holds no subgraph, so there is nothing to run; it is damaged")
-        self.graphs = [Graph(subgraph.name, debug_index=subgraph.debug_metadata_index) for subgraph in record.subgraphs]
         for number, (graph, subgraph) in enumerate(zip(self.graphs, record.subgraphs, strict=True)):
             self._fill(graph, subgraph, number)
         return Model(
             self.graphs,
             [self._signature(number, signature) for number, signature in enumerate(record.signature_defs)],
-            {m.name: bytes(self._bytes(m.buffer, f"metadata {m.name!r}")) for m in record.metadata},
+            {m.name: self._copy(self._bytes(m.buffer, f"metadata {m.name!r}")) for m in record.metadata},
             record.description,
         )
 
@@ -66,7 +70,8 @@ class ModelReader:
 
     def _tensor(self, record: Any, where: str) -> Tensor:
         dtype = DTYPES[record.type]
-        shape = _shape(record.shape, dtype, where)
+        verify_shape(record.shape, dtype, where)
+        shape = record.shape
         tensor = Tensor(
             record.name,
             shape,
@@ -76,14 +81,17 @@ class ModelReader:
             has_rank=record.has_rank,
             variant_tensors=tuple((tuple(v.shape), DTYPES[v.type], v.has_rank) for v in record.variant_tensors),
         )
-        content = self._bytes(record.buffer, where)
+        content, origin = self._bytes(record.buffer, where), record.buffer
         if record.external_buffer:
+            if len(content):
+                raise FileError(f"{where} has a buffer and an external buffer; it can have only one of both")
             tensor.external = self._external(record.external_buffer, where)
+            content, origin = self._load(tensor.external, where), -record.external_buffer  # buffers count up, these down
         if len(content):
-            if tensor.is_variable or tensor.external:
-                raise FileError(f"{where} has a buffer and is also {'a variable' if tensor.is_variable else 'external'}; it can be only one of both")
+            if tensor.is_variable:
+                raise FileError(f"{where} is a variable, which is zero at first, and also has a buffer; it can be only one of both")
             tensor.sparsity = _sparsity(record.sparsity, where)
-            tensor.data = self._constant(tensor, record.buffer, content, where)
+            tensor.data = self._constant(tensor, origin, content, where)
         return tensor
 
     def _bytes(self, index: int, where: str) -> memoryview:
@@ -103,49 +111,79 @@ class ModelReader:
         if offset <= 1:
             return self.data[:0]
         if offset + size > len(self.data):
-            raise FileError(f"{where}: its data lie at bytes {offset} to {offset + size}, the file has {len(self.data)}; the file was cut off or is damaged")
+            raise FileError(f"{where}: its data end at byte {offset + size}, the file has {len(self.data)}; it was cut off or is damaged")
         return self.data[offset : offset + size]
 
-    def _constant(self, tensor: Tensor, buffer: int, content: memoryview, where: str) -> np.ndarray:
-        dtype = tensor.dtype
+    def _copy(self, content: memoryview) -> bytes:
+        self.reader.spend(len(content))
+        return bytes(content)
+
+    def _constant(self, tensor: Tensor, origin: int, content: memoryview, where: str) -> np.ndarray:
+        """The value of a tensor from the content of its buffer, in place where numpy can use it so."""
+        dtype, shape = tensor.dtype, tensor.shape
         if dtype.names:
             raise FileError(f"{where} is a handle, which can hold no data, but has a buffer of {len(content)} bytes; the file is damaged")
         if dtype.hasobject:
-            strings = self._decode(buffer, dtype, lambda: _strings(content, where), len(content))
+            strings = self._decode(origin, content, dtype, unpack_strings, where)
             if len(strings) != tensor.size:
-                raise FileError(f"{where} holds {len(strings)} strings, its shape {list(tensor.shape)} needs {tensor.size}; the file is damaged")
-            return strings.reshape(tensor.shape)
+                raise FileError(f"{where} holds {len(strings)} strings, {list(shape)} needs {tensor.size}; the file is damaged")
+            return strings.reshape(shape)
         if tensor.sparsity is not None:
-            size, shape = len(content) * 8 // PACKED_BITS.get(dtype, 8 * dtype.itemsize), (-1,)
-        else:
-            size, shape = tensor.size, tensor.shape
+            shape = (tensor.sparsity.stored,)
+        size = prod(shape)
         needed = nbytes(dtype, size)
-        if len(content) < needed:
+        if not 0 <= needed <= len(content):
             raise FileError(
-                f"{where}: its buffer has {len(content)} bytes, {dtype}{list(tensor.shape)} needs {needed}; the file was cut off or is damaged"
+                f"{where}: its buffer has {len(content)} bytes, {dtype}{list(shape)} needs {needed}; it was cut off or is damaged"
             )
         if dtype in PACKED_BITS:
-            return self._decode(buffer, dtype, lambda: unpack(np.frombuffer(content, np.uint8), dtype), len(content))[:size].reshape(shape)
-        array = np.frombuffer(content[:needed], dtype).reshape(shape)
+            return self._decode(origin, content, dtype, lambda packed: unpack(packed, dtype), where)[:size].reshape(shape)
+        array = np.frombuffer(content[:needed], dtype)
         if not array.flags.aligned:
-            array = self._decode(buffer, dtype, lambda: _aligned(content, dtype), len(content))[:size].reshape(shape)
-        return array
+            array = self._decode(origin, content[:needed], dtype, lambda data: np.frombuffer(data, dtype).copy(), where)
+        return array.reshape(shape)
 
-    def _decode(self, buffer: int, dtype: np.dtype, decode: Callable[[], np.ndarray], cost: int) -> np.ndarray:
+    def _decode(
+        self, origin: int, content: memoryview, dtype: np.dtype, decode: Callable[[memoryview], np.ndarray], where: str
+    ) -> np.ndarray:
         """What cannot be used in place, made once for all tensors that share a buffer."""
-        if (buffer, dtype) not in self._decoded:
-            self.reader.spend(cost)
-            array = decode()
+        key = origin, len(content), dtype
+        if key not in self._decoded:
+            self.reader.spend(len(content))
+            try:
+                array = decode(content)
+            except FileError as problem:
+                raise FileError(f"{where}: {problem}") from None
             array.flags.writeable = False
-            self._decoded[buffer, dtype] = array
-        return self._decoded[buffer, dtype]
+            self._decoded[key] = array
+        return self._decoded[key]
 
-    def _external(self, id: int, where: str) -> External:
+    def _external(self, number: int, where: str) -> External:
         groups = self.record.external_buffer_groups
-        entry = next((e for e in self.record.external_buffers if e.id == id), None)
+        entry = self._externals.get(number)
         if entry is None or entry.group >= len(groups):
-            raise FileError(f"{where}: external buffer {id} is not described in the file, or its group is not; the file is damaged")
+            raise FileError(f"{where}: external buffer {number} is not described in the file, or its group is not; the file is damaged")
         return External(entry.id, groups[entry.group].name, entry.offset, entry.length, entry.packing)
+
+    def _load(self, external: External, where: str) -> memoryview:
+        """The content of an external buffer; nothing where no folder was given to look in."""
+        if self.folder is None:
+            return self.data[:0]
+        if external.packing:
+            raise UnsupportedError(f"{where}: its external buffer is packed as {external.packing!r}, only plain ones can be read")
+        name = Path(external.group)
+        if name.is_absolute() or ".." in name.parts:
+            raise FileError(f"{where}: its external buffer is in {external.group!r}, which must lie in the model's own folder")
+        if external.group not in self._groups:
+            try:
+                self._groups[external.group] = map_file(self.folder / name)
+            except OSError as problem:
+                raise FileError(f"{where}: its external buffer cannot be read: {problem}; put the file beside the model") from problem
+        content = self._groups[external.group]
+        end = external.offset + external.length
+        if end > len(content):
+            raise FileError(f"{where}: its data end at byte {end} of {external.group!r}, which has {len(content)}; that file was cut off")
+        return content[external.offset : end]
 
     def _operator(self, record: Any, tensors: Sequence[Tensor], where: str) -> Operator:
         codes = self.record.operator_codes
@@ -158,7 +196,7 @@ class ModelReader:
         op.version = version
         op.intermediates = _pick_or_omit(tensors, record.intermediates, f"{where}, intermediates")
         op.mutating_variable_inputs = record.mutating_variable_inputs
-        op.custom_options = record.custom_options or bytes(
+        op.custom_options = record.custom_options or self._copy(
             self._beyond(record.large_custom_options_offset, record.large_custom_options_size, where)
         )
         op.debug_index = record.debug_metadata_index
@@ -172,25 +210,20 @@ class ModelReader:
 
         def place(index: int) -> int:
             if not 0 <= index < len(self.graphs):
-                raise FileError(f"{where}: subgraph {index} is out of range, the file has {len(self.graphs)}; the file is damaged")
+                raise FileError(f"{where}: subgraph {index} is out of range, the file has {len(self.graphs)}; it is damaged")
             graphs.append(self.graphs[index])
             return len(graphs) - 1
 
-        links = subgraph_fields(type(options).__name__) if options is not None else ()
-        if not links:
-            return options, graphs
         positions = {}
-        for field in links:
+        for field in tables.subgraph_fields(type(options).__name__) if options is not None else ():
             value = getattr(options, field.name)
-            positions[field.name] = tuple(place(i) for i in value) if field.is_vector else place(value)
-        return replace(options, **positions), graphs
+            positions[field.name] = tuple(map(place, value)) if field.is_vector else place(value)
+        return (replace(options, **positions) if positions else options), graphs
 
     def _signature(self, number: int, record: Any) -> Signature:
         where = f"signature {number} {record.signature_key!r}"
-        if not record.signature_key:
-            raise FileError(f"{where} has no key, callers could not name it; the file is damaged")
         if record.subgraph_index >= len(self.graphs):
-            raise FileError(f"{where}: subgraph {record.subgraph_index} is out of range, the file has {len(self.graphs)}; the file is damaged")
+            raise FileError(f"{where}: subgraph {record.subgraph_index} is out of range, the file has {len(self.graphs)}; it is damaged")
         graph = self.graphs[record.subgraph_index]
 
         def names(entries: Any, kind: str) -> dict[str, Tensor]:
@@ -201,11 +234,6 @@ class ModelReader:
             return result
 
         return Signature(record.signature_key, graph, names(record.inputs, "inputs"), names(record.outputs, "outputs"))
-
-
-def subgraph_fields(table: str) -> tuple[tables.Field, ...]:
-    """The fields of an options table that are indices of subgraphs."""
-    return tuple(f for f in tables.fields(table) if f.type == "subgraph")
 
 
 def _operator_code(record: Any, where: str) -> tuple[str, bool, int]:
@@ -230,43 +258,6 @@ def _pick_or_omit(tensors: Sequence[Tensor], indices: Sequence[int], where: str)
     return [None if i == -1 else _pick(tensors, (i,), where)[0] for i in indices]
 
 
-def _shape(shape: Sequence[int], dtype: np.dtype, where: str) -> Shape:
-    if any(d < 0 for d in shape):
-        raise FileError(f"{where}: its shape {list(shape)} has a negative dimension; unknown ones belong in shape_signature")
-    if prod(shape) * dtype.itemsize > MAX_BYTES:
-        raise FileError(f"{where}: its shape {list(shape)} is larger than any memory; the file is damaged")
-    return tuple(shape)
-
-
-def _strings(content: memoryview, where: str) -> np.ndarray:
-    """The strings of a buffer: a count, where each one begins and the last one ends, then the bytes."""
-    if len(content) < 4:
-        raise FileError(f"{where} has {len(content)} bytes, a buffer of strings needs at least 4; the file is damaged")
-    count = int.from_bytes(content[:4], "little", signed=True)
-    if not 0 <= count <= len(content) // 4 - 2 + (count == 0):
-        raise FileError(f"{where} says that it holds {count} strings, which do not fit in {len(content)} bytes; the file is damaged")
-    bounds = np.frombuffer(content, "<i4", count + 1, 4).tolist() if count else []
-    result = np.empty(count, object)
-    for i in range(count):
-        begin, end = bounds[i], bounds[i + 1]
-        if not 4 * (count + 2) <= begin <= end <= len(content):
-            raise FileError(f"{where}: string {i} lies at bytes {begin} to {end} of {len(content)}; the file is damaged")
-        result[i] = bytes(content[begin:end])
-    return result
-
-
-def unpack(packed: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """One byte per element from several elements per byte (the first in the low bits)."""
-    bits = PACKED_BITS[dtype]
-    shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    fields = (packed[:, None] >> shifts & ((1 << bits) - 1)).reshape(-1)
-    return fields.view(np.int8).astype(dtype)
-
-
-def _aligned(content: memoryview, dtype: np.dtype) -> np.ndarray:
-    return np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype).copy()
-
-
 def _quantization(record: Any, tensors: Sequence[Tensor], where: str) -> Quantization | None:
     if record is None:
         return None
@@ -280,7 +271,7 @@ def _quantization(record: Any, tensors: Sequence[Tensor], where: str) -> Quantiz
 
 
 def _details(record: Any, tensors: Sequence[Tensor], where: str) -> Blockwise | bytes:
-    if isinstance(record, tables.record_class("CustomQuantization")):
+    if type(record).__name__ == "CustomQuantization":
         return b"" if record.custom is None else bytes(record.custom)
     [scales] = _pick(tensors, [record.scales], f"{where}, scales")
     [zero_points] = _pick_or_omit(tensors, [record.zero_points], f"{where}, zero points")
@@ -290,6 +281,8 @@ def _details(record: Any, tensors: Sequence[Tensor], where: str) -> Blockwise | 
 def _sparsity(record: Any, where: str) -> Sparsity | None:
     if record is None:
         return None
+    if len(record.dim_metadata) > 2 * MOST_DIMENSIONS:
+        raise FileError(f"{where}: its sparsity describes {len(record.dim_metadata)} dimensions; arrays have at most {MOST_DIMENSIONS}")
     dimensions: list[int | tuple[np.ndarray, np.ndarray]] = []
     for number, dimension in enumerate(record.dim_metadata):
         if dimension.format == "DENSE":

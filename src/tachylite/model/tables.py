@@ -1,9 +1,9 @@
-"""The `.tflite` schema (FlatBuffers, file identifier TFL3) as data; the reader and the writer are both driven by it.
+"""The schemas of `.tflite` files (identifier TFL3) and of the metadata in them (M001) as data, which drive the reader and the writer.
 
-A table is written as its fields in id order, `name:type=default`, in the schema's own words. A trailing `!` marks a deprecated field, whose
-slot is kept and never written. A vector ending in `@n` holds data: it is read in place as a numpy array and its payload is aligned to n bytes.
-`subgraph` is an index of a subgraph, which the reader turns into a position in `Operator.subgraphs`.
-Source: schema.fbs of LiteRT 2.3 (schema version 3).
+A table is written as its fields in id order, `name:type=default`, in the schema's own words. A trailing `!` marks a deprecated field,
+whose slot is kept and never written. A vector ending in `@n` holds data: it is read in place as a numpy array, and its payload is aligned
+to n bytes. `subgraph` is an index of a subgraph, which the reader turns into a position in `Operator.subgraphs`.
+Sources: schema.fbs of LiteRT 2.3 (schema version 3), metadata_schema.fbs of MediaPipe (version 1.5.0).
 """
 
 from dataclasses import field, make_dataclass
@@ -82,6 +82,18 @@ ENUMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MirrorPadMode": ("byte", tuple("REFLECT SYMMETRIC".split())),
     "ReduceWindowFunction": ("int", tuple("UNSUPPORTED ADD MUL MINIMUM MAXIMUM ALL ANY".split())),
     "CustomOptionsFormat": ("byte", tuple("FLEXBUFFERS".split())),
+    "AssociatedFileType": (
+        "byte",
+        tuple(
+            """
+            UNKNOWN DESCRIPTIONS TENSOR_AXIS_LABELS TENSOR_VALUE_LABELS TENSOR_AXIS_SCORE_CALIBRATION VOCABULARY SCANN_INDEX_FILE
+            """.split()
+        ),
+    ),
+    "ColorSpaceType": ("byte", tuple("UNKNOWN RGB GRAYSCALE".split())),
+    "BoundingBoxType": ("byte", tuple("UNKNOWN BOUNDARIES UPPER_LEFT CENTER".split())),
+    "CoordinateType": ("byte", tuple("RATIO PIXEL".split())),
+    "ScoreTransformationType": ("byte", tuple("IDENTITY LOG INVERSE_LOGISTIC".split())),
 }
 
 #: Member tables in order of type code, starting from 1 (0 is NONE).
@@ -120,6 +132,13 @@ UNIONS: dict[str, tuple[str, ...]] = {
         StablehloReduceWindowOptions StablehloSortOptions StablehloWhileOptions StablehloGatherOptions StablehloTransposeOptions
         DilateOptions StablehloRngBitGeneratorOptions ReduceWindowOptions StableHLOCompositeOptions StablehloShiftLeftOptions
         StablehloCaseOptions
+        """.split()
+    ),
+    "ContentProperties": tuple("FeatureProperties ImageProperties BoundingBoxProperties AudioProperties".split()),
+    "ProcessUnitOptions": tuple(
+        """
+        NormalizationOptions ScoreCalibrationOptions ScoreThresholdingOptions BertTokenizerOptions SentencePieceTokenizerOptions
+        RegexTokenizerOptions
         """.split()
     ),
 }
@@ -359,6 +378,37 @@ TABLES: dict[str, str] = {
         metadata:[Metadata] signature_defs:[SignatureDef] external_buffer_groups:[ExternalBufferGroup]
         external_buffers:[ExternalBuffer]
     """,
+    "AssociatedFile": "name:string description:string type:AssociatedFileType locale:string version:string",
+    "FeatureProperties": "",
+    "ImageSize": "width:uint height:uint",
+    "ImageProperties": "color_space:ColorSpaceType default_size:ImageSize",
+    "AudioProperties": "sample_rate:uint channels:uint",
+    "BoundingBoxProperties": "index:[uint] type:BoundingBoxType coordinate_type:CoordinateType",
+    "ValueRange": "min:int max:int",
+    "Content": "content_properties:ContentProperties range:ValueRange",
+    "NormalizationOptions": "mean:[float] std:[float]",
+    "ScoreCalibrationOptions": "score_transformation:ScoreTransformationType default_score:float",
+    "ScoreThresholdingOptions": "global_score_threshold:float",
+    "BertTokenizerOptions": "vocab_file:[AssociatedFile]",
+    "SentencePieceTokenizerOptions": "sentencePiece_model:[AssociatedFile] vocab_file:[AssociatedFile]",
+    "RegexTokenizerOptions": "delim_regex_pattern:string vocab_file:[AssociatedFile]",
+    "ProcessUnit": "options:ProcessUnitOptions",
+    "Stats": "max:[float] min:[float]",
+    "TensorGroup": "name:string tensor_names:[string]",
+    "TensorMetadata": """
+        name:string description:string dimension_names:[string] content:Content process_units:[ProcessUnit] stats:Stats
+        associated_files:[AssociatedFile]
+    """,
+    "CustomMetadata": "name:string data:[ubyte]@16",
+    "SubGraphMetadata": """
+        name:string description:string input_tensor_metadata:[TensorMetadata] output_tensor_metadata:[TensorMetadata]
+        associated_files:[AssociatedFile] input_process_units:[ProcessUnit] output_process_units:[ProcessUnit]
+        input_tensor_groups:[TensorGroup] output_tensor_groups:[TensorGroup] custom_metadata:[CustomMetadata]
+    """,
+    "ModelMetadata": """
+        name:string description:string version:string subgraph_metadata:[SubGraphMetadata] author:string license:string
+        associated_files:[AssociatedFile] min_parser_version:string
+    """,
 }
 
 SCALARS = {
@@ -379,8 +429,10 @@ SCALARS = {
 
 
 class Field(NamedTuple):
-    """One field of a table. `kind` is scalar, enum, string, table or union; `slot` is its place in the vtable (a union's type takes the one before).
+    """One field of a table.
 
+    kind: scalar, enum, string, table or union.
+    slot: its place in the table's layout; a union's type takes the one before.
     align: for a vector of data, the alignment of its payload; else 0.
     """
 
@@ -440,6 +492,12 @@ def fields(table: str) -> tuple[Field, ...]:
 
 
 @cache
+def subgraph_fields(table: str) -> tuple[Field, ...]:
+    """The fields that are indices of subgraphs."""
+    return tuple(f for f in fields(table) if f.type == "subgraph")
+
+
+@cache
 def enum_values(enum: str) -> dict[str, int]:
     """Value by name."""
     return {name: value for value, name in enumerate(ENUMS[enum][1])}
@@ -447,7 +505,10 @@ def enum_values(enum: str) -> dict[str, int]:
 
 @cache
 def record_class(table: str) -> type:
-    """A frozen dataclass with the fields and defaults of a table: enums are their names, vectors tuples (of data: numpy arrays), `[ubyte]` bytes."""
+    """A frozen dataclass with the fields and defaults of a table.
+
+    Enums are their names, vectors tuples, `[ubyte]` bytes; vectors of data are numpy arrays, or None where the table has none.
+    """
     members = [(f.name, Any, field(default=f.default)) for f in fields(table) if not f.deprecated]
     return make_dataclass(table, members, frozen=True, namespace={"__module__": __name__})
 

@@ -6,15 +6,22 @@ from math import prod
 
 import numpy as np
 
-from .dtypes import is_quantizable
+from . import tables
+from .dtypes import is_quantizable, limits
 from .errors import FileError
-from .graph import Blockwise, Graph, Model, Operator, Quantization, Sparsity, Tensor
+from .graph import Blockwise, Graph, Model, Operator, Quantization, Shape, Sparsity, Tensor
 
 #: Larger tensors could not be addressed by any machine; their sizes would overflow.
-MAX_BYTES = 1 << 47
+MOST_BYTES = 1 << 47
+
+#: What every supported numpy allows.
+MOST_DIMENSIONS = 32
+
+#: Calls from graph to graph; each takes several frames of Python's own stack.
+MOST_NESTED = 64
 
 #: A sparse constant may expand to this much; kernels count its elements in int32.
-MAX_DENSE_BYTES = (1 << 31) - 1
+MOST_DENSE_BYTES = (1 << 31) - 1
 
 
 def verify(model: Model) -> None:
@@ -24,14 +31,15 @@ def verify(model: Model) -> None:
     for number, graph in enumerate(model.graphs):
         verify_graph(graph, number)
     _verify_calls(model)
-    for signature in model.signatures:
-        _verify_signature(model, signature.key, signature.graph, [*signature.inputs.values(), *signature.outputs.values()])
+    _verify_signatures(model)
 
 
 def verify_graph(graph: Graph, number: int = 0) -> None:
     """The part of `verify` that concerns one graph, number `number` of its model."""
     place = f"(subgraph {number})"
     known = {id(t) for t in graph.tensors}
+    if len(known) < len(graph.tensors):
+        raise FileError(f"subgraph {number} lists a tensor twice in Graph.tensors; list each once")
     for index, tensor in enumerate(graph.tensors):
         verify_tensor(tensor, f"tensor {index} {tensor.name!r} {place}")
         _verify_known(known, _quantization_tensors(tensor), f"tensor {index} {tensor.name!r} {place}")
@@ -41,11 +49,8 @@ def verify_graph(graph: Graph, number: int = 0) -> None:
 
 def verify_tensor(tensor: Tensor, where: str) -> None:
     """Shape, data and quantization of one tensor. Raises FileError that begins with `where`."""
+    verify_shape(tensor.shape, tensor.dtype, where)
     shape = list(tensor.shape)
-    if any(d < 0 for d in shape):
-        raise FileError(f"{where}: its shape {shape} has a negative dimension; unknown ones belong in shape_signature")
-    if prod(shape) * tensor.dtype.itemsize > MAX_BYTES:
-        raise FileError(f"{where}: its shape {shape} is larger than any memory; make it smaller")
     signature = tensor.shape_signature
     if signature is not None and (len(signature) != len(shape) or any(s not in (-1, d) for s, d in zip(signature, shape, strict=True))):
         raise FileError(f"{where}: its shape signature {list(signature)} contradicts its shape {shape}; known dimensions must agree")
@@ -53,6 +58,16 @@ def verify_tensor(tensor: Tensor, where: str) -> None:
         _verify_data(tensor, tensor.data, where)
     if tensor.quantization is not None and is_quantizable(tensor.dtype):
         _verify_quantization(tensor, tensor.quantization, where)
+
+
+def verify_shape(shape: Shape, dtype: np.dtype, where: str) -> None:
+    """A shape that numpy and the machine can hold. Raises FileError that begins with `where`."""
+    if len(shape) > MOST_DIMENSIONS:
+        raise FileError(f"{where} has {len(shape)} dimensions; arrays have at most {MOST_DIMENSIONS}")
+    if any(d < 0 for d in shape):
+        raise FileError(f"{where}: its shape {list(shape)} has a negative dimension; unknown ones belong in shape_signature")
+    if prod(shape) * dtype.itemsize > MOST_BYTES:
+        raise FileError(f"{where}: its shape {list(shape)} is larger than any memory; make it smaller")
 
 
 def _verify_data(tensor: Tensor, data: np.ndarray, where: str) -> None:
@@ -77,32 +92,31 @@ def _verify_quantization(tensor: Tensor, q: Quantization, where: str) -> None:
     count = len(q.scale)
     if not count:
         return
-    if not np.all((q.scale > 0) & np.isfinite(q.scale)):
-        bad = q.scale[~((q.scale > 0) & np.isfinite(q.scale))][0]
-        raise FileError(f"{where}: a scale is {bad}; scales of quantized tensors must be positive and finite")
+    least, most = q.scale.min(), q.scale.max()  # NaN where there is one
+    if not 0 < least <= most < np.inf:
+        raise FileError(f"{where}: its scales reach from {least} to {most}; scales of quantized tensors must be positive and finite")
     if len(q.zero_point) not in (0, count):
         raise FileError(f"{where} has {count} scales and {len(q.zero_point)} zero points; it needs one zero point per scale")
-    low, high = _range(tensor.dtype)
-    if len(q.zero_point) and not low <= q.zero_point.min() <= q.zero_point.max() <= high:
-        raise FileError(f"{where}: a zero point lies outside {tensor.dtype} ({q.zero_point.min()} to {q.zero_point.max()}); needed {low} to {high}")
+    if len(q.zero_point):
+        low, high = limits(tensor.dtype)
+        least, most = q.zero_point.min(), q.zero_point.max()
+        if not low <= least <= most <= high:
+            raise FileError(f"{where}: its zero points reach from {least} to {most}; {tensor.dtype} holds {low} to {high}")
     if count > 1 and not (0 <= q.axis < len(tensor.shape) and tensor.shape[q.axis] == count):
-        raise FileError(f"{where} has {count} scales along axis {q.axis} of {list(tensor.shape)}; it needs one, or one per slice of an existing axis")
-
-
-def _range(dtype: np.dtype) -> tuple[int, int]:
-    bits = {"int4": 4, "uint4": 4, "int2": 2}.get(dtype.name, 8 * dtype.itemsize)
-    return (0, 2**bits - 1) if dtype.name.startswith("uint") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        raise FileError(f"{where} has {count} scales along axis {q.axis} of {list(tensor.shape)}; needed one, or one per slice of an axis")
 
 
 def _verify_sparsity(tensor: Tensor, sparsity: Sparsity, stored: int, where: str) -> None:
     shape, blocks, order = tensor.shape, sparsity.block_map, sparsity.traversal_order
     rank = len(shape)
-    if tensor.size * tensor.dtype.itemsize > MAX_DENSE_BYTES:
+    if tensor.size * tensor.dtype.itemsize > MOST_DENSE_BYTES:
         raise FileError(f"{where}: its dense form {list(shape)} would exceed 2 GB")
     if sorted(order[:rank]) != list(range(rank)) or sorted(order[rank:]) != list(range(rank, rank + len(blocks))):
-        raise FileError(f"{where}: traversal order {list(order)} is not an order of its {rank} dimensions and, after them, {len(blocks)} blocks")
+        raise FileError(f"{where}: traversal order {list(order)} must order its {rank} dimensions and, after them, {len(blocks)} blocks")
     if len(sparsity.dimensions) != len(order) or len(set(blocks)) != len(blocks) or any(not 0 <= b < rank for b in blocks):
-        raise FileError(f"{where}: its sparsity describes {len(sparsity.dimensions)} dimensions and blocks of {list(blocks)}, its shape is {list(shape)}")
+        raise FileError(
+            f"{where}: its sparsity describes {len(sparsity.dimensions)} dimensions, with blocks of {list(blocks)}, not {list(shape)}"
+        )
     sizes = sparsity.sizes(shape)
     if sizes is None:
         raise FileError(f"{where}: its blocks do not divide its shape {list(shape)}, or are not dense; the file is damaged")
@@ -110,17 +124,19 @@ def _verify_sparsity(tensor: Tensor, sparsity: Sparsity, stored: int, where: str
     for number, (size, dimension) in enumerate(zip(sizes, sparsity.dimensions, strict=True)):
         if isinstance(dimension, int):
             if dimension != size:
-                raise FileError(f"{where}: sparse level {number} has {dimension} entries, its shape {list(shape)} needs {size}; the file is damaged")
+                raise FileError(f"{where}: sparse level {number} has {dimension} entries, the shape {list(shape)} needs {size}")
             entries *= size
             continue
         segments, indices = dimension
         if len(segments) != entries + 1 or segments[0] != 0 or segments[-1] != len(indices) or np.any(segments[:-1] > segments[1:]):
-            raise FileError(f"{where}: the segments of sparse level {number} do not split its {len(indices)} indices into {entries} rising parts")
+            raise FileError(f"{where}: the segments of sparse level {number} must split its {len(indices)} indices into {entries} parts")
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < size:
-            raise FileError(f"{where}: an index of sparse level {number} ({indices.min()} to {indices.max()}) is out of range; needed 0 to {size - 1}")
+            raise FileError(
+                f"{where}: the indices of sparse level {number} ({indices.min()} to {indices.max()}) must lie in 0 to {size - 1}"
+            )
         entries = len(indices)
-    if entries > stored:
-        raise FileError(f"{where} stores {stored} values, its sparsity describes {entries}; the file was cut off or is damaged")
+    if entries != stored:
+        raise FileError(f"{where} stores {stored} values, its sparsity describes {entries}; they must agree")
 
 
 def _quantization_tensors(tensor: Tensor) -> Iterable[Tensor]:
@@ -143,7 +159,9 @@ def _verify_order(graph: Graph, known: set[int], place: str) -> None:
         _verify_known(known, [*op.inputs, *op.outputs, *op.intermediates], where)
         for tensor in op.inputs:
             if tensor is not None and id(tensor) not in ready:
-                raise FileError(f"{where} reads {tensor.name!r}, which no operator before it computes; it is no input, constant or variable either")
+                raise FileError(
+                    f"{where} reads {tensor.name!r}, which is no input, constant or variable, and no operator before it computes"
+                )
         for tensor in op.outputs:
             if id(tensor) in ready and not tensor.is_variable:
                 raise FileError(f"{where} writes {tensor.name!r}, which already has a value (input, constant or another operator's output)")
@@ -159,23 +177,48 @@ def _label(op: Operator, index: int, place: str) -> str:
 
 
 def _verify_calls(model: Model) -> None:
-    """No graph calls itself, directly or through others: kernels would recurse without end."""
+    """No graph calls itself, directly or through others, nor so deep that running it would exhaust the stack."""
     numbers = {id(graph): number for number, graph in enumerate(model.graphs)}
-    calls: TopologicalSorter[int] = TopologicalSorter()
+    if len(numbers) < len(model.graphs):
+        raise FileError("the model lists a graph twice in Model.graphs; list each once")
+    callees: dict[int, set[int]] = {number: set() for number in numbers.values()}
     for number, graph in enumerate(model.graphs):
         for index, op in enumerate(graph.operators):
+            if op.options is not None:
+                _verify_links(op, _label(op, index, f"(subgraph {number})"))
             for callee in op.subgraphs:
                 if id(callee) not in numbers:
-                    raise FileError(f"{_label(op, index, f'(subgraph {number})')} calls the graph {callee.name!r}, which is not in Model.graphs; add it")
-                calls.add(number, numbers[id(callee)])
+                    where = _label(op, index, f"(subgraph {number})")
+                    raise FileError(f"{where} calls the graph {callee.name!r}, which is not in Model.graphs; add it")
+                callees[number].add(numbers[id(callee)])
     try:
-        calls.prepare()
+        order = list(TopologicalSorter(callees).static_order())
     except CycleError as cycle:
         path = " -> ".join(str(n) for n in reversed(cycle.args[1]))
         raise FileError(f"subgraphs call each other in a circle ({path}); a graph may not reach itself") from None
+    depth: dict[int, int] = {}
+    for number in order:
+        depth[number] = 1 + max((depth[c] for c in callees[number]), default=0)
+    if max(depth.values()) > MOST_NESTED:
+        raise FileError(f"subgraphs call each other {max(depth.values())} deep; at most {MOST_NESTED} can be run")
 
 
-def _verify_signature(model: Model, key: str, graph: Graph, tensors: Iterable[Tensor]) -> None:
-    if not any(graph is g for g in model.graphs):
-        raise FileError(f"signature {key!r} enters the graph {graph.name!r}, which is not in Model.graphs; add it")
-    _verify_known({id(t) for t in graph.tensors}, tensors, f"signature {key!r}")
+def _verify_links(op: Operator, where: str) -> None:
+    for field in tables.subgraph_fields(type(op.options).__name__):
+        value = getattr(op.options, field.name)
+        for position in value if field.is_vector else (value,):
+            if not 0 <= position < len(op.subgraphs):
+                raise FileError(f"{where}: {field.name} is {position}, a position in Operator.subgraphs, which has {len(op.subgraphs)}")
+
+
+def _verify_signatures(model: Model) -> None:
+    known = {id(graph): {id(t) for t in graph.tensors} for graph in model.graphs}
+    keys: set[str] = set()
+    for signature in model.signatures:
+        where = f"signature {signature.key!r}"
+        if id(signature.graph) not in known:
+            raise FileError(f"{where} enters the graph {signature.graph.name!r}, which is not in Model.graphs; add it")
+        if not signature.key or signature.key in keys:
+            raise FileError(f"{where} has {'the key of another' if signature.key else 'no key'}; callers could not tell which they mean")
+        keys.add(signature.key)
+        _verify_known(known[id(signature.graph)], [*signature.inputs.values(), *signature.outputs.values()], where)

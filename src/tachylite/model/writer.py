@@ -1,6 +1,6 @@
 """From a Model to the records of a `.tflite` file, and to its bytes."""
 
-import hashlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,11 +9,12 @@ import numpy as np
 
 from . import tables
 from .archive import write_archive
-from .dtypes import PACKED_BITS, TYPE_NAMES
+from .dtypes import TYPE_NAMES
 from .errors import TachyliteError
 from .flatbuffer import Writer
 from .graph import Blockwise, External, Graph, Model, Operator, Quantization, Signature, Sparsity, Tensor
-from .reader import IDENTIFIER, SCHEMA_VERSION, subgraph_fields
+from .reader import IDENTIFIER, SCHEMA_VERSION
+from .storage import Bytes, content
 
 #: Offsets in a flatbuffer end at 2 GB; the data of larger models follow it. Some room is left for the tables.
 INLINE_LIMIT = (1 << 31) - (1 << 26)
@@ -21,7 +22,6 @@ INLINE_LIMIT = (1 << 31) - (1 << 26)
 #: Data behind the flatbuffer are aligned like those in it.
 ALIGNMENT = 16
 
-Bytes = bytes | bytearray | memoryview
 VersionRule = Callable[[Operator], int]
 
 
@@ -55,12 +55,12 @@ class ModelWriter:
         self._codes: dict[tuple[str, bool, int], int] = {}
         self._externals: dict[int, External] = {}
         self._buffers: list[Any] = [_record("Buffer")]  # the first is empty by convention
-        self._known: dict[bytes, int] = {}
+        self._known: dict[tuple[int, int], tuple[int, Bytes]] = {}
         self.record = self._model(model)
 
     def _model(self, model: Model) -> Any:
         subgraphs = tuple(self._subgraph(graph) for graph in model.graphs)
-        metadata = tuple(_record("Metadata", name=name, buffer=self._buffer(content)) for name, content in model.metadata.items())
+        metadata = tuple(_record("Metadata", name=name, buffer=self._buffer(value)) for name, value in model.metadata.items())
         groups = list(dict.fromkeys(e.group for e in self._externals.values()))
         return _record(
             "Model",
@@ -98,7 +98,7 @@ class ModelWriter:
             "Tensor",
             shape=tensor.shape,
             type=TYPE_NAMES[tensor.dtype],
-            buffer=0 if tensor.data is None or tensor.external else self._buffer(_content(tensor.data)),
+            buffer=0 if tensor.data is None or tensor.external else self._buffer(content(tensor.data)),
             name=tensor.name,
             quantization=None if tensor.quantization is None else _quantization(tensor.quantization, index),
             is_variable=tensor.is_variable,
@@ -113,25 +113,25 @@ class ModelWriter:
             external_buffer=self._external(tensor.external) if tensor.external else 0,
         )
 
-    def _buffer(self, content: Bytes) -> int:
+    def _buffer(self, data: Bytes) -> int:
         """The index of a buffer with this content; equal ones are shared."""
-        if not len(content):
+        if not len(data):
             return 0
-        key = hashlib.blake2b(content).digest()
-        if key not in self._known:
-            self._known[key] = len(self._buffers)
-            offset, size = self._place(content)
-            self._buffers.append(_record("Buffer", offset=offset, size=size) if offset else _record("Buffer", data=content))
-        return self._known[key]
+        number, known = self._known.setdefault((zlib.crc32(data), len(data)), (len(self._buffers), data))
+        if number < len(self._buffers) and known == data:
+            return number
+        offset, size = self._place(data)
+        self._buffers.append(_record("Buffer", offset=offset, size=size) if offset else _record("Buffer", data=data))
+        return len(self._buffers) - 1
 
-    def _place(self, content: Bytes) -> tuple[int, int]:
-        """Where `content` will stand behind the flatbuffer and its size; zeros where all data are in it."""
-        self.size += len(content)
+    def _place(self, data: Bytes) -> tuple[int, int]:
+        """Where `data` will stand behind the flatbuffer, and their size; zeros where all data are in it."""
+        self.size += len(data)
         if self._end is None:
             return 0, 0
-        offset, self._end = self._end, self._end + len(content) + -len(content) % ALIGNMENT
-        self.outside.append(content)
-        return offset, len(content)
+        offset, self._end = self._end, self._end + len(data) + -len(data) % ALIGNMENT
+        self.outside.append(data)
+        return offset, len(data)
 
     def _external(self, external: External) -> int:
         if self._externals.setdefault(external.id, external) != external:
@@ -164,7 +164,7 @@ class ModelWriter:
             return self._graphs[id(op.subgraphs[position])]
 
         changes = {}
-        for field in subgraph_fields(type(op.options).__name__):
+        for field in tables.subgraph_fields(type(op.options).__name__):
             value = getattr(op.options, field.name)
             changes[field.name] = tuple(map(index, value)) if field.is_vector else index(value)
         return replace(op.options, **changes) if changes else op.options
@@ -198,29 +198,6 @@ def _operator_code(name: str, is_custom: bool, version: int) -> Any:
     narrow = min(tables.enum_values("BuiltinOperator")[builtin], 127)
     custom_code = name if is_custom else ""
     return _record("OperatorCode", deprecated_builtin_code=narrow, custom_code=custom_code, version=version, builtin_code=builtin)
-
-
-def _content(data: np.ndarray) -> Bytes:
-    """The bytes of a constant as a file holds them."""
-    if data.dtype.hasobject:
-        return _pack_strings(data.reshape(-1).tolist())
-    data = np.ascontiguousarray(data).reshape(-1)
-    return memoryview(pack(data) if data.dtype in PACKED_BITS else data.view(np.uint8))
-
-
-def _pack_strings(strings: Sequence[bytes]) -> bytes:
-    """A count, where each string begins and the last one ends, then the strings."""
-    starts = np.cumsum([4 * (len(strings) + 2), *map(len, strings)])
-    return np.array([len(strings), *starts], "<i4").tobytes() + b"".join(strings)
-
-
-def pack(data: np.ndarray) -> np.ndarray:
-    """Several elements per byte, the first in the low bits."""
-    bits = PACKED_BITS[data.dtype]
-    per_byte = 8 // bits
-    fields = np.zeros(-(-len(data) // per_byte) * per_byte, np.uint8)
-    fields[: len(data)] = data.astype(np.int8).view(np.uint8) & ((1 << bits) - 1)
-    return np.bitwise_or.reduce(fields.reshape(-1, per_byte) << np.arange(0, 8, bits, dtype=np.uint8), axis=1)
 
 
 def _quantization(q: Quantization, index: dict[int, int]) -> Any:
