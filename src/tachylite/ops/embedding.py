@@ -7,8 +7,10 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, STRING
 from tachylite.model.graph import Blockwise, Operator
 
+from .arguments import check_positions, new_shape
 from .farmhash import fingerprint64
 from .registry import OpDef, Spec, output_dtype, register
+from .scales import check_weight_scales
 
 _HYBRID = (np.int8, np.uint8, INT4, INT2)
 
@@ -16,12 +18,6 @@ _HYBRID = (np.int8, np.uint8, INT4, INT2)
 def _require(op: Operator, name: str, spec: Spec, dtype: type, rank: int) -> None:
     if spec.dtype != dtype or spec.rank != rank:
         raise op.error(f"{name} is {spec.dtype}{list(spec.shape)}, it must be {np.dtype(dtype)} of rank {rank}; CAST or RESHAPE it")
-
-
-def _check_indices(op: Operator, indices: np.ndarray, rows: int) -> None:
-    outside = indices[(indices < 0) | (indices >= rows)]
-    if outside.size:
-        raise op.error(f"index {outside[0]} is outside of the table's {rows} rows; indices must lie in [0, {rows - 1}]")
 
 
 # EMBEDDING_LOOKUP
@@ -34,7 +30,9 @@ def infer_embedding_lookup(op: Operator, indices: Spec, table: Spec) -> Spec:
         raise op.error(f"the table has shape {list(table.shape)}, it needs rows and columns; RESHAPE it")
     result = output_dtype(op, table.dtype)
     if _is_hybrid(table.dtype, result):
-        _check_table_quantization(op, table)
+        check_weight_scales(op, table)
+        if op.inputs[1].quantization.zero_point.any():
+            raise op.error(f"the table's zero point is {op.inputs[1].zero_point}, it must be 0; requantize it symmetrically")
     elif result != table.dtype:
         raise op.error(f"the table is {table.dtype}, the output {result}; only int8, uint8, int4 and int2 tables give another type, float")
     return Spec((indices.shape[0], *table.shape[1:]), result)
@@ -44,25 +42,9 @@ def _is_hybrid(table: np.dtype, result: np.dtype) -> bool:
     return table in _HYBRID and result in (np.float32, np.float16)
 
 
-def _check_table_quantization(op: Operator, table: Spec) -> None:
-    quantization = op.inputs[1].quantization if op.inputs[1] is not None else None
-    if quantization is None:
-        raise op.error(f"the output is float and the {table.dtype} table has no scale; give it one")
-    if isinstance(quantization.details, Blockwise):
-        block, columns = quantization.details.size, prod(table.shape[1:])
-        if block <= 0 or columns % block:
-            raise op.error(f"rows of {columns} elements do not divide into blocks of {block}")
-        return
-    if quantization.zero_point.any():
-        raise op.error(f"the table's zero point is {quantization.zero_point[0]}, it must be 0; requantize it symmetrically")
-    if len(quantization.scale) > 1 and (quantization.axis != 0 or len(quantization.scale) != table.shape[0]):
-        found = f"{len(quantization.scale)} scales along axis {quantization.axis}"
-        raise op.error(f"the table has {found}, it must have one in all or one for each of its {table.shape[0]} rows")
-
-
 def embedding_lookup(op: Operator, indices: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Rows of the table. indices: int32 [n]; table: [rows, ...], any type; result: [n, ...]."""
-    _check_indices(op, indices, len(table))
+    check_positions(op, indices, len(table))
     rows = table[indices]
     result = output_dtype(op, table.dtype)
     return _dequantize_rows(op, indices, rows).astype(result) if _is_hybrid(table.dtype, result) else rows
@@ -116,14 +98,7 @@ def infer_embedding_lookup_sparse(op: Operator, ids: Spec, positions: Spec, shap
         raise op.error(
             f"positions have {positions.shape[1]} coordinates, the dense shape has {shape.shape[0]}; there must be as many, at least one"
         )
-    return None if shape.value is None else Spec(_combined_shape(op, shape.value, table.shape), table.dtype)
-
-
-def _combined_shape(op: Operator, shape: np.ndarray, table: tuple[int, ...]) -> tuple[int, ...]:
-    result = (*(int(d) for d in shape[:-1]), *table[1:])
-    if min(result) < 0 or prod(result) >= 2**31:
-        raise op.error(f"the dense shape is {shape.tolist()}; its dimensions must not be negative and their product must fit int32")
-    return result
+    return None if shape.value is None else Spec(new_shape(op, (*shape.value[:-1], *table.shape[1:])), table.dtype)
 
 
 def embedding_lookup_sparse(
@@ -133,13 +108,12 @@ def embedding_lookup_sparse(
 
     ids, weights: int32 and float32 [n]; positions: int32 [n, rank], sorted; shape: int32 [rank]; table: float32 [rows, ...].
     """
-    _check_indices(op, ids, len(table))
-    combined = _combined_shape(op, shape, table.shape)
-    buckets = shape[:-1]
-    if ((positions[:, :-1] < 0) | (positions[:, :-1] >= buckets)).any():
-        raise op.error(f"a position lies outside of the dense shape {shape.tolist()}")
-    bucket = np.ravel_multi_index(tuple(positions[:, :-1].T), tuple(buckets)) if len(buckets) else np.zeros(len(ids), np.intp)
-    result = np.zeros((prod(buckets.tolist()), *table.shape[1:]), np.float32)
+    combined = new_shape(op, (*shape[:-1], *table.shape[1:]))
+    buckets = combined[: len(shape) - 1]
+    check_positions(op, ids, len(table))
+    check_positions(op, positions[:, :-1], shape[:-1])
+    bucket = np.ravel_multi_index(tuple(positions[:, :-1].T), buckets) if buckets else np.zeros(len(ids), np.intp)
+    result = np.zeros((prod(buckets), *table.shape[1:]), np.float32)
     np.add.at(result, bucket, table[ids] * weights.reshape(-1, *[1] * (table.ndim - 1)))
     return _normalize_buckets(op, result, bucket, weights).reshape(combined)
 

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
-from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
+from tachylite.model.graph import Blockwise, Operator, Shape
 
 from .arguments import new_shape
 from .exact import exact_dtype, reach
@@ -13,6 +13,7 @@ from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_h
 from .fused import activate, activation_range
 from .hybrid import quantize_asymmetric, quantize_rows
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
+from .scales import check_scales, check_weight_scales
 
 _NARROW = (np.dtype(np.int8), INT4, INT2)
 
@@ -31,18 +32,6 @@ _HYBRID_WEIGHTS = (*_NARROW, np.dtype(np.uint8))
 def integers(values: np.ndarray) -> np.ndarray:
     """Stored integers in a type that numpy computes with."""
     return values.astype(np.int8) if values.dtype in (INT4, INT2) else values
-
-
-def check_scales(op: Operator, *tensors: Tensor | None) -> None:
-    """Refuse tensors without scales, or with scales that are no positive numbers."""
-    for tensor in tensors:
-        if tensor is None or not tensor.is_quantized:
-            name = "an omitted tensor" if tensor is None else repr(tensor.name)
-            raise op.error(f"{name} has no scale, integer arithmetic needs one; quantize the model again")
-        if not (np.isfinite(tensor.quantization.scale) & (tensor.quantization.scale > 0)).all():
-            raise op.error(
-                f"{tensor.name!r} has scale {tensor.quantization.scale.min()}, it must be a positive number; quantize the model again"
-            )
 
 
 def multiply_exactly(x: np.ndarray, x_zero_point: int, weights: np.ndarray, weights_zero_point: int) -> np.ndarray:
@@ -94,29 +83,11 @@ def _check_types(op: Operator, x: np.dtype, weights: Spec, result: np.dtype, bia
     if bias is not None and bias.dtype not in biases:
         raise op.error(f"the bias is {bias.dtype}, it must be {' or '.join(np.dtype(b).name for b in biases)}; insert a CAST")
     if not is_float:
-        check_scales(op, *op.inputs[:1], *op.outputs[:1])
+        check_scales(op, op.inputs[0], op.inputs[1], *op.outputs[:1])
+        if not len(op.inputs[1].quantization.scale):
+            raise op.error("has weights with a scale for each block; that is defined for a float input alone")
     if weights.dtype not in _FLOAT_WEIGHTS:
-        _check_weight_scales(op, weights, is_float)
-
-
-def _check_weight_scales(op: Operator, weights: Spec, is_float: bool) -> None:
-    quantization = op.inputs[1].quantization
-    if quantization is not None and isinstance(quantization.details, Blockwise):
-        _check_blocks(op, weights, quantization.details, is_float)
-        return
-    check_scales(op, op.inputs[1])
-    if quantization.is_per_channel and (quantization.axis != 0 or len(quantization.scale) != weights.shape[0]):
-        found = f"{len(quantization.scale)} scales along axis {quantization.axis}"
-        raise op.error(f"the weights have {found}; they need one in all, or one for each of their {weights.shape[0]} outputs")
-
-
-def _check_blocks(op: Operator, weights: Spec, blocks: Blockwise, is_float: bool) -> None:
-    if not is_float or weights.dtype not in (INT4, INT2):
-        raise op.error(f"has {weights.dtype} weights with a scale for each block; that is defined for a float input and int4 weights alone")
-    scales = 0 if blocks.scales.data is None else blocks.scales.data.size
-    if blocks.size <= 0 or weights.shape[1] % blocks.size or scales * blocks.size != prod(weights.shape):
-        found = f"{scales} constant scales for blocks of {blocks.size}"
-        raise op.error(f"the weights have {found}; rows of their shape {list(weights.shape)} must divide into as many blocks")
+        check_weight_scales(op, weights)
 
 
 def fully_connected(
@@ -183,15 +154,16 @@ def _requantize(op: Operator, total: np.ndarray) -> np.ndarray:
     """int64 accumulators [n, m] to output steps. The rounding depends on the weights."""
     weights = op.inputs[1]
     if weights.dtype == np.int16:
-        per_channel = weights.quantization.is_per_channel
-        return rescale_int64(total, multipliers(_real_multipliers(op)) if per_channel else _convolution_multiplier(op))
+        return rescale_int64(total, _multiplier(op))
     if weights.dtype == np.int8 and weights.sparsity is not None:
-        return rescale(total, multipliers(_real_multipliers(op)))
+        return rescale(total, _multiplier(op))
     return round_half_away(total * _real_multipliers(op))
 
 
-def _convolution_multiplier(op: Operator) -> Multiplier:
-    """The multiplier of a single scale: input and weight scale meet in float32."""
+def _multiplier(op: Operator) -> Multiplier | tuple[np.ndarray, np.ndarray]:
+    """Accumulator steps to output steps in fixed point. A single scale meets the input's in float32, those of channels in float64."""
+    if op.inputs[1].quantization.is_per_channel:
+        return multipliers(_real_multipliers(op))
     return Multiplier.of(float(op.inputs[0].scale * op.inputs[1].scale) / float(op.outputs[0].scale))
 
 
@@ -203,7 +175,7 @@ def _fully_connected_shuffled(op: Operator, rows: np.ndarray, weights: np.ndarra
     if bias is not None:
         total = total + bias.reshape(-1)
     low, high = activation_range(op, op.outputs[0])
-    return np.clip(rescale(total, _convolution_multiplier(op)), low, high).astype(np.int16).reshape(shape)
+    return np.clip(rescale(total, _multiplier(op)), low, high).astype(np.int16).reshape(shape)
 
 
 def _shuffled_input(rows: np.ndarray) -> np.ndarray:
@@ -302,7 +274,7 @@ def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndar
         return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(np.int32)
     centred = [operand.astype(np.float64) - tensor.zero_point for operand, tensor in zip((x, y), op.inputs, strict=True)]
     total = np.matmul(*centred).astype(np.int64)
-    scaled = (rescale_int64 if x.dtype == np.int16 else rescale)(total, _convolution_multiplier(op))
+    scaled = (rescale_int64 if x.dtype == np.int16 else rescale)(total, _multiplier(op))
     return saturate(scaled + op.outputs[0].zero_point, result)
 
 

@@ -6,6 +6,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
+from .arguments import check_type, version_by_type
 from .fixedpoint import rescale, saturate
 from .registry import OpDef, Spec, register, require_output_quantization
 
@@ -14,8 +15,7 @@ def infer_l2_normalization(op: Operator, x: Spec) -> Spec:
     """Same shape and type: float32, uint8 or int8, the latter with the scale 1/128 and 0 in the middle."""
     if x.rank < 1:
         raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
-    if x.dtype not in (np.float32, np.uint8, np.int8):
-        raise op.error(f"takes float32, uint8 or int8, not {x.dtype}; insert a CAST or QUANTIZE")
+    check_type(op, x)
     if op.options.fused_activation_function != "NONE":
         raise op.error(
             f"has the fused activation {op.options.fused_activation_function}, none is defined; put it in an operator of its own"
@@ -44,7 +44,7 @@ register(
         infer=infer_l2_normalization,
         reference=l2_normalization,
         variants=("f32", "s8", "u8"),
-        version=lambda op: 2 if op.inputs[0].dtype == np.int8 else 1,
+        version=version_by_type(s8=2),
     )
 )
 

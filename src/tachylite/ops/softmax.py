@@ -7,6 +7,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
+from .arguments import check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .lut import look_up_int16, table_int16
 from .registry import OpDef, Spec, output_dtype, register, require_output_quantization
@@ -107,8 +108,7 @@ def infer_log_softmax(op: Operator, x: Spec) -> Spec:
     """Same shape and type: float32, uint8 or int8, the latter with the scale 1/16 and the zero point at the greatest value."""
     if x.rank < 1:
         raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
-    if x.dtype not in (np.float32, np.uint8, np.int8):
-        raise op.error(f"takes float32, uint8 or int8, not {x.dtype}; insert a CAST or QUANTIZE")
+    check_type(op, x)
     if x.dtype != np.float32:
         require_output_quantization(op, 1 / 16, np.iinfo(x.dtype).max)
         difference_multiplier(op, 1.0)
@@ -144,7 +144,7 @@ register(
         infer=infer_softmax,
         reference=softmax,
         variants=("f32", "f16", "s8", "u8", "s16"),
-        version=lambda op: {np.float16: 4, np.int16: 3, np.int8: 2}.get(op.inputs[0].dtype.type, 1),
+        version=version_by_type(f16=4, s16=3, s8=2),
         in_place=True,
     )
 )
@@ -155,7 +155,7 @@ register(
         infer=infer_log_softmax,
         reference=log_softmax,
         variants=("f32", "s8", "u8"),
-        version=lambda op: 2 if op.inputs[0].dtype == np.int8 else 1,
+        version=version_by_type(s8=2),
         in_place=True,
     )
 )

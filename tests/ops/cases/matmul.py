@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.dtypes import INT2, INT4
-from tachylite.model.graph import Blockwise, Quantization, Tensor
+from tachylite.model.graph import Blockwise, Quantization, Sparsity, Tensor
 
 from ..harness import Case, Operand, case, constant, out, quantized
 
@@ -17,6 +17,7 @@ def cases() -> Iterator[Case]:
     yield from fully_connected_float()
     yield from fully_connected_integer()
     yield from fully_connected_hybrid()
+    yield from fully_connected_sparse()
     yield from batch_matmul()
 
 
@@ -114,6 +115,32 @@ def blockwise(x: np.ndarray) -> Case:
     result = case("blockwise", "FULLY_CONNECTED", x, kernel, out=out(np.float32, shape=(4, 6)), expected=[expected], atol=0.02)
     result.graph.tensors.append(blocks.scales)
     return result
+
+
+def fully_connected_sparse() -> Iterator[Case]:
+    """LiteRT stores blocks of a row: of 4 elements in float, of 16 in int8."""
+    x, keep = floats(4, 32), rng.integers(0, 2, (6, 8)).repeat(4, axis=1)
+    yield compressed(case("sparse-f32", "FULLY_CONNECTED", x, constant(floats(6, 32) * keep.astype(np.float32)), constant(floats(6))), 4)
+    keep = rng.integers(0, 2, (6, 2)).repeat(16, axis=1)
+    for per_channel in (False, True):
+        kernel = weights(np.int8, 6, 32, per_channel)
+        kernel = Operand((kernel.value * keep).astype(np.int8), kernel.quantization, constant=True)
+        name = "-per-channel" if per_channel else ""
+        q, b = quantized(integers(np.int8, 4, 32), 0.05, 3), bias(np.int32, 6, np.linspace(0.01, 0.03, 6) * 0.05 if per_channel else 0.001)
+        yield compressed(case(f"sparse-s8{name}", "FULLY_CONNECTED", q, kernel, b, out=out(np.int8, 0.1, -5, (4, 6))), 16)
+        yield compressed(case(f"sparse-hybrid{name}", "FULLY_CONNECTED", x, kernel, constant(floats(6))), 16)
+
+
+def compressed(dense: Case, block: int) -> Case:
+    """The case with its weights stored by rows of the blocks that are not zero."""
+    kernel = dense.graph.operators[0].inputs[1]
+    blocks = kernel.data.reshape(kernel.shape[0], -1, block)
+    stored = blocks.any(axis=2)
+    segments = np.append(0, np.cumsum(stored.sum(axis=1)))
+    compression = segments.astype(np.int32), np.nonzero(stored)[1].astype(np.int32)
+    kernel.sparsity = Sparsity((0, 1, 2), (1,), (kernel.shape[0], compression, block))
+    kernel.data = blocks[stored].reshape(-1)
+    return dense
 
 
 def batch_matmul() -> Iterator[Case]:
