@@ -1,6 +1,5 @@
-"""Object detection: non-maximum suppression, and the whole post-processing of an SSD model."""
+"""TFLite_Detection_PostProcess: what stands behind the convolutions of an SSD object detector."""
 
-import heapq
 from typing import NamedTuple
 
 import numpy as np
@@ -8,102 +7,11 @@ import numpy as np
 from tachylite.model import flexbuffer
 from tachylite.model.graph import Operator, Tensor
 
-from .arguments import new_shape, scalar, settle
+from .arguments import new_shape
+from .nms import overlap
 from .registry import OpDef, Spec, register
 
-_FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
-
-
-def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one box [4] with others [n, 4], as corners (top, left, bottom, right). Empty boxes overlap nothing."""
-    area, areas = ((b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1]) for b in (box, boxes))
-    height = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
-    width = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
-    common = np.maximum(height, 0) * np.maximum(width, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((area <= 0) | (areas <= 0), np.float32(0), common / (area + areas - common))
-
-
-# NON_MAX_SUPPRESSION_V4 and V5
-
-
-class _Selection(NamedTuple):
-    indices: np.ndarray
-    scores: np.ndarray
-
-
-def _decay(score: np.float32, overlaps: np.ndarray, most: np.float32, least: np.float32, sigma: np.float32) -> np.float32:
-    """The score of a box beside selected ones that it overlaps so much, the latest first; -inf where one of them suppresses it."""
-    hard = overlaps >= most
-    if sigma == 0:
-        return np.float32(-np.inf) if hard.any() else score
-    factors = np.exp(np.float32(-0.5 / float(sigma)) * overlaps * overlaps)
-    scores = np.multiply.accumulate(np.append(score, factors))
-    # The comparison ends with the first that suppresses the box, or when its score is too low anyway.
-    stop = np.flatnonzero(np.append(hard, True) | (scores <= least))[0]
-    return np.float32(-np.inf) if stop < len(hard) and hard[stop] else scores[stop]
-
-
-def _suppress(boxes: np.ndarray, scores: np.ndarray, count: int, most: np.float32, least: np.float32, sigma: np.float32) -> _Selection:
-    """Soft non-maximum suppression (Bodla et al., 2017), which with a sigma of 0 is the plain one.
-
-    boxes: [n, 4], any two opposite corners; scores: [n]. Selects up to `count` boxes that score above `least` and overlap none that
-    scores higher by `most` or more. A selected box lowers the scores of its neighbours, which so go back into the queue.
-    """
-    corners = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
-    # Of equal scores the first box wins. The last number is how many of the selected boxes the score already heeds.
-    queue = [(-scores[i], i, 0) for i in np.flatnonzero(scores > least)]
-    heapq.heapify(queue)
-    indices: list[int] = []
-    final: list[np.float32] = []
-    while queue and len(indices) < count:
-        negative, i, heeded = heapq.heappop(queue)
-        score = _decay(-negative, _overlap(corners[i], corners[indices[heeded:][::-1]]), most, least, sigma)
-        if score == -negative:
-            indices.append(i)
-            final.append(score)
-        elif score > least:
-            heapq.heappush(queue, (-score, i, len(indices)))
-    return _Selection(np.array(indices, np.int32), np.array(final, np.float32))
-
-
-def _infer_nms(op: Operator, boxes: Spec, scores: Spec, count: Spec, *thresholds: Spec) -> list[Spec] | None:
-    if boxes.dtype != _FLOAT or boxes.rank != 2 or boxes.shape[1] != 4:
-        raise op.error(f"the boxes are {boxes.dtype}{list(boxes.shape)}, they must be float32 [boxes, 4]")
-    if scores.dtype != _FLOAT or scores.shape != boxes.shape[:1]:
-        raise op.error(f"the scores are {scores.dtype}{list(scores.shape)}, they must be float32 {list(boxes.shape[:1])}: one per box")
-    expected = 3 if op.op.endswith("V5") else 2
-    if len(thresholds) != expected or any(t.dtype != _FLOAT or t.rank for t in thresholds):
-        raise op.error(f"needs {expected} float32 scalars after the output size: thresholds of overlap and score, and for V5 sigma")
-    most = scalar(op, "the output size", count)
-    if most is None:
-        return None
-    size = new_shape(op, [most])
-    return [Spec(size, _INT), *([Spec(size, _FLOAT)] if expected == 3 else []), Spec((), _INT)]
-
-
-def non_max_suppression(
-    op: Operator, boxes: np.ndarray, scores: np.ndarray, count: np.ndarray, *thresholds: np.ndarray
-) -> list[np.ndarray]:
-    """boxes: float32 [n, 4]; scores: float32 [n]; count: int32 []; thresholds: float32 [] of overlap, of score, and for V5 sigma.
-
-    Returns the indices int32 [count], for V5 their scores float32 [count], both filled up with zeros, and how many there are, int32 [].
-    """
-    most, least, sigma = ([np.float32(t) for t in thresholds] + [np.float32(0)])[:3]
-    if not sigma >= 0:
-        raise op.error(f"sigma is {sigma}, it must not be negative")
-    (size,) = settle(_infer_nms, op, boxes, scores, count, *thresholds)[0].shape
-    selection = _suppress(boxes, scores, size, most, least, sigma)
-    found = len(selection.indices)
-    padded = [np.concatenate([part, np.zeros(size - found, part.dtype)]) for part in selection]
-    return [*(padded if op.op.endswith("V5") else padded[:1]), np.array(found, np.int32)]
-
-
-for _name in ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"):
-    register(OpDef(_name, _infer_nms, non_max_suppression, f"NonMaxSuppressionV{_name[-1]}Options"))
-
-
-# TFLite_Detection_PostProcess
+_FLOAT = np.dtype(np.float32)
 
 
 class _Settings(NamedTuple):
@@ -152,14 +60,14 @@ def _infer_detection(op: Operator, boxes: Spec, scores: Spec, anchors: Spec) -> 
     if anchors.shape != (boxes.shape[1], 4):
         raise op.error(f"the anchors are {list(anchors.shape)}, they must be [{boxes.shape[1]}, 4]: one per box")
     for name, tensor in zip(("box encodings", "class predictions", "anchors"), op.inputs, strict=True):
-        if tensor.dtype != _FLOAT and not (tensor.dtype in (np.uint8, np.int8) and tensor.is_quantized):
+        if tensor.dtype != _FLOAT and not (tensor.dtype.name in ("uint8", "int8") and tensor.is_quantized):
             raise op.error(f"the {name} are {tensor.dtype}, they must be float32 or quantized uint8 or int8; insert a DEQUANTIZE")
     slots = settings.max_detections * settings.max_classes_per_detection
     return [Spec(new_shape(op, shape), _FLOAT) for shape in ((1, slots, 4), (1, slots), (1, slots), (1,))]
 
 
-def _real(tensor: Tensor, x: np.ndarray) -> np.ndarray:
-    return x if x.dtype == _FLOAT else (x.astype(np.float32) - np.float32(tensor.zero_point)) * tensor.scale
+def _real(tensor: Tensor | None, x: np.ndarray) -> np.ndarray:
+    return x if x.dtype == _FLOAT else (x.astype(np.float32) - tensor.zero_point) * tensor.scale
 
 
 def _decode(encodings: np.ndarray, anchors: np.ndarray, scales: tuple[float, ...]) -> np.ndarray:
@@ -176,10 +84,10 @@ def _select(boxes: np.ndarray, scores: np.ndarray, count: int, settings: _Settin
     """Plain non-maximum suppression of boxes [n, 4] of one class: indices of up to `count` boxes, the best first."""
     kept = np.flatnonzero(scores >= np.float32(settings.nms_score_threshold))
     rest = kept[np.argsort(-scores[kept], kind="stable")]
-    selected = []
+    selected: list[np.intp] = []
     while len(rest) and len(selected) < count:
         selected.append(rest[0])
-        rest = rest[1:][~(_overlap(boxes[rest[0]], boxes[rest[1:]]) > np.float32(settings.nms_iou_threshold))]
+        rest = rest[1:][~(overlap(boxes[rest[0]], boxes[rest[1:]]) > np.float32(settings.nms_iou_threshold))]
     return np.array(selected, np.intp)
 
 
@@ -190,7 +98,7 @@ class _Detections(NamedTuple):
     classes: np.ndarray
     scores: np.ndarray
     slots: np.ndarray
-    count: int
+    total: int
 
 
 def _detect_regular(boxes: np.ndarray, scores: np.ndarray, settings: _Settings) -> _Detections:
@@ -230,7 +138,7 @@ def detection_post_process(op: Operator, encodings: np.ndarray, predictions: np.
     outputs = [np.zeros(shape, np.float32) for shape in ((1, slots, 4), (1, slots), (1, slots))]
     for output, values in zip(outputs, (boxes[found.boxes], found.classes, found.scores), strict=True):
         output[0, found.slots] = values
-    return [*outputs, np.array([found.count], np.float32)]
+    return [*outputs, np.array([found.total], np.float32)]
 
 
 register(

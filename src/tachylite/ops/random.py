@@ -67,12 +67,10 @@ class _Stream:
 def _stream(op: Operator, context: Context) -> _Stream:
     """The operator's stream, which goes on from run to run. Two zero seeds ask for one that nobody can foresee."""
     if op not in context.state:
-        seeds = op.options.seed, op.options.seed2
-        if seeds == (0, 0):
-            key, stream = context.random(op, seeds).integers(0, 2**64, 2, np.uint64)
-        else:
-            key, stream = (np.uint64(seed % 2**64) for seed in seeds)
-        context.state[op] = _Stream(key, stream)
+        # TensorFlow Lite keeps 32 bits of a seed, with their sign.
+        seeds = np.array([op.options.seed, op.options.seed2], np.int64).astype(np.int32)
+        words = seeds.astype(np.uint64) if seeds.any() else context.random(op, (0, 0)).integers(0, 2**64, 2, np.uint64)
+        context.state[op] = _Stream(*words)
     return context.state[op]
 
 
@@ -82,8 +80,8 @@ def _uniform(words: np.ndarray) -> np.ndarray:
 
 
 def _uniform_double(words: np.ndarray) -> np.ndarray:
-    """float64 in [0, 1) from the low 52 bits of each pair of words. words: uint32 [..., 2]."""
-    bits = words[..., 0] | (words[..., 1] & np.uint32(0xFFFFF)).astype(np.uint64) << _HIGH
+    """float64 in [0, 1) from 52 bits of each pair of words, of which the first is the high one. words: uint32 [..., 2]."""
+    bits = words[..., 1] | (words[..., 0] & np.uint32(0xFFFFF)).astype(np.uint64) << _HIGH
     return (bits | np.uint64(0x3FF << 52)).view(np.float64) - 1
 
 

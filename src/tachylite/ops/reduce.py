@@ -12,7 +12,7 @@ from .arguments import check_type, same_quantization, version_by_type
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
 from .registry import OpDef, Spec, normalize_axis, register
 
-_STORED = (np.int8, np.uint8, np.int16)
+_STORED = tuple(np.dtype(t) for t in (np.int8, np.uint8, np.int16))
 """Dtypes whose quantization a reduction heeds; wider integers are always themselves."""
 
 
@@ -123,7 +123,8 @@ def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.nd
     factors = x.transpose(*axes, *kept).reshape(count, -1).astype(np.int64) - source.zero_point
     steps = factors[0]
     for factor in factors[1:]:
-        steps = rescale_int64(steps * factor, multiplier)
+        # Where the product is too large all the same, it wraps in 32 bits.
+        steps = rescale_int64(steps * factor, multiplier).astype(np.int32).astype(np.int64)
     steps = rescale_int64(steps, multiplier)
     return saturate(steps + result.zero_point, result.dtype).reshape(shape)
 

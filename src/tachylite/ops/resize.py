@@ -72,12 +72,12 @@ def _fixed_taps(op: Operator, size: int, new_size: int) -> _Taps:
 def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
     """The weighted sum of the four pixels around each output pixel, in the dtype of the weights."""
     x = x.astype(rows.low_weight.dtype)
-    total = None
-    for column, column_weight in ((columns.low, columns.low_weight), (columns.high, columns.high_weight)):
-        for row, row_weight in ((rows.low, rows.low_weight), (rows.high, rows.high_weight)):
-            term = x[:, row][:, :, column] * row_weight[:, None, None] * column_weight[:, None]
-            total = term if total is None else total + term
-    return total
+    terms = [
+        x[:, row][:, :, column] * row_weight[:, None, None] * column_weight[:, None]
+        for column, column_weight in ((columns.low, columns.low_weight), (columns.high, columns.high_weight))
+        for row, row_weight in ((rows.low, rows.low_weight), (rows.high, rows.high_weight))
+    ]
+    return terms[0] + terms[1] + terms[2] + terms[3]
 
 
 def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -1,0 +1,63 @@
+"""StableHLO's elementwise operators, and the computations of two elements that its reductions are built from."""
+
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from .registry import OpDef, Spec, register, same_shape
+
+
+def _infer(op: Operator, x: Spec, y: Spec) -> Spec:
+    if x.dtype.kind not in "fiub":
+        raise op.error(f"inputs are {x.dtype}, they must be numbers or bool; insert a CAST")
+    if (x.shape, x.dtype) != (y.shape, y.dtype):
+        found = f"{x.dtype}{list(x.shape)} and {y.dtype}{list(y.shape)}"
+        raise op.error(f"inputs are {found}, both must be of one type and shape; insert a CAST or a BROADCAST_TO")
+    return same_shape(op, x)
+
+
+def _infer_bitwise(op: Operator, x: Spec, y: Spec) -> Spec:
+    if x.dtype.kind not in "iub":
+        raise op.error(f"inputs are {x.dtype}, they must be integers or bool; insert a CAST")
+    return _infer(op, x, y)
+
+
+def _register(name: str, function: np.ufunc, variants: tuple[str, ...], infer: Any = _infer, options: str | None = None) -> None:
+    # Integers wrap around; of bool, a sum is OR and a product AND.
+    register(OpDef(name, infer, lambda op, x, y: function(x, y), options, variants, in_place=True))
+
+
+NUMBERS = ("f16", "f32", "f64", "s8", "s16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")
+_register("STABLEHLO_ADD", np.add, NUMBERS)
+_register("STABLEHLO_MULTIPLY", np.multiply, NUMBERS)
+_register("STABLEHLO_MAXIMUM", np.maximum, NUMBERS)
+_register("STABLEHLO_MINIMUM", np.minimum, NUMBERS)
+_register("STABLEHLO_AND", np.bitwise_and, NUMBERS[3:], _infer_bitwise)
+_register("STABLEHLO_SHIFT_LEFT", np.left_shift, ("s8", "s16", "i32"), _infer_bitwise, "StablehloShiftLeftOptions")
+
+
+COMPUTATIONS: dict[str, np.ufunc] = {
+    "ADD": np.add,
+    "STABLEHLO_ADD": np.add,
+    "MUL": np.multiply,
+    "STABLEHLO_MULTIPLY": np.multiply,
+    "MAXIMUM": np.maximum,
+    "STABLEHLO_MAXIMUM": np.maximum,
+    "MINIMUM": np.minimum,
+    "STABLEHLO_MINIMUM": np.minimum,
+    "LOGICAL_AND": np.bitwise_and,
+    "STABLEHLO_AND": np.bitwise_and,
+    "LOGICAL_OR": np.bitwise_or,
+    "STABLEHLO_OR": np.bitwise_or,
+}
+
+
+def computation(op: Operator) -> np.ufunc | None:
+    """What the operator's subgraph does with two elements; None where it has no operator and just takes the second."""
+    body = op.subgraphs[0].operators if op.subgraphs else None
+    if body is None or len(body) > 1 or any(inner.op not in COMPUTATIONS for inner in body):
+        found = "none" if body is None else ", ".join(inner.op for inner in body)
+        raise op.error(f"its computation is {found}; it must be at most one of {', '.join(COMPUTATIONS)}")
+    return COMPUTATIONS[body[0].op] if body else None
