@@ -1,0 +1,158 @@
+"""Cases of the convolution families: every combination of types on one geometry, every geometry in float32 and int8."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..harness import Case, Operand, case, constant, out, quantized
+
+rng = np.random.default_rng(0)
+
+_ZERO_POINTS = {np.int8: (-5, 3), np.uint8: (120, 130), np.int16: (0, 0)}
+
+
+def _weights(shape: tuple[int, ...], kind: str, axis: int) -> Operand:
+    """Filters: `f32`, `u8`, or `s8` and `s4` with one scale, or with one per channel where `kind` ends in `pc`."""
+    if kind == "f32":
+        return constant(rng.normal(size=shape).astype(np.float32))
+    if kind == "u8":
+        return constant(rng.integers(0, 256, shape), 0.02, 125, dtype=np.uint8)
+    scales = rng.uniform(0.01, 0.03, shape[axis]) if kind.endswith("pc") else 0.02
+    low, high = (-7, 8) if kind.startswith("s4") else (-127, 128)
+    values = rng.integers(low, high, shape).astype(np.int8)
+    return constant(values.astype("int4") if kind.startswith("s4") else values, scales, axis=axis)
+
+
+def _layers(
+    op: str, shape: tuple[int, ...], filters: tuple[int, ...], channels: int, axis: int
+) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    """Name, operands (input, filters, bias) and options of every combination of types."""
+    x = rng.normal(size=shape).astype(np.float32)
+    bias = constant(rng.normal(size=channels).astype(np.float32))
+    kinds = ["f32", "s8", "s8_pc", "s4", "s4_pc"] if op == "CONV_2D" else ["f32", "s8_pc"]
+    for kind in kinds:
+        yield f"f32_{kind}", [x, _weights(filters, kind, axis), bias], {}
+    integers = [(np.uint8, "u8"), (np.int8, "s8"), (np.int8, "s8_pc"), (np.int16, "s8"), (np.int16, "s8_pc")]
+    for dtype, kind in integers + ([(np.int8, "s4_pc")] if op == "CONV_2D" else []):
+        info = np.iinfo(dtype)
+        x_zero, y_zero = _ZERO_POINTS[dtype]
+        weights = _weights(filters, kind, axis)
+        x_scale, y_scale = (0.05, 2e-1) if info.bits == 8 else (2e-4, 4e-3)
+        bias_scale = x_scale * weights.quantization.scale
+        bias = constant(rng.integers(-3000, 3000, channels), bias_scale, dtype=np.int64 if info.bits == 16 else np.int32)
+        operands = [quantized(rng.integers(info.min, info.max + 1, shape), x_scale, x_zero, dtype=dtype), weights, bias]
+        yield f"{np.dtype(dtype).name}_{kind}", operands, {"out": out(dtype, y_scale, y_zero)}
+        if info.bits == 16 and op != "DEPTHWISE_CONV_2D":
+            operands = [*operands[:2], constant(bias.value.astype(np.int32), bias_scale)]
+            yield f"int16_{kind}_bias32", operands, {"out": out(dtype, y_scale), "quantized_bias_type": "INT32"}
+
+
+def _float_layer(shape: tuple[int, ...], filters: tuple[int, ...], channels: int) -> list[Any]:
+    normal = [rng.normal(size=s).astype(np.float32) for s in (shape, filters, (channels,))]
+    return [normal[0], constant(normal[1]), constant(normal[2])]
+
+
+def cases() -> Iterator[Case]:
+    yield from _conv_2d()
+    yield from _depthwise_conv_2d()
+    yield from _transpose_conv()
+    yield from _conv_3d()
+
+
+_GEOMETRIES = {
+    "valid": {"padding": "VALID"},
+    "strides": {"stride_h": 2, "stride_w": 3},
+    "strides_valid": {"stride_h": 3, "stride_w": 2, "padding": "VALID"},
+    "dilation": {"dilation_h_factor": 2, "dilation_w_factor": 3},
+    "relu": {"fused_activation_function": "RELU"},
+    "relu_n1_to_1": {"fused_activation_function": "RELU_N1_TO_1"},
+}
+
+
+def _conv_2d() -> Iterator[Case]:
+    for name, operands, options in _layers("CONV_2D", (2, 7, 6, 4), (6, 3, 2, 4), 6, 0):
+        yield case(name, "CONV_2D", *operands, stride_h=1, stride_w=1, **options, rtol=1e-4, atol=1e-4)
+        if not name.startswith("f32_s"):
+            groups = [operands[0], _slice(operands[1], (..., slice(2))), operands[2]]
+            yield case(f"{name}_groups", "CONV_2D", *groups, stride_h=2, stride_w=1, **_again(options), rtol=1e-4, atol=1e-5)
+        if name == "int8_s8_pc":
+            for geometry, more in _GEOMETRIES.items():
+                yield case(f"{name}_{geometry}", "CONV_2D", *operands, **{"stride_h": 1, "stride_w": 1, **_again(options), **more})
+    for geometry, more in _GEOMETRIES.items():
+        layer = _float_layer((1, 9, 10, 3), (4, 3, 3, 3), 4)
+        yield case(geometry, "CONV_2D", *layer, **{"stride_h": 1, "stride_w": 1, **more}, rtol=1e-4, atol=1e-5)
+    yield case("pointwise", "CONV_2D", *_float_layer((3, 4, 5, 8), (7, 1, 1, 8), 7), stride_h=1, stride_w=1, rtol=1e-4, atol=1e-5)
+    yield case("even_filter", "CONV_2D", *_float_layer((1, 5, 5, 1), (1, 4, 2, 1), 1), stride_h=2, stride_w=2, rtol=1e-4, atol=1e-5)
+    yield case("filter_beyond_input", "CONV_2D", *_float_layer((1, 2, 3, 2), (3, 7, 5, 2), 3), stride_h=1, stride_w=1, rtol=1e-4, atol=1e-5)
+    yield case("bands", "CONV_2D", *_float_layer((1, 64, 64, 32), (2, 3, 3, 32), 2), stride_h=1, stride_w=1, rtol=1e-3, atol=1e-4)
+    x, filters, bias = _float_layer((1, 2, 2, 3), (4, 1, 1, 3), 4)
+    # LiteRT reads float16 filters as if they were float32.
+    half = filters.value.astype(np.float16)
+    expected = [x @ half[:, 0, 0].T.astype(np.float32) + bias.value]
+    yield case("half_filter", "CONV_2D", x, constant(half), bias, stride_h=1, stride_w=1, expected=expected)
+
+
+def _slice(operand: Operand, index: Any) -> Operand:
+    return Operand(np.ascontiguousarray(operand.value[index]), operand.quantization, operand.constant)
+
+
+def _again(options: dict[str, Any]) -> dict[str, Any]:
+    """The same options with an output tensor of their own."""
+    if "out" not in options:
+        return options
+    old = options["out"]
+    return {**options, "out": out(old.dtype, old.scale, old.zero_point)}
+
+
+def _depthwise_conv_2d() -> Iterator[Case]:
+    op = "DEPTHWISE_CONV_2D"
+    for name, operands, options in _layers(op, (2, 7, 6, 4), (1, 3, 2, 8), 8, 3):
+        yield case(name, op, *operands, stride_h=1, stride_w=1, depth_multiplier=2, **options, rtol=1e-4, atol=1e-4)
+        if name == "int8_s8_pc":
+            for geometry, more in _GEOMETRIES.items():
+                choices = {"stride_h": 1, "stride_w": 1, "depth_multiplier": 2, **_again(options), **more}
+                yield case(f"{name}_{geometry}", op, *operands, **choices)
+    for geometry, more in _GEOMETRIES.items():
+        layer = _float_layer((1, 9, 10, 5), (1, 3, 3, 5), 5)
+        yield case(geometry, op, *layer, **{"stride_h": 1, "stride_w": 1, "depth_multiplier": 1, **more})
+    yield case("no_bias", op, *_float_layer((1, 4, 4, 2), (1, 3, 3, 2), 2)[:2], stride_h=1, stride_w=1, depth_multiplier=1)
+
+
+def _transpose_conv() -> Iterator[Case]:
+    op = "TRANSPOSE_CONV"
+    shape = constant([2, 8, 7, 6], dtype=np.int32)
+    strides = {"stride_h": 2, "stride_w": 3}
+    for name, (x, filters, bias), options in _layers(op, (2, 4, 3, 4), (6, 3, 2, 4), 6, 0):
+        yield case(name, op, shape, filters, x, bias, **strides, **options, rtol=1e-4, atol=1e-4)
+        yield case(f"{name}_no_bias", op, shape, filters, x, **strides, **_again(options), rtol=1e-4, atol=1e-4)
+    x, filters, bias = _float_layer((1, 3, 4, 2), (3, 3, 5, 2), 3)
+    valid = constant([1, 7, 11, 3], dtype=np.int32)
+    options = {"stride_h": 2, "stride_w": 2, "padding": "VALID", "fused_activation_function": "RELU6"}
+    yield case("valid", op, valid, filters, x, bias, **options, rtol=1e-4, atol=1e-5)
+    same = constant([1, 3, 4, 3], dtype=np.int32)
+    yield case("stride_1", op, same, filters, x, bias, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-5)
+    gaps = constant([1, 9, 12, 3], dtype=np.int32)
+    yield case("strides_beyond_filter", op, gaps, _slice(filters, np.s_[:, :1, :2]), x, bias, stride_h=3, stride_w=3, rtol=1e-4, atol=1e-5)
+    yield case("shape_at_run_time", op, same.value, filters, x, None, stride_h=1, stride_w=1, out=out(np.float32), rtol=1e-4, atol=1e-5)
+
+
+_GEOMETRIES_3D = {
+    "same": {},
+    "valid": {"padding": "VALID"},
+    "strides": {"stride_d": 2, "stride_h": 1, "stride_w": 3},
+    "dilation": {"dilation_d_factor": 2, "dilation_h_factor": 1, "dilation_w_factor": 2, "padding": "VALID"},
+    "relu6": {"fused_activation_function": "RELU6"},
+}
+
+
+def _conv_3d() -> Iterator[Case]:
+    for geometry, more in _GEOMETRIES_3D.items():
+        options = {"stride_d": 1, "stride_h": 1, "stride_w": 1, **more}
+        x, filters, bias = _float_layer((2, 5, 6, 7, 3), (2, 3, 3, 3, 4), 4)
+        forward = case(geometry, "CONV_3D", x, filters, bias, **options, rtol=1e-4, atol=1e-5)
+        yield forward
+        y = rng.normal(size=forward.graph.outputs[0].shape).astype(np.float32)
+        shape, bias = constant(x.shape, dtype=np.int32), constant(rng.normal(size=3).astype(np.float32))
+        yield case(geometry, "CONV_3D_TRANSPOSE", shape, filters, y, bias, **options, rtol=1e-4, atol=1e-5)
+    yield case("no_bias", "CONV_3D", *_float_layer((1, 2, 3, 4, 2), (1, 2, 2, 2, 3), 3)[:2], stride_d=1, stride_h=1, stride_w=1)
