@@ -12,11 +12,12 @@ from tachylite.ops.builder import Builder
 
 @dataclass(frozen=True)
 class Operand:
-    """A run-time input (or, with `constant`, a weight) and how its elements stand for real numbers."""
+    """A run-time input (or, with `constant`, a weight, with `variable`, a state) and how its elements stand for real numbers."""
 
     value: np.ndarray
     quantization: Quantization | None = None
     constant: bool = False
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,19 @@ def constant(value: Any, scale: Any = None, zero_point: Any = 0, axis: int = 0, 
     return Operand(np.asarray(value, dtype), quantization, constant=True)
 
 
+def variable(shape: Sequence[int], dtype: Any = np.float32, scale: Any = None, zero_point: Any = 0) -> Operand:
+    """A variable tensor, which lives from run to run."""
+    return Operand(np.zeros(shape, dtype), None if scale is None else scale_of(scale, zero_point), variable=True)
+
+
 def out(dtype: Any, scale: Any = None, zero_point: Any = 0, shape: Sequence[int] = ()) -> Tensor:
     """An output whose type or quantization cannot be inferred; shape is filled in by the engines."""
     return Tensor("output", tuple(shape), np.dtype(dtype), None if scale is None else scale_of(scale, zero_point))
 
 
-def case(name: str, op: str, *operands: Any, rtol: float = 1e-5, atol: float = 1e-6, expected: Any = None, runs: int = 1, **options: Any) -> Case:
+def case(
+    name: str, op: str, *operands: Any, rtol: float = 1e-5, atol: float = 1e-6, expected: Any = None, runs: int = 1, **options: Any
+) -> Case:
     """A graph of one operator. Bare arrays are run-time inputs; None is an omitted input; options go to Builder."""
     build = Builder()
     tensors: list[Tensor | None] = []
@@ -72,6 +80,8 @@ def case(name: str, op: str, *operands: Any, rtol: float = 1e-5, atol: float = 1
             operand = Operand(np.asarray(operand))
         if operand.constant:
             tensors.append(build.constant(operand.value, quantization=operand.quantization))
+        elif operand.variable:
+            tensors.append(build.variable(f"state_{i}", operand.value.shape, operand.value.dtype, operand.quantization))
         else:
             tensors.append(build.input(f"input_{i}", operand.value.shape, operand.value.dtype, operand.quantization))
             inputs.append(operand.value)

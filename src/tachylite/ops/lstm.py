@@ -103,8 +103,9 @@ register(
 def infer_sequence(op: Operator, *specs: Any) -> Spec:
     """[time, batch, outputs] or [batch, time, outputs]."""
     x = specs[0]
+    inputs = _width(op, x)
     batch = x.shape[1 if op.options.time_major else 0]
-    return Spec((*x.shape[:2], _infer_cell(op, specs, batch, _width(op, x)).outputs), x.dtype)
+    return Spec((*x.shape[:2], _infer_cell(op, specs, batch, inputs).outputs), x.dtype)
 
 
 def _width(op: Operator, x: Spec) -> int:

@@ -8,7 +8,8 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale_once, saturate
-from .recurrent import exact, expect, sigmoid
+from .matmul import check_scales, multiply_exactly
+from .recurrent import expect, exponent_of, sigmoid
 from .registry import Spec
 
 Array = np.ndarray
@@ -28,15 +29,11 @@ def infer(op: Operator, x: Spec, h: Spec, weights: Spec, bias: Spec, c: Spec) ->
     expect(op, 3, "bias", bias, (4 * outputs,), np.int32 if is_integer else np.float32)
     expect(op, 4, "previous cell state", c, (batch, outputs), wide)
     if is_integer:
-        _check_scales(op)
-    return [h, c, Spec((batch, inputs + outputs), x.dtype), Spec((batch, 4 * outputs), wide)]
-
-
-def _check_scales(op: Operator) -> None:
-    if not all(op.inputs[i].is_quantized for i in (2, 3)):
-        raise op.error("found no scale on weights or bias, needed them for uint8; quantize the model again")
-    if op.outputs[1].scale != 2.0 ** (STATE_BITS - 15):
-        raise op.error(f"found a cell state scale of {op.outputs[1].scale}, needed 2**{STATE_BITS - 15}; quantize the model again")
+        check_scales(op, op.inputs[2], op.inputs[3], op.outputs[1])
+        if exponent_of(op.outputs[1].scale) != STATE_BITS - 15:
+            raise op.error(f"found a cell state scale of {op.outputs[1].scale}, needed 2**{STATE_BITS - 15}; quantize the model again")
+    kinds = (x.dtype, wide, x.dtype, wide)
+    return [Spec((batch, n), kind) for n, kind in zip((outputs, outputs, inputs + outputs, 4 * outputs), kinds, strict=True)]
 
 
 def updates(op: Operator) -> tuple[int, ...]:
@@ -64,8 +61,8 @@ def _float(op: Operator, joined: Array, weights: Array, bias: Array, c: Array) -
 
 def _integer(op: Operator, joined: Array, weights: Array, bias: Array, c: Array) -> tuple[Array, Array, Array]:
     """Activations are uint8 in [-1, 1), levels int16 in Q3.12, c int16 in Q4.11; all else is int16 in Q0.15."""
-    centred = weights.astype(np.int64) - op.inputs[2].zero_point
-    levels = saturate(rescale_once(exact(centred, 128, bias)(joined), Multiplier.of(4096 * op.inputs[3].scale)), np.dtype(np.int16))
+    total = multiply_exactly(joined, 128, weights, op.inputs[2].zero_point) + bias
+    levels = saturate(rescale_once(total, Multiplier.of(4096 * op.inputs[3].scale)), np.dtype(np.int16))
     admit, candidate, forget, output = np.split(levels, 4, axis=-1)
     new = gemmlowp.multiply(gemmlowp.logistic(admit, 3, 16), gemmlowp.tanh(candidate, 3, 16), 16)
     kept = gemmlowp.multiply(gemmlowp.logistic(forget, 3, 16), c, 16)

@@ -16,7 +16,8 @@ from tachylite.model.graph import Operator, Tensor
 from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale, rescale_int64, round_half_away, saturate
 from .lstm_cell import GATES, Cell, Gate
-from .recurrent import State, exact, walk
+from .matmul import check_scales
+from .recurrent import Product, State, exponent_of, walk
 
 Array = np.ndarray
 INT8, INT16 = np.dtype(np.int8), np.dtype(np.int16)
@@ -37,10 +38,9 @@ def check(op: Operator) -> None:
         raise op.error(f"found {len(op.intermediates)} intermediate tensors, needed {needed}; quantize the model again")
     has_norm = len(op.inputs) > 21 and op.inputs[21] is not None
     operands = [t for t in op.inputs if t is not None and t.dtype != np.int32]
-    for tensor in (*operands, op.outputs[0], *(op.intermediates if has_norm else op.intermediates[4:5])):
-        if tensor is None or not tensor.is_quantized or tensor.scale <= 0:
-            raise op.error(f"found no scale on {tensor!r}, needed one on every operand of an integer LSTM; quantize the model again")
-    if not 0 <= 15 + _power(op) <= 6:
+    check_scales(op, *operands, op.outputs[0], *(op.intermediates if has_norm else op.intermediates[4:5]))
+    power = exponent_of(op.inputs[19].scale)
+    if power is None or not -15 <= power <= -9:
         raise op.error(
             f"found a cell state scale of {op.inputs[19].scale}, needed a power of two from 2**-15 to 2**-9; quantize the model again"
         )
@@ -50,14 +50,15 @@ def check(op: Operator) -> None:
         raise op.error(
             "the form with 12 intermediate tensors needs a coupled input gate, layer norms and a projection with bias; use the other form"
         )
-    if len(op.intermediates) == MANY and (_power(op) != -15 or any(op.inputs[i] is not None for i in (9, 10, 11))):
+    if len(op.intermediates) == MANY and (power != -15 or any(op.inputs[i] is not None for i in (9, 10, 11))):
         raise op.error("the form with 12 intermediate tensors needs a cell state scale of 2**-15 and no peepholes; use the other form")
 
 
 def _power(op: Operator) -> int:
-    """log2 of the scale of c; a value that no check lets pass where that is not whole."""
-    exponent = np.log2(op.inputs[19].scale)
-    return int(np.rint(exponent)) if abs(exponent - np.rint(exponent)) < 1e-3 else 99
+    """log2 of the scale of c."""
+    power = exponent_of(op.inputs[19].scale)
+    assert power is not None
+    return power
 
 
 def run(op: Operator, cell: Cell, x: Array, state: State, time_major: bool) -> tuple[Array, State]:
@@ -91,6 +92,13 @@ class _Gate:
 
     drive: Callable[[Array], Array]
     open: Opening
+
+
+def _exact(weights: Array, zero_point: int, bias: Array | int = 0) -> Product:
+    """(x - zero_point) times weights [m, k] transposed, plus bias: int64 accumulators."""
+    # A float64 product goes through BLAS, and these are far from the 2**53 where it would begin to round.
+    matrix = weights.T.astype(np.float64)
+    return lambda x: ((x.astype(np.float64) - zero_point) @ matrix).astype(np.int64) + bias
 
 
 def _effective(a: np.float32, b: np.float32, c: np.float32) -> Multiplier:
@@ -130,8 +138,8 @@ def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """A gate whose parts are int16. They share the scale of its intermediate tensor, or Q3.12 where no normalization follows."""
     source, kept = op.inputs[0], op.inputs[18]
     scale = np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
-    into = exact(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
-    recurrent = exact(gate.recurrent.value, kept.zero_point)
+    into = _exact(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
+    recurrent = _exact(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, scale)
     peephole_scale = None
@@ -196,7 +204,7 @@ def _wide_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
         return lambda output, c: saturate(unprojected(output, c) + hidden.zero_point, INT8)
     scale = _effective(cell.projection.scale, hidden.scale, kept.scale)
     # The hidden value is stored less its zero point, not plus, and read back accordingly.
-    project = exact(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
+    project = _exact(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
@@ -216,7 +224,7 @@ def _narrow(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """
     source, kept = op.inputs[0], op.inputs[18]
     total, into_part, recurrent_part = op.intermediates[3 * index : 3 * index + 3]
-    into, recurrent = exact(gate.weights.value, source.zero_point), exact(gate.recurrent.value, kept.zero_point)
+    into, recurrent = _exact(gate.weights.value, source.zero_point), _exact(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, into_part.scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, recurrent_part.scale)
     into_share, recurrent_share = (Multiplier.of(part.scale / total.scale) for part in (into_part, recurrent_part))
@@ -269,7 +277,7 @@ def _narrow_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
     kept = op.inputs[18]
     assert cell.projection is not None
     assert cell.projection_bias is not None
-    project = exact(cell.projection.value, 0, cell.projection_bias)
+    project = _exact(cell.projection.value, 0, cell.projection_bias)
     scale = Multiplier.of(np.float32(float(cell.projection.scale) * 2.0**-15 / float(kept.scale)))
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
-from .hybrid import quantize_asymmetric, quantize_symmetric
+from .hybrid import quantize_rows
 from .registry import Spec
 
 #: A linear map of the last axis: [..., k] to [..., m].
@@ -42,27 +42,15 @@ def linear(weights: Weights, asymmetric: bool) -> Product:
         return lambda x: x * weights.value
     if weights.value.dtype == np.float32:
         return lambda x: x @ weights.value.T
+    # A float64 product goes through BLAS, and these are far from the 2**53 where it would begin to round.
     matrix = weights.value.T.astype(np.float64)
 
     def hybrid(x: np.ndarray) -> np.ndarray:
-        rows = x.reshape(-1, x.shape[-1])
-        if asymmetric:
-            steps, scale, zero_point = quantize_asymmetric(rows)
-            centred = steps.astype(np.float64) - zero_point[:, None]
-        else:
-            steps, scale = quantize_symmetric(rows)
-            centred = steps.astype(np.float64)
-        y = (centred @ matrix).astype(np.float32) * (scale * weights.scale)[:, None]
-        return y.reshape(*x.shape[:-1], -1)
+        steps, scale, zero_point = quantize_rows(x.reshape(-1, x.shape[-1]), asymmetric)
+        total = (steps.astype(np.float64) - zero_point[:, None]) @ matrix
+        return (total.astype(np.float32) * (scale * weights.scale)[:, None]).reshape(*x.shape[:-1], matrix.shape[1])
 
     return hybrid
-
-
-def exact(weights: np.ndarray, zero_point: int = 0, bias: np.ndarray | int = 0) -> Product:
-    """(x - zero_point) times weights [m, k] transposed, plus bias, for integers: int64 accumulators."""
-    # A float64 product goes through BLAS and is exact below 2**53.
-    matrix = weights.T.astype(np.float64)
-    return lambda x: ((x.astype(np.float64) - zero_point) @ matrix).astype(np.int64) + bias
 
 
 def walk(step: Callable[[np.ndarray, State], State], inputs: np.ndarray, state: State, reverse: bool = False) -> tuple[np.ndarray, State]:
@@ -80,6 +68,12 @@ def walk(step: Callable[[np.ndarray, State], State], inputs: np.ndarray, state: 
 def time_first(x: np.ndarray, time_major: bool) -> np.ndarray:
     """[time, batch, n] from a sequence of either layout, and back."""
     return x if time_major else x.swapaxes(0, 1)
+
+
+def exponent_of(scale: np.float32) -> int | None:
+    """log2 of a scale; None where it is no power of two."""
+    exponent = np.log2(scale) if scale > 0 else np.nan
+    return int(np.rint(exponent)) if abs(exponent - np.rint(exponent)) < 1e-3 else None
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

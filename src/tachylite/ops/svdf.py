@@ -6,7 +6,8 @@ from tachylite.model.graph import Operator
 
 from .fixedpoint import Multiplier, rescale, saturate
 from .fused import activate
-from .recurrent import exact, expect, expect_state, linear, weights_of
+from .matmul import check_scales, multiply_exactly
+from .recurrent import expect, expect_state, linear, weights_of
 from .registry import OpDef, Spec, register
 
 Array = np.ndarray
@@ -27,16 +28,10 @@ def infer(op: Operator, x: Spec, features: Spec, times: Spec, bias: Spec | None,
         expect(op, 3, "bias", bias, (filters // rank,), np.int32 if is_integer else np.float32)
     expect_state(op, 4, "state", state, batch * filters * memory, times.dtype if is_integer else np.float32)
     if is_integer:
-        _check_integer(op)
+        if op.options.fused_activation_function != "RELU":
+            raise op.error(f"found activation {op.options.fused_activation_function} with integers, needed RELU; run this layer in float")
+        check_scales(op, *(op.inputs[i] for i in (0, 1, 2, 4)), op.outputs[0])
     return Spec((batch, filters // rank), op.outputs[0].dtype if is_integer else x.dtype)
-
-
-def _check_integer(op: Operator) -> None:
-    if op.options.fused_activation_function != "RELU":
-        raise op.error(f"found activation {op.options.fused_activation_function} with integers, needed RELU; run this layer in float")
-    for tensor in (*(op.inputs[i] for i in (0, 1, 2, 4)), op.outputs[0]):
-        if tensor is None or not tensor.is_quantized or tensor.scale <= 0:
-            raise op.error(f"found no scale on {tensor!r}, needed one on every integer operand; quantize the model again")
 
 
 def _remember(state: Array, filters: int, newest: Array) -> Array:
@@ -72,7 +67,7 @@ def _integer(op: Operator, x: Array, features: Array, times: Array, bias: Array 
     # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
     into_state = Multiplier.of(source.scale * feature_scale.scale / kept.scale)
     into_output = Multiplier.of(kept.scale * time_scale.scale / result.scale)
-    newest = rescale(exact(features, source.zero_point)(x), into_state) + kept.zero_point
+    newest = rescale(multiply_exactly(x, source.zero_point, features, 0), into_state) + kept.zero_point
     memory = _remember(state, len(features), saturate(newest, state.dtype))
     filtered = ((memory.astype(np.int64) - kept.zero_point) * times).sum(axis=-1)
     y = filtered.reshape(len(x), -1, op.options.rank).sum(axis=-1)
