@@ -8,9 +8,10 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale_once, saturate
-from .matmul import check_scales, multiply_exactly
+from .matmul import multiply_exactly
 from .recurrent import expect, exponent_of, sigmoid
 from .registry import Spec
+from .scales import check_scales
 
 Array = np.ndarray
 #: The integer bits of c, int16. The only ones that TensorFlow Lite's kernel knows.

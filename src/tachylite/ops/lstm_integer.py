@@ -16,8 +16,8 @@ from tachylite.model.graph import Operator, Tensor
 from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale, rescale_int64, round_half_away, saturate
 from .lstm_cell import GATES, Cell, Gate
-from .matmul import check_scales
 from .recurrent import Product, State, exponent_of, walk
+from .scales import check_scales
 
 Array = np.ndarray
 INT8, INT16 = np.dtype(np.int8), np.dtype(np.int16)

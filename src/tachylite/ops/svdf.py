@@ -6,9 +6,10 @@ from tachylite.model.graph import Operator
 
 from .fixedpoint import Multiplier, rescale, saturate
 from .fused import activate
-from .matmul import check_scales, multiply_exactly
+from .matmul import multiply_exactly
 from .recurrent import expect, expect_state, linear, weights_of
 from .registry import OpDef, Spec, register
+from .scales import check_scales
 
 Array = np.ndarray
 
