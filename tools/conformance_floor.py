@@ -15,12 +15,22 @@ ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "conformance"
 FLOOR = ROOT / "tests" / "conformance_floor.json"
 
+#: Every case runs in a fork; what the parent has loaded, no fork loads again.
+RUN = """
+import os, runpy, sys
+from tachylite.ops import registry
+list(registry.definitions())
+del sys.argv[0]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
 
 def report(script: str, *arguments: str) -> Any:
     """What a script of the corpus writes to its --json file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
-        command = [sys.executable, str(CORPUS / script), "--module", "tachylite", *arguments, "--json", str(path)]
+        command = [sys.executable, "-c", RUN, str(CORPUS / script), "--module", "tachylite", *arguments, "--json", str(path)]
         # The exit status says only whether everything passed.
         run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         if not path.exists():
