@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, infer_unary
+from .elementwise import are_quantized, centred, define, infer_unary
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
 from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
-from .registry import OpDef, Spec, broadcast_shapes, register, require_output_quantization
+from .registry import Spec, broadcast_shapes, require_output_quantization
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 
@@ -182,11 +182,7 @@ def infer_hard_swish(op: Operator, x: Spec) -> Spec:
     return result
 
 
-def _register(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
-    fields = {"infer": infer_unary, "in_place": True, **fields}
-    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **fields))
-
-
+_register = partial(define, infer=infer_unary)
 _register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3))
 _register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3))
 _register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8")
@@ -196,5 +192,5 @@ _register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu)
 _register("LOGISTIC", logistic, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
 _register("TANH", tanh, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
 _register("ELU", elu, "f32 f16 s8")
-_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, f16=3))
+_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3))
 _register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish)

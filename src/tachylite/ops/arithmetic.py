@@ -1,8 +1,7 @@
 """Arithmetic of two operands with broadcasting, and ADD_N."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -10,10 +9,10 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import check_type, same_type, version_by_type
-from .elementwise import are_quantized, centred, infer_binary, is_wide_broadcast, requantize
+from .elementwise import are_quantized, centred, define, infer_binary, is_wide_broadcast, requantize
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, rescale
 from .fused import activate, activation_range
-from .registry import OpDef, Spec, register
+from .registry import Spec
 
 
 def _is_quantized(op: Operator) -> bool:
@@ -69,7 +68,7 @@ def power_of_two_shifts(op: Operator) -> tuple[int, int] | None:
         return None
     first, second, result = map(round, logs)
     shifts = result - first, result - second
-    return shifts if min(shifts) == 0 else None
+    return shifts if min(shifts) == 0 and max(shifts) < 32 else None
 
 
 def _sum_version(op: Operator, general_int16: int, **versions: int) -> int:
@@ -233,11 +232,7 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
     return total
 
 
-def _register(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
-    fields = {"infer": infer_binary, "in_place": True, **fields}
-    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **fields))
-
-
+_register = partial(define, infer=infer_binary)
 _register("ADD", add, "f32 f16 s8 u8 s16 i32 i64", "AddOptions", version=add_version)
 _register("SUB", subtract, "f32 s8 u8 s16 i32 i64", "SubOptions", version=subtract_version)
 _register("MUL", multiply, "f32 f16 s8 u8 s16 i32 u32 i64 c64", "MulOptions", infer=infer_multiply, version=multiply_version)

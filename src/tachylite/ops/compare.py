@@ -1,16 +1,15 @@
 """Comparisons, and operators on the bits of booleans and integers."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, infer_binary, infer_predicate, infer_unary
+from .elementwise import are_quantized, centred, define, infer_binary, infer_predicate, infer_unary
 from .fixedpoint import Multiplier, rescale
-from .registry import OpDef, register
 
 _ORDERED = "f32 f16 bf16 s8 u8 s16 i32 i64"
 
@@ -52,11 +51,7 @@ def logical_not(op: Operator, x: np.ndarray) -> np.ndarray:
     return np.logical_not(x)
 
 
-def _register(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
-    fields = {"infer": infer_binary, "in_place": True, **fields}
-    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **fields))
-
-
+_register = partial(define, infer=infer_binary)
 for _name, _relation, _options, _variants, _versions in (
     ("EQUAL", np.equal, "EqualOptions", f"{_ORDERED} bool str", {"s8": 2, "str": 3, "s16": 5}),
     ("NOT_EQUAL", np.not_equal, "NotEqualOptions", f"{_ORDERED} bool str", {"s8": 2, "str": 3, "s16": 4}),

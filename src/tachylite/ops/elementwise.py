@@ -1,6 +1,8 @@
 """What elementwise operators share: the checks of their operands, and the scales of quantized ones."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +10,7 @@ from tachylite.model.graph import Operator, Tensor
 
 from .arguments import check_type, same_type
 from .fixedpoint import Multiplier, rescale, saturate
-from .registry import Spec, broadcast_shapes
+from .registry import OpDef, Spec, broadcast_shapes, register
 
 #: The dtypes whose elements may stand for real numbers here; wider integers are always plain numbers.
 _QUANTIZABLE = (np.int8, np.uint8, np.int16)
@@ -78,3 +80,8 @@ def is_wide_broadcast(op: Operator) -> bool:
     """Whether the inputs broadcast in more than four dimensions: several operators count that as a version of its own."""
     shapes = [t.shape for t in op.inputs if t is not None]
     return len(set(shapes)) > 1 and max(map(len, shapes)) > 4
+
+
+def define(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
+    """Register an elementwise operator; `variants` are dtype suffixes between blanks."""
+    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **{"in_place": True, **fields}))

@@ -1,6 +1,7 @@
 """Functions of one element, other than activations."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, infer_unary, requantize
+from .elementwise import are_quantized, centred, define, infer_unary, requantize
 from .fixedpoint import Multiplier, rescale, saturate
 from .lut import look_up, rounded
-from .registry import OpDef, register
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 
@@ -90,22 +90,18 @@ def _refuse_negative(op: Operator, steps: np.ndarray) -> None:
         raise op.error("a quantized number is negative and has no root; add a RELU before, or compute in float")
 
 
-def _register(name: str, reference: Reference, variants: str, options: str | None = None, **versions: int) -> None:
-    version = version_by_type(**versions)
-    register(OpDef(name, infer_unary, reference, options, tuple(variants.split()), version=version, in_place=True))
-
-
+_register = partial(define, infer=infer_unary)
 _register("NEG", plain(np.negative), "f32 f16 bf16 s8 s16 i32 i64", "NegOptions")
-_register("SIGN", plain(np.sign), "f32 f64 i32", "SignOptions", i32=2)
+_register("SIGN", plain(np.sign), "f32 f64 i32", "SignOptions", version=version_by_type(i32=2))
 _register("SQUARE", plain(np.square), "f32 f16", "SquareOptions")
-_register("SIN", plain(np.sin), "f32 f16", f16=2)
-_register("COS", plain(np.cos), "f32 f16", "CosOptions", f16=2)
+_register("SIN", plain(np.sin), "f32 f16", version=version_by_type(f16=2))
+_register("COS", plain(np.cos), "f32 f16", "CosOptions", version=version_by_type(f16=2))
 _register("FLOOR", plain(np.floor), "f32 f16 bf16")
 _register("CEIL", plain(np.ceil), "f32 f16")
 _register("ROUND", plain(np.rint), "f32 f16")  # halves to even
 _register("ZEROS_LIKE", plain(np.zeros_like), "f32 i32 i64", "ZerosLikeOptions")
-_register("EXP", tabulated(np.exp), "f32 f16 s8 s16", "ExpOptions", s8=2, s16=2)
-_register("LOG", logarithm, "f32 f16 s8 s16", s8=2, s16=2)
-_register("SQRT", square_root, "f32 f16 s8 s16", s8=2, s16=2)
-_register("RSQRT", reciprocal_square_root, "f32 f16 s8 s16", s8=2, s16=3)
-register(OpDef("ABS", infer_unary, absolute, "AbsOptions", ("f32", "s8", "s16", "i32"), version=absolute_version, in_place=True))
+_register("EXP", tabulated(np.exp), "f32 f16 s8 s16", "ExpOptions", version=version_by_type(s8=2, s16=2))
+_register("LOG", logarithm, "f32 f16 s8 s16", version=version_by_type(s8=2, s16=2))
+_register("SQRT", square_root, "f32 f16 s8 s16", version=version_by_type(s8=2, s16=2))
+_register("RSQRT", reciprocal_square_root, "f32 f16 s8 s16", version=version_by_type(s8=2, s16=3))
+_register("ABS", absolute, "f32 s8 s16 i32", "AbsOptions", version=absolute_version)
