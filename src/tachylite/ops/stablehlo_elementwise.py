@@ -9,9 +9,14 @@ from tachylite.model.graph import Operator
 from .registry import OpDef, Spec, register, same_shape
 
 
-def _infer(op: Operator, x: Spec, y: Spec) -> Spec:
+def check_numbers(op: Operator, x: Spec) -> None:
+    """Refuse what cannot be computed with."""
     if x.dtype.kind not in "fiub":
-        raise op.error(f"inputs are {x.dtype}, they must be numbers or bool; insert a CAST")
+        raise op.error(f"the operand is {x.dtype}, it must be real numbers or bool; insert a CAST")
+
+
+def _infer(op: Operator, x: Spec, y: Spec) -> Spec:
+    check_numbers(op, x)
     if (x.shape, x.dtype) != (y.shape, y.dtype):
         found = f"{x.dtype}{list(x.shape)} and {y.dtype}{list(y.shape)}"
         raise op.error(f"inputs are {found}, both must be of one type and shape; insert a CAST or a BROADCAST_TO")
@@ -59,5 +64,5 @@ def computation(op: Operator) -> np.ufunc | None:
     body = op.subgraphs[0].operators if op.subgraphs else None
     if body is None or len(body) > 1 or any(inner.op not in COMPUTATIONS for inner in body):
         found = "none" if body is None else ", ".join(inner.op for inner in body)
-        raise op.error(f"its computation is {found}; it must be at most one of {', '.join(COMPUTATIONS)}")
+        raise op.error(f"its computation is {found}, it must be at most one of {', '.join(COMPUTATIONS)}; simplify it")
     return COMPUTATIONS[body[0].op] if body else None

@@ -6,14 +6,15 @@ https://openxla.org/stablehlo/spec defines them; REDUCE_WINDOW is an older form 
 from collections.abc import Sequence
 from itertools import product
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
-from .arguments import new_shape
+from .arguments import new_shape, settle, vector
 from .registry import OpDef, Spec, register
-from .stablehlo_elementwise import COMPUTATIONS, NUMBERS, computation
+from .stablehlo_elementwise import COMPUTATIONS, NUMBERS, check_numbers, computation
 
 
 def _padded_shape(shape: Shape, low: Sequence[int], high: Sequence[int], interior: Sequence[int]) -> Shape:
@@ -40,10 +41,10 @@ def _infer_pad(op: Operator, x: Spec, value: Spec) -> Spec:
     options = op.options
     low, high, interior = options.edge_padding_low, options.edge_padding_high, options.interior_padding
     if value.dtype != x.dtype or prod(value.shape) != 1:
-        raise op.error(f"the padding value is {value.dtype}{list(value.shape)}, it must be one {x.dtype}")
+        raise op.error(f"the padding value is {value.dtype}{list(value.shape)}, it must be one {x.dtype}; insert a CAST")
     if {len(low), len(high), len(interior)} != {x.rank} or min(interior, default=0) < 0:
         found = f"low {list(low)}, high {list(high)}, interior {list(interior)}"
-        raise op.error(f"paddings are {found}; each needs {x.rank} numbers, and interior ones must not be negative")
+        raise op.error(f"paddings are {found}, each needs {x.rank} numbers, and interior ones must not be negative; correct the options")
     return Spec(new_shape(op, _padded_shape(x.shape, low, high, interior)), x.dtype)
 
 
@@ -55,38 +56,38 @@ def pad(op: Operator, x: np.ndarray, value: np.ndarray) -> np.ndarray:
 register(OpDef("STABLEHLO_PAD", _infer_pad, pad, "StablehloPadOptions", NUMBERS))
 
 
-def _window_counts(op: Operator, shape: Shape, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Shape:
-    """How many windows fit into `shape` along each axis."""
-    if {len(window), len(strides), len(dilations)} != {len(shape)} or min(*window, *strides, *dilations, 1) < 1:
-        found = f"window {list(window)}, strides {list(strides)}, dilations {list(dilations)}"
-        raise op.error(f"has {found}; each needs {len(shape)} positive numbers")
-    reach = [(size - 1) * dilation + 1 for size, dilation in zip(window, dilations, strict=True)]
-    return tuple(max(0, (d - r) // stride + 1) for d, r, stride in zip(shape, reach, strides, strict=True))
+class _Windows(NamedTuple):
+    """Windows that slide over a tensor: per axis the elements of one, the steps from one to the next, the steps between its elements."""
 
+    size: Sequence[int]
+    strides: Sequence[int]
+    dilations: Sequence[int]
 
-def _reduce_windows(
-    combine: np.ufunc,
-    x: np.ndarray,
-    init: np.ndarray,
-    counts: Shape,
-    window: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-) -> np.ndarray:
-    """Each window's elements combined one after the other with `init`; a step takes one element of every window."""
-    result = np.full(counts, init.reshape(()), x.dtype)
-    if not result.size:
+    def check(self, op: Operator, rank: int) -> None:
+        if any(len(part) != rank or min(part, default=1) < 1 for part in self):
+            found = f"window {list(self.size)}, strides {list(self.strides)} and dilations {list(self.dilations)}"
+            raise op.error(f"has {found}, each needs {rank} positive numbers; correct them")
+
+    def counts(self, shape: Shape) -> Shape:
+        """How many windows fit into `shape` along each axis."""
+        axes = zip(shape, self.size, self.strides, self.dilations, strict=True)
+        return tuple(max(0, (d - (size - 1) * dilation - 1) // stride + 1) for d, size, stride, dilation in axes)
+
+    def reduce(self, combine: np.ufunc, x: np.ndarray, init: np.ndarray) -> np.ndarray:
+        """Each window's elements combined one after the other with `init`; a step takes one element of every window."""
+        counts = self.counts(x.shape)
+        result = np.full(counts, init.reshape(()), x.dtype)
+        for element in product(*(range(size) for size in self.size)) if result.size else ():
+            starts = [i * dilation for i, dilation in zip(element, self.dilations, strict=True)]
+            seen = tuple(slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, counts, self.strides, strict=True))
+            result = combine(result, x[seen]).astype(x.dtype, copy=False)
         return result
-    for tap in product(*(range(size) for size in window)):
-        starts = [i * dilation for i, dilation in zip(tap, dilations, strict=True)]
-        taken = tuple(slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, counts, strides, strict=True))
-        result = combine(result, x[taken]).astype(x.dtype, copy=False)
-    return result
 
 
 def _check_init(op: Operator, x: Spec, init: Spec) -> None:
+    check_numbers(op, x)
     if init.dtype != x.dtype or prod(init.shape) != 1:
-        raise op.error(f"the initial value is {init.dtype}{list(init.shape)}, it must be one {x.dtype}")
+        raise op.error(f"the initial value is {init.dtype}{list(init.shape)}, it must be one {x.dtype}; insert a CAST")
 
 
 def _edges(op: Operator) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
@@ -94,27 +95,30 @@ def _edges(op: Operator) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
     return op.options.padding[::2], op.options.padding[1::2], [d - 1 for d in op.options.base_dilations]
 
 
-def _infer_reduce_window(op: Operator, x: Spec, init: Spec) -> Spec:
+def _windows(op: Operator) -> _Windows:
+    return _Windows(op.options.window_dimensions, op.options.window_strides, op.options.window_dilations)
+
+
+def _infer_stablehlo(op: Operator, x: Spec, init: Spec) -> Spec:
     _check_init(op, x, init)
-    options = op.options
+    _windows(op).check(op, x.rank)
+    padding, dilations = op.options.padding, op.options.base_dilations
     if computation(op) is None:
-        raise op.error(f"its computation has no operator; it must be one of {', '.join(COMPUTATIONS)}")
-    if len(options.padding) != 2 * x.rank or len(options.base_dilations) != x.rank or min(options.base_dilations, default=1) < 1:
-        found = f"padding {list(options.padding)} and base_dilations {list(options.base_dilations)}"
-        raise op.error(f"has {found}; it needs {2 * x.rank} paddings and {x.rank} positive dilations")
+        raise op.error(f"its computation has no operator, it must be one of {', '.join(COMPUTATIONS)}; add it")
+    if len(padding) != 2 * x.rank or len(dilations) != x.rank or min(dilations, default=1) < 1:
+        needed = f"{2 * x.rank} and {x.rank} positive numbers"
+        raise op.error(f"has padding {list(padding)} and base_dilations {list(dilations)}, it needs {needed}; correct the options")
     shape = new_shape(op, _padded_shape(x.shape, *_edges(op)))
-    if min(shape, default=1) < 1:
-        raise op.error(f"its padding makes {list(x.shape)} to {list(shape)}, which has no elements; crop less")
-    return Spec(_window_counts(op, shape, options.window_dimensions, options.window_strides, options.window_dilations), x.dtype)
+    if 0 in shape:
+        raise op.error(f"its padding makes {list(shape)} of {list(x.shape)}, elements must remain; crop less")
+    return Spec(_windows(op).counts(shape), x.dtype)
 
 
 def stablehlo_reduce_window(op: Operator, x: np.ndarray, init: np.ndarray) -> np.ndarray:
     """x: any shape; init: one element of x's dtype, which also fills the padding."""
-    options, combine = op.options, computation(op)
+    combine = computation(op)
     assert combine is not None, "infer refuses a computation without an operator"
-    windows = options.window_dimensions, options.window_strides, options.window_dilations
-    padded = _pad(x, init, *_edges(op))
-    return _reduce_windows(combine, padded, init, _window_counts(op, padded.shape, *windows), *windows)
+    return _windows(op).reduce(combine, _pad(x, init, *_edges(op)), init)
 
 
 _FUNCTIONS: dict[str, np.ufunc] = {
@@ -127,23 +131,25 @@ _FUNCTIONS: dict[str, np.ufunc] = {
 }
 
 
-def _infer_tflite_reduce_window(op: Operator, x: Spec, init: Spec, *windows: Spec) -> Spec | None:
+def _infer_tflite(op: Operator, x: Spec, init: Spec, *windows: Spec) -> Spec | None:
     _check_init(op, x, init)
     if op.options.reduce_function not in _FUNCTIONS:
-        raise op.error(f"reduce_function is {op.options.reduce_function}, it must be one of {', '.join(_FUNCTIONS)}")
-    if len(windows) != 3 or any(w.dtype != np.int64 or w.rank != 1 for w in windows):
-        raise op.error("the window's shape, strides and dilations must be lists of int64")
-    if any(w.value is None for w in windows):
+        raise op.error(f"reduce_function is {op.options.reduce_function}, it must be one of {', '.join(_FUNCTIONS)}; correct the options")
+    names = ("the window's sizes", "the window's strides", "the window's dilations")
+    known = [numbers for name, spec in zip(names, windows, strict=True) if (numbers := vector(op, name, spec, x.rank)) is not None]
+    if len(known) < len(names):
         return None
-    return Spec(_window_counts(op, x.shape, *([int(n) for n in w.value] for w in windows)), x.dtype)
+    slide = _Windows(*known)
+    slide.check(op, x.rank)
+    return Spec(slide.counts(x.shape), x.dtype)
 
 
 def reduce_window(op: Operator, x: np.ndarray, init: np.ndarray, *windows: np.ndarray) -> np.ndarray:
-    """x: any shape; init: one element of x's dtype; the window's shape, strides and dilations: int64 [rank]."""
-    lists = [[int(n) for n in w] for w in windows]
-    return _reduce_windows(_FUNCTIONS[op.options.reduce_function], x, init, _window_counts(op, x.shape, *lists), *lists)
+    """x: any shape; init: one element of x's dtype; the window's sizes, strides and dilations: int64 [rank]."""
+    settle(_infer_tflite, op, x, init, *windows)
+    return _Windows(*([int(n) for n in numbers] for numbers in windows)).reduce(_FUNCTIONS[op.options.reduce_function], x, init)
 
 
 _WINDOWED = ("f32", "f64", "s8", "s16", "i32", "i64", "u8", "bool")
-register(OpDef("STABLEHLO_REDUCE_WINDOW", _infer_reduce_window, stablehlo_reduce_window, "StablehloReduceWindowOptions", _WINDOWED))
-register(OpDef("REDUCE_WINDOW", _infer_tflite_reduce_window, reduce_window, "ReduceWindowOptions", _WINDOWED))
+register(OpDef("STABLEHLO_REDUCE_WINDOW", _infer_stablehlo, stablehlo_reduce_window, "StablehloReduceWindowOptions", _WINDOWED))
+register(OpDef("REDUCE_WINDOW", _infer_tflite, reduce_window, "ReduceWindowOptions", _WINDOWED))

@@ -22,7 +22,7 @@ def cases() -> Iterator[Case]:
     yield from _windows()
 
 
-def _computation(op: str, dtype: type) -> Graph:
+def computation(op: str, dtype: type) -> Graph:
     build = Builder()
     x, y = build.input("x", (), dtype), build.input("y", (), dtype)
     return build.outputs(getattr(build, op)(x, y) if op else y)
@@ -78,11 +78,11 @@ def _scatter() -> Iterator[Case]:
         for op in ("", *COMPUTATIONS):
             name = f"{np.dtype(dtype).name}-{op or 'update'}"
             arguments = [_values(dtype, 4, 5), indices, _values(dtype, 6, 2)]
-            yield case(name, "STABLEHLO_SCATTER", *arguments, subgraphs=[_computation(op, dtype)], **options)
+            yield case(name, "STABLEHLO_SCATTER", *arguments, subgraphs=[computation(op, dtype)], **options)
     # The updates' windows lie before the axis that counts them, and they overlap.
     swapped = options | {"update_window_dims": (0,)}
     updates = [_values(np.float32, 4, 5), indices, _values(np.float32, 2, 6)]
-    yield case("swapped", "STABLEHLO_SCATTER", *updates, subgraphs=[_computation("", np.float32)], **swapped)
+    yield case("swapped", "STABLEHLO_SCATTER", *updates, subgraphs=[computation("", np.float32)], **swapped)
 
 
 def _windows() -> Iterator[Case]:
@@ -104,14 +104,14 @@ def _windows() -> Iterator[Case]:
         for dtype in (np.float32, np.int32, np.int8):
             arguments = [_values(dtype, 6, 5), constant(_values(dtype))]
             for name, options in variants.items():
-                label, body = f"{np.dtype(dtype).name}-{op}-{name}", [_computation(op, dtype)]
+                label, body = f"{np.dtype(dtype).name}-{op}-{name}", [computation(op, dtype)]
                 yield case(label, "STABLEHLO_REDUCE_WINDOW", *arguments, subgraphs=body, rtol=1e-4, **options)
     yield case(
         "bool",
         "STABLEHLO_REDUCE_WINDOW",
         _values(np.bool_, 6, 5),
         constant(np.bool_(0)),
-        subgraphs=[_computation("LOGICAL_OR", np.bool_)],
+        subgraphs=[computation("LOGICAL_OR", np.bool_)],
         **plain,
     )
     for function in ("ADD", "MUL", "MINIMUM", "MAXIMUM", "ALL", "ANY"):
