@@ -4,9 +4,10 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
-from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
+from .arguments import axis_of, check_type, is_stored, new_shape, same_quantization, same_type, settle, vector, version_by_type
 from .fixedpoint import round_half_away, saturate
 from .registry import OpDef, Spec, normalize_axis, register
+from .scales import check_scales
 
 
 def _infer_concatenation(op: Operator, *xs: Spec) -> Spec:
@@ -19,8 +20,16 @@ def _infer_concatenation(op: Operator, *xs: Spec) -> Spec:
     if any(x.rank != first.rank for x in xs) or len({_without(s, axis) for s in shapes}) > 1:
         listing = ", ".join(str(list(x.shape)) for x in xs)
         raise op.error(f"the operands have shapes {listing}; along every axis but {axis} they must be alike")
+    for source in op.inputs:
+        if op.outputs and source is not None and not _is_alike(source, op.outputs[0]):
+            check_scales(op, source, op.outputs[0])
     total = sum(s[axis] for s in shapes)
     return Spec(new_shape(op, (*shapes[0][:axis], total, *shapes[0][axis + 1 :])), first.dtype)
+
+
+def _is_alike(source: Tensor, result: Tensor) -> bool:
+    """Whether the same element stands for the same number in both."""
+    return not is_stored(source.dtype) or (source.scale, source.zero_point) == (result.scale, result.zero_point)
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -38,8 +47,7 @@ def concatenation(op: Operator, *xs: np.ndarray) -> np.ndarray:
 
 def _in_steps_of(result: Tensor, source: Tensor, x: np.ndarray) -> np.ndarray:
     """Stored integers of `source` as stored integers of `result`."""
-    same = (source.scale, source.zero_point) == (result.scale, result.zero_point)
-    if same or not (source.is_quantized and result.is_quantized) or x.dtype not in (np.uint8, np.int8, np.int16):
+    if _is_alike(source, result):
         return x
     # In float32 and in this order, as TensorFlow Lite's kernel computes it.
     factor = source.scale * (np.float32(1) / result.scale)
