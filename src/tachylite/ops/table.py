@@ -48,7 +48,7 @@ def markdown() -> str:
     custom = sum(row.code is None for row in table)
     legend = (
         "Types: f float, bf bfloat, s signed and u unsigned integers, quantized where the tensor has a scale, i plain integers, c complex, "
-        "str strings. The family is the file in `src/tachylite/ops/` that defines the operator."
+        "str strings, any every type. The family is the file in `src/tachylite/ops/` that defines the operator."
     )
     lines = [
         "# Operators",
