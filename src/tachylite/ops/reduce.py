@@ -11,6 +11,7 @@ from tachylite.model.graph import Operator
 from .arguments import check_type, same_quantization, version_by_type
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
 from .registry import OpDef, Spec, normalize_axis, register
+from .scales import check_scales
 
 _STORED = tuple(np.dtype(t) for t in (np.int8, np.uint8, np.int16))
 """Dtypes whose quantization a reduction heeds; wider integers are always themselves."""
@@ -39,6 +40,12 @@ def _infer(op: Operator, x: Spec, axis: Spec) -> Spec | None:
     return Spec(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
 
 
+def _infer_arithmetic(op: Operator, x: Spec, axis: Spec) -> Spec | None:
+    if _is_stored(op):
+        check_scales(op, op.inputs[0], *op.outputs)
+    return _infer(op, x, axis)
+
+
 def _infer_extreme(op: Operator, x: Spec, axis: Spec) -> Spec | None:
     if _is_stored(op):
         same_quantization(op, 0)
@@ -48,7 +55,7 @@ def _infer_extreme(op: Operator, x: Spec, axis: Spec) -> Spec | None:
 def _infer_prod(op: Operator, x: Spec, axis: Spec) -> Spec | None:
     if _is_stored(op) and x.dtype == np.uint8:
         raise op.error("the input is quantized uint8, it must be int8 or int16; insert a QUANTIZE before it")
-    return _infer(op, x, axis)
+    return _infer_arithmetic(op, x, axis)
 
 
 def _total(op: Operator, x: np.ndarray, axes: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -74,7 +81,7 @@ def _sum_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarra
     ratio = source.scale / result.scale
     bias = np.float32(-source.zero_point) * ratio * np.float32(_count(x, axes))
     steps = round_half_away(_total(op, x, axes, np.int32).astype(np.float32) * ratio + bias)
-    return saturate(steps.astype(np.int64) + result.zero_point, result.dtype)
+    return saturate(steps.astype(np.int64) + result.zero_point, x.dtype)
 
 
 def mean(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
@@ -99,7 +106,7 @@ def _mean_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarr
     room = min(count.bit_length() - 1, 32, 31 + shift)
     centred = _total(op, x, axes, np.int64) - source.zero_point * count
     steps = rescale(centred, Multiplier((mantissa << room) // count, shift - room))
-    return saturate(steps + result.zero_point, result.dtype)
+    return saturate(steps + result.zero_point, x.dtype)
 
 
 def product(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
@@ -118,7 +125,7 @@ def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.nd
     kept = [i for i in range(x.ndim) if i not in axes]
     shape = _total(op, x, axes, x.dtype).shape
     if not count:
-        return np.full(shape, saturate(round_half_away(1 / result.scale) + result.zero_point, result.dtype))
+        return np.full(shape, saturate(round_half_away(1 / result.scale) + result.zero_point, x.dtype))
     multiplier = Multiplier.of(float(source.scale) / float(result.scale) ** (1 / count))
     factors = x.transpose(*axes, *kept).reshape(count, -1).astype(np.int64) - source.zero_point
     steps = factors[0]
@@ -126,7 +133,7 @@ def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.nd
         # Where the product is too large all the same, it wraps in 32 bits.
         steps = rescale_int64(steps * factor, multiplier).astype(np.int32).astype(np.int64)
     steps = rescale_int64(steps, multiplier)
-    return saturate(steps + result.zero_point, result.dtype).reshape(shape)
+    return saturate(steps + result.zero_point, x.dtype).reshape(shape)
 
 
 def _extreme(pick: np.ufunc, worst: Callable[[Any], Any]) -> Callable[..., np.ndarray]:
@@ -152,8 +159,8 @@ def _register(name: str, infer: Any, reference: Any, version: Any, variants: tup
 
 
 _NUMERIC = ("f32", "i32", "i64", "s8", "u8", "s16")
-_register("MEAN", _infer, mean, version_by_type(s8=2, s16=3), _NUMERIC)
-_register("SUM", _infer, sum_, version_by_type(s8=2), _NUMERIC)
+_register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC)
+_register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC)
 _register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC)
 _register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC)
 _register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC)

@@ -21,7 +21,7 @@ def _infer(op: Operator, x: Spec, size: Spec) -> Spec | None:
     if new_size is None:
         return None
     if min(new_size) < 1:
-        raise op.error(f"the new height and width are {new_size}, both must be positive")
+        raise op.error(f"the new height and width are {new_size}, both must be positive; correct the size")
     if 0 in x.shape[1:3]:
         raise op.error(f"the input {list(x.shape)} has no pixels to resize; height and width must be positive")
     return Spec(new_shape(op, (x.shape[0], *new_size, x.shape[3])), x.dtype)
@@ -85,8 +85,8 @@ def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray
     make_taps = _fixed_taps if x.dtype in (np.int8, np.int16) else _float_taps
     rows, columns = (make_taps(op, *sizes) for sizes in _sizes(op, x, size))
     y = _interpolate(x, rows, columns)
-    if x.dtype.kind == "f":
-        return y.astype(x.dtype)
+    if x.dtype == np.float32:
+        return y
     if make_taps is _fixed_taps:
         return divide_by_pot(y, 2 * _FRACTION_BITS).astype(x.dtype)
     return np.clip(y + np.float32(0.5), 0, np.iinfo(x.dtype).max).astype(x.dtype)
@@ -94,7 +94,7 @@ def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray
 
 def _infer_bilinear(op: Operator, x: Spec, size: Spec) -> Spec | None:
     if op.options.align_corners and op.options.half_pixel_centers:
-        raise op.error("align_corners and half_pixel_centers are both set, at most one may be")
+        raise op.error("align_corners and half_pixel_centers are both set, at most one may be; clear align_corners")
     check_type(op, x)
     return _infer(op, x, size)
 
