@@ -23,25 +23,37 @@ windows = st.builds(Window, st.integers(1, 5), st.integers(1, 4), st.integers(1,
 
 @given(windows)
 def test_cells_are_where_the_definition_puts_them(window):
-    seen = {(i, o, x) for i, outputs, inputs in window.cells() for o, x in zip(range(9)[outputs], range(9)[inputs], strict=True)}
     expected = {
         (i, o, o * window.stride + i * window.dilation - window.before) for i, o in product(range(window.size), range(window.outputs))
     }
-    assert seen == {(i, o, x) for i, o, x in expected if 0 <= x < window.inputs}
+    assert seen(window) == {(i, o, x) for i, o, x in expected if 0 <= x < window.inputs}
 
 
-@given(windows, st.integers(0, 4), st.integers(0, 4))
-def test_part_of_a_window(window, start, length):
-    stop = min(start + length, window.outputs)
-    start = min(start, stop)
-    whole = {(i, o, x) for i, outputs, inputs in window.cells() for o, x in zip(range(9)[outputs], range(9)[inputs], strict=True)}
-    part = window.part(start, stop)
-    seen = {(i, o + start, x) for i, outputs, inputs in part.cells() for o, x in zip(range(9)[outputs], range(9)[inputs], strict=True)}
-    assert seen == {(i, o, x) for i, o, x in whole if start <= o < stop}
+def seen(window, first_cell=0):
+    """What the window sees: cell, output, input."""
+    return {
+        (first_cell + i, o, x) for i, outputs, inputs in window.cells() for o, x in zip(range(9)[outputs], range(9)[inputs], strict=True)
+    }
+
+
+@given(windows)
+def test_trimming_takes_nothing_away(window):
+    trimmed, cells = window.trimmed()
+    assert seen(trimmed, cells.start) == seen(window)
+    assert trimmed.size == cells.stop - cells.start >= 1
+    assert trimmed.size == 1 or set(range(cells.start, cells.stop)) == set(window.live())
 
 
 def test_a_huge_window_has_no_more_cells_than_meet_the_input():
-    assert len(list(Window(2**31 - 1, 1, 1, 2**30, 5, 5).cells())) == 9
+    assert len(Window(2**31 - 1, 1, 1, 2**30, 5, 5).live()) == 9
+
+
+def test_a_huge_dilation_takes_no_memory():
+    x, filters = rng.normal(size=(1, 5, 4, 3)), rng.normal(size=(2, 3, 2, 3))
+    options = {"stride_h": 1, "stride_w": 1, "dilation_h_factor": 2**30, "dilation_w_factor": 2**31 - 1}
+    layer = case("", "CONV_2D", x.astype(np.float32), constant(filters.astype(np.float32)), constant(np.ones(2, np.float32)), **options)
+    # Along the width both cells are outside everywhere.
+    np.testing.assert_array_equal(run(layer.graph, x.astype(np.float32)), np.ones((1, 5, 4, 2)))
 
 
 def test_float32_serves_where_it_is_exact():
@@ -126,6 +138,10 @@ def _conv(x=(1, 4, 4, 2), filters=(3, 3, 3, 2), bias=(3,), dtype=np.float32, **o
 def test_refusals_name_the_remedy(arguments, message):
     with pytest.raises(OpError, match=message):
         _conv(**arguments)
+
+
+def test_a_valid_window_within_a_stride_of_fitting_sees_nothing():
+    assert _conv(x=(1, 2, 4, 2), stride_h=2, padding="VALID").shape == (1, 0, 2, 3)
 
 
 def test_scales_that_do_not_fit_are_refused():

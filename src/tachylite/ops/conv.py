@@ -1,9 +1,9 @@
 """Two-dimensional convolutions, NHWC: CONV_2D and DEPTHWISE_CONV_2D."""
 
 from collections.abc import Sequence
-from math import prod
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator
@@ -18,27 +18,39 @@ _BAND = 1 << 20
 
 def correlate(x: np.ndarray, filters: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
     """x: [n, *inputs, c]; filters: [o, *size, c / groups]; both of one floating type. Returns [n, *outputs, o]."""
-    n, channels, depth = len(x), len(filters), filters.shape[-1]
-    groups = x.shape[-1] // depth
-    x = np.moveaxis(x.reshape(*x.shape[:-1], groups, depth), -2, 0)
-    matrices = filters.reshape(groups, channels // groups, -1).swapaxes(1, 2)
-    y = np.empty((n, *(w.outputs for w in windows), channels), x.dtype)
-    rows = max(1, _BAND // max(1, n * prod(y.shape[2:-1]) * filters[0].size * groups))
+    y = np.empty((len(x), *(w.outputs for w in windows), len(filters)), x.dtype)
+    if y.size == 0:
+        return y
+    windows, cells = zip(*(window.trimmed() for window in windows), strict=True)
+    filters = filters[spatial(*cells)]
+    groups = x.shape[-1] // filters.shape[-1]
+    matrices = filters.reshape(groups, len(filters) // groups, -1).swapaxes(1, 2)
+    patches = _patches(np.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0), windows)
+    rows = max(1, _BAND * windows[0].outputs // patches.size)
     for start in range(0, windows[0].outputs, rows):
-        stop = min(start + rows, windows[0].outputs)
-        patches = _patches(x, filters.shape[1:-1], (windows[0].part(start, stop), *windows[1:]))
-        sums = patches.reshape(groups, -1, matrices.shape[1]) @ matrices
-        y[:, start:stop] = np.moveaxis(sums, 0, 1).reshape(y[:, start:stop].shape)
+        band = slice(start, start + rows)
+        sums = patches[:, :, band].reshape(groups, -1, matrices.shape[1]) @ matrices
+        y[:, band] = np.moveaxis(sums, 0, 1).reshape(y[:, band].shape)
     return y
 
 
-def _patches(x: np.ndarray, size: tuple[int, ...], windows: Sequence[Window]) -> np.ndarray:
-    """What the window sees at each output, 0 outside of x. x: [groups, n, *inputs, depth] to [groups, n, *outputs, *size, depth]."""
-    outputs = tuple(w.outputs for w in windows)
-    patches = np.zeros((*x.shape[:2], *outputs, *size, x.shape[-1]), x.dtype)
-    for tap in taps(windows):
-        patches[spatial(*tap.outputs, *tap.cell)] = x[spatial(*tap.inputs)]
-    return patches
+def _patches(x: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+    """A view of what the window sees at each output, 0 outside of x. x: [g, n, *inputs, c] to [g, n, *outputs, *size, c]."""
+    axes = tuple(range(2, 2 + len(windows)))
+    seen = sliding_window_view(_padded(x, windows), tuple(w.reach for w in windows), axes)
+    outputs = (slice(None, None, w.stride) for w in windows)
+    cells = (slice(None, None, w.dilation) for w in windows)
+    return np.moveaxis(seen, axes[-1] + 1, -1)[spatial(*outputs, *cells)]
+
+
+def _padded(x: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+    """x with as much of it, and of zeros around it, as the windows pass over. x: [g, n, *inputs, c]."""
+    if all(w.before == 0 and w.length == w.inputs for w in windows):
+        return x
+    padded = np.zeros((*x.shape[:2], *(w.length for w in windows), x.shape[-1]), x.dtype)
+    inputs, places = zip(*(w.overlap() for w in windows), strict=True)
+    padded[spatial(*places)] = x[spatial(*inputs)]
+    return padded
 
 
 def correlate_channels(x: np.ndarray, filters: np.ndarray, windows: Sequence[Window]) -> np.ndarray:

@@ -24,12 +24,15 @@ class Window:
     inputs: int
     outputs: int
 
-    def cells(self) -> Iterator[tuple[int, slice, slice]]:
-        """Each cell that ever lies inside the input: its number, the outputs that see it there, the inputs that they see."""
+    def live(self) -> range:
+        """The cells that ever lie inside the input; of a corrupted file's huge window they are the few that matter."""
         last = (self.outputs - 1) * self.stride
-        first_cell = max(0, -((last - self.before) // self.dilation))
-        end_cell = min(self.size, (self.inputs - 1 + self.before) // self.dilation + 1)
-        for cell in range(first_cell, end_cell):
+        first = max(0, -((last - self.before) // self.dilation))
+        return range(first, min(self.size, (self.inputs - 1 + self.before) // self.dilation + 1))
+
+    def cells(self) -> Iterator[tuple[int, slice, slice]]:
+        """Each live cell: its number, the outputs that see it inside the input, the inputs that they see."""
+        for cell in self.live():
             offset = cell * self.dilation - self.before
             start = max(0, -(offset // self.stride))
             stop = min(self.outputs, (self.inputs - 1 - offset) // self.stride + 1)
@@ -37,9 +40,28 @@ class Window:
                 at = start * self.stride + offset
                 yield cell, slice(start, stop), slice(at, at + (stop - start - 1) * self.stride + 1, self.stride)
 
-    def part(self, start: int, stop: int) -> Window:
-        """The same window over outputs `start` to `stop` alone."""
-        return replace(self, before=self.before - start * self.stride, outputs=stop - start)
+    def trimmed(self) -> tuple[Window, slice]:
+        """The same window without its cells at either end that never lie inside, and which cells it keeps, at least one."""
+        live = self.live()
+        first = min(live.start, self.size - 1)
+        stop = max(live.stop, first + 1)
+        return replace(self, size=stop - first, before=self.before - first * self.dilation), slice(first, stop)
+
+    @property
+    def reach(self) -> int:
+        """Elements from the first cell to the last."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def length(self) -> int:
+        """Elements from the first cell at the first output to the last cell at the last output."""
+        return (self.outputs - 1) * self.stride + self.reach
+
+    def overlap(self) -> tuple[slice, slice]:
+        """The inputs among these elements, counted in the input and counted from the first cell at the first output."""
+        start = max(0, -self.before)
+        stop = max(start, min(self.inputs, self.length - self.before))
+        return slice(start, stop), slice(start + self.before, stop + self.before)
 
 
 class Tap(NamedTuple):
