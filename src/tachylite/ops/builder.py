@@ -9,12 +9,8 @@ from tachylite.model import tables
 from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 
 from . import registry
+from .inference import constant_spec, infer
 from .registry import Spec
-
-
-def spec_of(tensor: Tensor | None) -> Spec | None:
-    """What a graph's own tensor tells of its value."""
-    return None if tensor is None else Spec(tensor.shape, tensor.dtype, tensor.data)
 
 
 class Builder:
@@ -27,6 +23,7 @@ class Builder:
 
     def __init__(self, graph: Graph | None = None):
         self.graph = graph if graph is not None else Graph()
+        self._specs: dict[Tensor, Spec] = {}
 
     def input(self, name: str, shape: Shape, dtype: Any = np.float32, quantization: Quantization | None = None) -> Tensor:
         """A new input of the graph."""
@@ -81,15 +78,23 @@ class Builder:
         op.custom_options = keywords.pop("custom_options", b"")
         op.options = definition.make_options(**_subgraph_positions(definition, len(op.subgraphs)), **keywords)
         op.outputs = list(out) if isinstance(out, list | tuple) else [out] if out is not None else []
-        specs = registry.infer(op, [spec_of(t) for t in op.inputs])
-        if not op.outputs:
+        specs = infer(op, [self._spec(t) for t in op.inputs])
+        if not op.outputs and specs != []:
             if specs is None:
                 raise op.error("its output shapes depend on values; give the tensors with out=")
             stem = name or f"{definition.name.lower()}_{len(self.graph.operators)}"
             names = [stem] if len(specs) == 1 else [f"{stem}:{i}" for i in range(len(specs))]
             op.outputs = [Tensor(n, s.shape, s.dtype, quantization) for n, s in zip(names, specs, strict=True)]
+        if specs is not None:
+            self._specs.update(zip(op.outputs, specs, strict=True))
         self.graph.append(op)
         return op.outputs[0] if len(op.outputs) == 1 else op.outputs
+
+    def _spec(self, tensor: Tensor | None) -> Spec | None:
+        """What is certain of a tensor: all of a constant, and whatever was inferred of what this builder appended."""
+        if tensor is None or tensor in self._specs:
+            return self._specs[tensor] if tensor else None
+        return constant_spec(tensor) if tensor.is_constant else Spec(tensor.shape, tensor.dtype)
 
     def _operand(self, x: Any) -> Tensor | None:
         return x if x is None or isinstance(x, Tensor) else self.constant(x)

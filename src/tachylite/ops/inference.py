@@ -32,20 +32,21 @@ def infer(op: Operator, specs: registry.Specs) -> list[Spec] | None:
     """Specs of the outputs, with their values where the inputs' values are certain; None where shapes are not known before the run."""
     results = registry.infer(op, specs)
     if results is not None and any(r.value is None for r in results) and all(s is None or s.value is not None for s in specs):
-        return _fold(op, specs) or results
+        return _fold(op, specs, results)
     return results
 
 
-def _fold(op: Operator, specs: registry.Specs) -> list[Spec] | None:
+def _fold(op: Operator, specs: registry.Specs, results: list[Spec]) -> list[Spec]:
+    """The results with their values, where the operator is a function of its inputs and does not fail on them."""
     definition = registry.get(op)
     if definition.context or definition.updates or not any(s is not None for s in specs):
-        return None
+        return results
     try:
         with np.errstate(all="ignore"):
             values = as_list(definition.reference(op, *(None if s is None else s.value for s in specs)))
     except (OpError, ArithmeticError, LookupError, TypeError, ValueError):
-        return None  # it may stand in a branch that never runs; if it does run, it fails there
-    return [Spec(v.shape, t.dtype, frozen(v)) for v, t in zip(values, op.outputs, strict=True)]
+        return results  # it may stand in a branch that never runs; if it does run, it fails there
+    return [Spec(v.shape, r.dtype, frozen(v)) for v, r in zip(values, results, strict=True)]
 
 
 def as_list(results: Any) -> list[np.ndarray]:

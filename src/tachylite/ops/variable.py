@@ -40,7 +40,6 @@ register(OpDef("VAR_HANDLE", options="VarHandleOptions", infer=infer_handle, ref
 
 def infer_read(op: Operator, resource: Spec) -> Spec | None:
     """The file's shape where it is static; else only the run knows."""
-    key_of(op, resource.value)
     out = op.outputs[0]
     is_static = out.shape_signature is None or all(d >= 0 for d in out.shape_signature)
     return Spec(out.shape, out.dtype) if is_static and out.shape else None
@@ -58,6 +57,9 @@ def read(op: Operator, context: Context, resource: np.ndarray) -> np.ndarray:
 def lower_read(low: Any, op: Operator) -> None:
     """A copy, never an alias: a later ASSIGN_VARIABLE must not change what was read."""
     resource, out = low.spec(op.inputs[0]), low.spec(op.outputs[0])
+    if resource.value is None:
+        low.host(op)
+        return
     variable = low.persistent(key_of(op, resource.value), out)
     low.move([(variable, low.define(op.outputs[0]))])
 
@@ -67,7 +69,6 @@ register(OpDef("READ_VARIABLE", options="ReadVariableOptions", infer=infer_read,
 
 def infer_assign(op: Operator, resource: Spec, value: Spec) -> list[Spec]:
     """No outputs."""
-    key_of(op, resource.value)
     return []
 
 
@@ -78,7 +79,11 @@ def assign(op: Operator, context: Context, resource: np.ndarray, value: np.ndarr
 
 
 def lower_assign(low: Any, op: Operator) -> None:
+    """A copy into the variable; the host's where only the run knows which one."""
     resource, value = (low.spec(t) for t in op.inputs)
+    if resource.value is None:
+        low.host(op)
+        return
     low.move([(low.value(op.inputs[1]), low.persistent(key_of(op, resource.value), value))])
 
 

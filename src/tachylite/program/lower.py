@@ -22,7 +22,7 @@ from .program import Barrier, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Pr
 from .target import REFERENCE, Target
 
 #: Inlining stops here: a few nested calls, each made twice, could otherwise expand without end.
-MAX_INSTRUCTIONS = 1_000_000
+MAX_INSTRUCTIONS = 50_000
 
 
 @dataclass
@@ -161,6 +161,8 @@ class Lowering:
                 copy = self._new(Kind.OUTPUT, spec, tensor.name)
                 moves.append((number, copy))
                 number = copy
+                if tensor not in self.scope.graph.inputs:
+                    self.scope.values[tensor] = copy
             outputs.append(number)
         if moves:
             self.code.append(Move(tuple(moves)))
