@@ -1,4 +1,4 @@
-"""Long short-term memory: one step (LSTM), a sequence, a sequence in both directions. Float32, hybrid (8-bit weights) and integer."""
+"""Long short-term memory: one step (LSTM), a sequence, a sequence in both directions. Float32, hybrid (8-bit weights), int8 and int16."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_integer
-from .lstm_cell import CELL_INPUTS, Sizes, cell_of, check_cell, check_norms
+from . import lstm_basic, lstm_float, lstm_int16, lstm_integer
+from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import State, expect, expect_state, time_first
 from .registry import OpDef, Spec, Specs, register
 
@@ -23,14 +23,17 @@ def _infer_cell(op: Operator, specs: Specs, batch: int, inputs: int) -> Sizes:
         raise op.error(f"found {len(specs)} inputs, needed 24, or 20 without layer norms; give omitted inputs as -1")
     x = specs[0]
     assert x is not None
-    expect(op, 0, "input", x, x.shape, np.float32, np.int8)
-    is_integer = x.dtype == np.int8
-    sizes = check_cell(op, specs, CELL, inputs, is_integer, may_be_diagonal=op.op != "LSTM" and not is_integer)
-    check_norms(op, specs, NORMS, sizes.cells, np.int16 if is_integer else np.float32)
+    is_sequence = op.op != "LSTM"
+    expect(op, 0, "input", x, x.shape, np.float32, np.int8, *([np.int16] if is_sequence else []))
+    kinds = {np.float32: FLOAT, np.int8: INT8, np.int16: INT16}[x.dtype.type]
+    sizes = check_cell(op, specs, CELL, inputs, kinds, may_be_diagonal=is_sequence and kinds is FLOAT)
+    check_norms(op, specs, NORMS, sizes.cells, kinds)
     expect_state(op, H, "output state", specs[H], batch * sizes.outputs, x.dtype)
-    expect_state(op, C, "cell state", specs[C], batch * sizes.cells, np.int16 if is_integer else np.float32)
-    if is_integer:
+    expect_state(op, C, "cell state", specs[C], batch * sizes.cells, kinds.state)
+    if kinds is INT8:
         lstm_integer.check(op)
+    elif kinds is INT16:
+        lstm_int16.check(op)
     return sizes
 
 
@@ -39,7 +42,10 @@ def _run(op: Operator, arrays: tuple[Any, ...], x: Array, time_major: bool) -> t
     h, c = arrays[H], arrays[C]
     cell = cell_of(op, arrays, CELL, norm=NORMS)
     state = _rows(x.shape[1], h, c)
-    y, state = lstm_integer.run(op, cell, x, state, time_major) if x.dtype == np.int8 else lstm_float.run(op, cell, x, state)
+    if x.dtype == np.int8:
+        y, state = lstm_integer.run(op, cell, x, state, time_major)
+    else:
+        y, state = (lstm_int16 if x.dtype == np.int16 else lstm_float).run(op, cell, x, state)
     return y, state[0].reshape(h.shape), state[1].reshape(c.shape)
 
 
@@ -115,13 +121,15 @@ def _width(op: Operator, x: Spec) -> int:
 
 
 def sequence(op: Operator, *arrays: Any) -> list[Array]:
-    """arrays[0]: [time, batch, inputs], or batch first, float32 or int8. Returns h in the same layout and the new states."""
+    """arrays[0]: [time, batch, inputs], or batch first; float32, int8 or int16. Returns h in the same layout and the new states."""
     time_major = op.options.time_major
     y, h, c = _run(op, arrays, time_first(arrays[0], time_major), time_major)
     return [time_first(y, time_major), h, c]
 
 
 def _sequence_version(op: Operator) -> int:
+    if op.inputs[0].dtype == np.int16:
+        return 5
     if op.options.diagonal_recurrent_tensors:
         return 4
     if not _is_hybrid(op):
@@ -136,7 +144,7 @@ register(
         infer=infer_sequence,
         reference=sequence,
         updates=(H, C),
-        variants=("f32", "s8"),
+        variants=("f32", "s8", "s16"),
         version=_sequence_version,
     )
 )
@@ -155,7 +163,7 @@ def infer_bidirectional(op: Operator, *specs: Any) -> list[Spec]:
     expect(op, 0, "input", x, x.shape, np.float32)
     inputs = _width(op, x)
     batch = x.shape[1 if op.options.time_major else 0]
-    cells = [check_cell(op, specs, first, inputs) for first in (FORWARD, BACKWARD)]
+    cells = [check_cell(op, specs, first, inputs, FLOAT) for first in (FORWARD, BACKWARD)]
     for i, sizes in enumerate(cells):
         expect_state(op, STATES + 2 * i, "output state", specs[STATES + 2 * i], batch * sizes.outputs, np.float32)
         expect_state(op, STATES + 2 * i + 1, "cell state", specs[STATES + 2 * i + 1], batch * sizes.cells, np.float32)

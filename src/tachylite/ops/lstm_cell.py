@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.model.graph import Operator, Shape
+from tachylite.model.graph import Operator
 
 from .recurrent import Weights, expect, weights_of
-from .registry import Specs
+from .registry import Spec, Specs
 
 GATES = ("input", "forget", "cell", "output")
 PEEPHOLES = ("input", "forget", "output")
@@ -70,6 +70,22 @@ def cell_of(op: Operator, arrays: tuple[Any, ...], first: int, norm: int = NOWHE
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """Types of a cell's operands; peepholes and norms are as given, or as the weights and as the biases."""
+
+    state: type
+    weights: tuple[type, ...]
+    bias: type
+    peephole: type | None = None
+    norm: type | None = None
+
+
+FLOAT = Kinds(np.float32, (np.float32, np.int8, np.uint8), np.float32)
+INT8 = Kinds(np.int16, (np.int8,), np.int32, np.int16, np.int16)
+INT16 = Kinds(np.int16, (np.int8,), np.int64)
+
+
+@dataclass(frozen=True)
 class Sizes:
     """n cells, and the width of h."""
 
@@ -77,32 +93,32 @@ class Sizes:
     outputs: int
 
 
-def check_cell(op: Operator, specs: Specs, first: int, inputs: int, is_integer: bool = False, may_be_diagonal: bool = False) -> Sizes:
+def check_cell(op: Operator, specs: Specs, first: int, inputs: int, kinds: Kinds, may_be_diagonal: bool = False) -> Sizes:
     """Raise OpError unless the inputs from `first` on make up a cell; its sizes."""
     output_weights, output_recurrent = specs[first + 3], specs[first + 7]
     if output_weights is None or output_recurrent is None or output_weights.rank != 2:
         raise op.error(f"found no matrices as weights of the output gate (inputs #{first + 3} and #{first + 7}); an LSTM needs them")
     cells = output_weights.shape[0]
     sizes = Sizes(cells, output_recurrent.shape[-1] if output_recurrent.rank == 2 else cells)
-    kinds = [np.int8] if is_integer else [np.float32, np.int8, np.uint8]
-    expect(op, first + 3, "output gate weights", output_weights, (cells, inputs), *kinds)
+    expect(op, first + 3, "output gate weights", output_weights, (cells, inputs), *kinds.weights)
     kind = output_weights.dtype
     for i, name in enumerate(GATES):
-        if name == "input" and _is_coupled(op, specs, first):
-            continue
-        recurrent = specs[first + 4 + i]
-        is_diagonal = may_be_diagonal and recurrent is not None and recurrent.rank == 1
-        recurrent_shape: Shape = (cells,) if is_diagonal else (cells, sizes.outputs)
-        expect(op, first + i, f"{name} gate weights", specs[first + i], (cells, inputs), kind)
-        expect(op, first + 4 + i, f"{name} gate recurrent weights", recurrent, recurrent_shape, np.float32 if is_diagonal else kind)
-        expect(op, first + 11 + i, f"{name} gate bias", specs[first + 11 + i], (cells,), np.int32 if is_integer else np.float32)
-    _check_peepholes(op, specs, first, cells, np.dtype(np.int16) if is_integer else kind)
-    _check_projection(op, specs, first, sizes, kind, np.int32 if is_integer else np.float32)
+        if not (name == "input" and _is_coupled(op, specs, first)):
+            expect(op, first + i, f"{name} gate weights", specs[first + i], (cells, inputs), kind)
+            _check_recurrent(op, first + 4 + i, specs[first + 4 + i], sizes, kind, may_be_diagonal)
+            expect(op, first + 11 + i, f"{name} gate bias", specs[first + 11 + i], (cells,), kinds.bias)
+    _check_peepholes(op, specs, first, cells, kinds.peephole or kind)
+    _check_projection(op, specs, first, sizes, kind, kinds.bias)
     if op.options.cell_clip < 0 or op.options.proj_clip < 0:
-        raise op.error(
-            f"found cell_clip {op.options.cell_clip} and proj_clip {op.options.proj_clip}; neither may be negative, 0 means none"
-        )
+        raise op.error(f"found clips of {op.options.cell_clip} and {op.options.proj_clip}; none may be negative, 0 means no clip")
     return sizes
+
+
+def _check_recurrent(op: Operator, position: int, spec: Spec | None, sizes: Sizes, kind: np.dtype, may_be_diagonal: bool) -> None:
+    if may_be_diagonal and spec is not None and spec.rank == 1 and sizes.outputs == sizes.cells:
+        expect(op, position, "diagonal of recurrent weights", spec, (sizes.cells,), np.float32)
+    else:
+        expect(op, position, "recurrent weights", spec, (sizes.cells, sizes.outputs), kind)
 
 
 def _is_coupled(op: Operator, specs: Specs, first: int) -> bool:
@@ -113,7 +129,7 @@ def _is_coupled(op: Operator, specs: Specs, first: int) -> bool:
     return not any(present)
 
 
-def _check_peepholes(op: Operator, specs: Specs, first: int, cells: int, kind: np.dtype) -> None:
+def _check_peepholes(op: Operator, specs: Specs, first: int, cells: int, kind: np.dtype | type) -> None:
     positions = [first + 8 + i for i, name in enumerate(PEEPHOLES) if not (name == "input" and specs[first] is None)]
     if any(specs[i] is not None for i in positions):
         for i in positions:
@@ -125,18 +141,16 @@ def _check_projection(op: Operator, specs: Specs, first: int, sizes: Sizes, kind
     if projection is not None:
         expect(op, first + 15, "projection weights", projection, (sizes.outputs, sizes.cells), kind)
     elif sizes.outputs != sizes.cells:
-        raise op.error(
-            f"found {sizes.cells} cells and {sizes.outputs} outputs without a projection; give projection weights (input #{first + 15})"
-        )
+        raise op.error(f"found {sizes.cells} cells and {sizes.outputs} outputs; they need projection weights (input #{first + 15})")
     if bias is not None:
         if projection is None:
             raise op.error(f"found a projection bias (input #{first + 16}) without projection weights; give both or neither")
         expect(op, first + 16, "projection bias", bias, (sizes.outputs,), bias_kind)
 
 
-def check_norms(op: Operator, specs: Specs, first: int, cells: int, kind: type) -> None:
+def check_norms(op: Operator, specs: Specs, first: int, cells: int, kinds: Kinds) -> None:
     """Raise OpError unless the inputs from `first` on hold a norm for every gate, or for none."""
     if any(spec is not None for spec in specs[first : first + 4]):
         for i, name in enumerate(GATES):
             if not (name == "input" and specs[1] is None):
-                expect(op, first + i, f"{name} gate layer norm", specs[first + i], (cells,), kind)
+                expect(op, first + i, f"{name} gate layer norm", specs[first + i], (cells,), kinds.norm or kinds.bias)

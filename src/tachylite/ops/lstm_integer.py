@@ -16,7 +16,7 @@ from tachylite.model.graph import Operator, Tensor
 from . import gemmlowp
 from .fixedpoint import Multiplier, divide_by_pot, rescale, rescale_int64, round_half_away, saturate
 from .lstm_cell import GATES, Cell, Gate
-from .recurrent import Product, State, exponent_of, walk
+from .recurrent import State, exact, exponent_of, walk
 from .scales import check_scales
 
 Array = np.ndarray
@@ -94,13 +94,6 @@ class _Gate:
     open: Opening
 
 
-def _exact(weights: Array, zero_point: int, bias: Array | int = 0) -> Product:
-    """(x - zero_point) times weights [m, k] transposed, plus bias: int64 accumulators."""
-    # A float64 product goes through BLAS, and these are far from the 2**53 where it would begin to round.
-    matrix = weights.T.astype(np.float64)
-    return lambda x: ((x.astype(np.float64) - zero_point) @ matrix).astype(np.int64) + bias
-
-
 def _effective(a: np.float32, b: np.float32, c: np.float32) -> Multiplier:
     """a * b / c, in float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit."""
     return Multiplier.of(np.float32(np.float32(a * b) / c))
@@ -138,8 +131,8 @@ def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """A gate whose parts are int16. They share the scale of its intermediate tensor, or Q3.12 where no normalization follows."""
     source, kept = op.inputs[0], op.inputs[18]
     scale = np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
-    into = _exact(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
-    recurrent = _exact(gate.recurrent.value, kept.zero_point)
+    into = exact(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
+    recurrent = exact(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, scale)
     peephole_scale = None
@@ -204,7 +197,7 @@ def _wide_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
         return lambda output, c: saturate(unprojected(output, c) + hidden.zero_point, INT8)
     scale = _effective(cell.projection.scale, hidden.scale, kept.scale)
     # The hidden value is stored less its zero point, not plus, and read back accordingly.
-    project = _exact(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
+    project = exact(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
@@ -224,7 +217,7 @@ def _narrow(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """
     source, kept = op.inputs[0], op.inputs[18]
     total, into_part, recurrent_part = op.intermediates[3 * index : 3 * index + 3]
-    into, recurrent = _exact(gate.weights.value, source.zero_point), _exact(gate.recurrent.value, kept.zero_point)
+    into, recurrent = exact(gate.weights.value, source.zero_point), exact(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, into_part.scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, recurrent_part.scale)
     into_share, recurrent_share = (Multiplier.of(part.scale / total.scale) for part in (into_part, recurrent_part))
@@ -277,7 +270,7 @@ def _narrow_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
     kept = op.inputs[18]
     assert cell.projection is not None
     assert cell.projection_bias is not None
-    project = _exact(cell.projection.value, 0, cell.projection_bias)
+    project = exact(cell.projection.value, 0, cell.projection_bias)
     scale = Multiplier.of(np.float32(float(cell.projection.scale) * 2.0**-15 / float(kept.scale)))
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 

@@ -53,6 +53,13 @@ def linear(weights: Weights, asymmetric: bool) -> Product:
     return hybrid
 
 
+def exact(weights: np.ndarray, zero_point: int, bias: np.ndarray | int = 0) -> Product:
+    """(x - zero_point) times weights [m, k] transposed, plus bias, for integers: int64 accumulators."""
+    # As in `linear`: exact below 2**53.
+    matrix = weights.T.astype(np.float64)
+    return lambda x: ((x.astype(np.float64) - zero_point) @ matrix).astype(np.int64) + bias
+
+
 def walk(step: Callable[[np.ndarray, State], State], inputs: np.ndarray, state: State, reverse: bool = False) -> tuple[np.ndarray, State]:
     """Apply `step(inputs[t], state)`, which gives the next state, along the first axis; from its end where `reverse`.
 

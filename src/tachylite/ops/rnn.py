@@ -131,6 +131,8 @@ register(
 def infer_bidirectional(op: Operator, x: Spec, *rest: Spec | None) -> list[Spec]:
     """The outputs of both directions, side by side in one where they are merged."""
     specs = (x, *rest)
+    if len(specs) != 12:
+        raise op.error(f"found {len(specs)} inputs, needed 12; give omitted inputs as -1")
     times, batch, inputs = _sizes(op, x)
     forward, backward = (_infer_cell(op, specs, first, batch, inputs) for first in (1, 5))
     aux, *aux_weights = specs[9:12]

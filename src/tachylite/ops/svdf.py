@@ -19,8 +19,10 @@ def infer(op: Operator, x: Spec, features: Spec, times: Spec, bias: Spec | None,
     batch, inputs = x.shape
     filters, memory = times.shape
     rank = op.options.rank
-    if rank <= 0 or filters % rank:
-        raise op.error(f"found {filters} filters of rank {rank}, needed a multiple of a positive rank; correct the option rank")
+    if rank <= 0 or filters % rank or memory < 1:
+        raise op.error(
+            f"found {filters} filters of rank {rank} over {memory} steps; needed is a multiple of a positive rank over at least one"
+        )
     is_integer = x.dtype == np.int8
     expect(op, 0, "input", x, x.shape, np.float32, np.int8)
     expect(op, 1, "feature weights", features, (filters, inputs), *([np.int8] if is_integer else [np.float32, np.int8, np.uint8]))
@@ -32,12 +34,12 @@ def infer(op: Operator, x: Spec, features: Spec, times: Spec, bias: Spec | None,
         if op.options.fused_activation_function != "RELU":
             raise op.error(f"found activation {op.options.fused_activation_function} with integers, needed RELU; run this layer in float")
         check_scales(op, *(op.inputs[i] for i in (0, 1, 2, 4)), op.outputs[0])
-    return Spec((batch, filters // rank), op.outputs[0].dtype if is_integer else x.dtype)
+    return Spec((batch, filters // rank), x.dtype)
 
 
-def _remember(state: Array, filters: int, newest: Array) -> Array:
-    """The memory [batch, filters, memory] with `newest` [batch, filters] in the last place and the oldest dropped."""
-    memory = state.reshape(len(newest), filters, -1)
+def _remember(state: Array, steps: int, newest: Array) -> Array:
+    """The memory [batch, filters, steps] with `newest` [batch, filters] in the last place and the oldest dropped."""
+    memory = state.reshape(*newest.shape, steps)
     return np.concatenate([memory[..., 1:], newest[..., None].astype(state.dtype)], axis=-1)
 
 
@@ -55,25 +57,31 @@ def svdf(op: Operator, x: Array, features: Array, times: Array, bias: Array | No
 def _float(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
     feature_weights, time_weights = weights_of(op.inputs[1], features), weights_of(op.inputs[2], times)
     newest = linear(feature_weights, op.options.asymmetric_quantize_inputs)(x)
-    memory = _remember(state, len(features), newest)
+    memory = _remember(state, times.shape[1], newest)
     filtered = np.einsum("bfm,fm->bf", memory, time_weights.real)
-    y = filtered.reshape(len(x), -1, op.options.rank).sum(axis=-1)
+    y = _reduce(op, filtered)
     return activate(op, y if bias is None else y + bias), memory
 
 
 def _integer(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
-    """The integer output is saturated, not rectified: its zero point is where RELU cuts."""
+    """RELU is what saturation does to an output whose zero point is -128, and nothing more is done about it."""
     source, feature_scale, time_scale, kept = (op.inputs[i] for i in (0, 1, 2, 4))
     result = op.outputs[0]
     # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
     into_state = Multiplier.of(source.scale * feature_scale.scale / kept.scale)
     into_output = Multiplier.of(kept.scale * time_scale.scale / result.scale)
     newest = rescale(multiply_exactly(x, source.zero_point, features, 0), into_state) + kept.zero_point
-    memory = _remember(state, len(features), saturate(newest, state.dtype))
+    memory = _remember(state, times.shape[1], saturate(newest, state.dtype))
     filtered = ((memory.astype(np.int64) - kept.zero_point) * times).sum(axis=-1)
-    y = filtered.reshape(len(x), -1, op.options.rank).sum(axis=-1)
+    y = _reduce(op, filtered)
     y = rescale(y if bias is None else y + bias, into_output)
-    return saturate(y + result.zero_point, result.dtype), memory
+    return saturate(y + result.zero_point, x.dtype), memory
+
+
+def _reduce(op: Operator, filtered: Array) -> Array:
+    """[batch, units]: the sum of the filters of each unit."""
+    batch, filters = filtered.shape
+    return filtered.reshape(batch, filters // op.options.rank, op.options.rank).sum(axis=-1)
 
 
 def _version(op: Operator) -> int:

@@ -12,6 +12,9 @@ from ..harness import Case, Operand, case, constant, out, quantized, scale_of, v
 rng = np.random.default_rng(0)
 BATCH, TIMES, INPUTS, CELLS = 2, 3, 5, 6
 
+#: Two runs of `int16`.
+EXPECTED_INT16 = ((-2638, 10857, 9298, 15877), (-2546, 13484, 9092, 19070))
+
 #: The inputs that a bare cell leaves out; names of what a cell may have beyond it: coupled, peephole, projection, bias, norm, diagonal.
 Extras = frozenset[str]
 BARE: Extras = frozenset()
@@ -135,6 +138,31 @@ def basic() -> Iterator[Case]:
     )
 
 
+def int16() -> Case:
+    """LiteRT has no int16 cell; the expected numbers are TensorFlow Lite Micro's."""
+    own = np.random.default_rng(16)
+
+    def weights(n: int) -> Operand:
+        return constant(own.integers(-127, 128, (2, n)), 0.01, dtype=np.int8)
+
+    x = quantized(own.integers(-32768, 32768, (1, 2, 3)), 1e-4, dtype=np.int16)
+    biases = [constant(own.integers(-900000, 900000, 2), 1e-6, dtype=np.int64) for _ in range(4)]
+    states = variable((1, 2), np.int16, 3e-5), variable((1, 2), np.int16, 2.0**-12)
+    operands = (
+        x,
+        *(weights(3) for _ in range(4)),
+        *(weights(2) for _ in range(4)),
+        *[None] * 3,
+        *biases,
+        *[None] * 2,
+        *states,
+        *[None] * 4,
+    )
+    expected = [np.array(y, np.int16).reshape(1, 2, 2) for y in EXPECTED_INT16]
+    options = {"fused_activation_function": "TANH", "cell_clip": 0.8, "out": out(np.int16, 3e-5, 0, (1, 2, 2))}
+    return case("s16", "UNIDIRECTIONAL_SEQUENCE_LSTM", *operands, expected=expected, runs=2, **options)
+
+
 def bidirectional(name: str, kind: str, has: Extras = BARE, time_major: bool = True, aux: str = "", **options: Any) -> Case:
     """aux: "weights" for an auxiliary input with weights of its own, "instead" for one that the backward cell reads."""
     outputs = 4 if "projection" in has else CELLS
@@ -170,6 +198,7 @@ def cases() -> Iterator[Case]:
     yield integer("s8-batch-major", sequence, EVERYTHING, time_major=False)
     yield single("f32-diagonal", sequence, "f32", frozenset({"diagonal"}))
     yield single("hybrid-diagonal", sequence, "hybrid", frozenset({"diagonal", "norm"}))
+    yield int16()
     yield from basic()
     for kind in ("f32", "hybrid"):
         yield bidirectional(f"{kind}-merged", kind, merge_outputs=True)

@@ -9,6 +9,9 @@ from ..harness import Case, case, constant, out, quantized, variable
 rng = np.random.default_rng(0)
 BATCH, INPUTS, UNITS, MEMORY = 3, 5, 4, 4
 
+#: Three runs of `int8_state`.
+EXPECTED_INT8 = ((66, -39, 69), (78, -28, -128), (127, -38, 95))
+
 
 def floats(*shape: int) -> np.ndarray:
     return rng.normal(size=shape).astype(np.float32)
@@ -38,3 +41,19 @@ def cases() -> Iterator[Case]:
             out=out(np.int8, 0.02, -5, (BATCH, UNITS)),
             **shared,
         )
+    yield int8_state()
+
+
+def int8_state() -> Case:
+    """LiteRT knows int16 states alone; the expected numbers are TensorFlow Lite Micro's."""
+    own = np.random.default_rng(8)
+    operands = (
+        quantized(own.integers(-128, 128, (1, 4)), 0.03, 7),
+        constant(own.integers(-127, 128, (6, 4)), 0.01, dtype=np.int8),
+        constant(own.integers(-127, 128, (6, 3)), 0.012, dtype=np.int8),
+        constant(own.integers(-2000, 2000, 3), 0.00048, dtype=np.int32),
+        variable((1, 18), np.int8, 0.04, -9),
+    )
+    expected = [np.array([y], np.int8) for y in EXPECTED_INT8]
+    options = {"rank": 2, "fused_activation_function": "RELU", "out": out(np.int8, 0.02, -5, (1, 3))}
+    return case("s8-state", "SVDF", *operands, expected=expected, runs=3, **options)

@@ -1,0 +1,78 @@
+"""An LSTM along a sequence, with int16 activations and int8 weights.
+
+TensorFlow Lite's converter makes such cells, but only TensorFlow Lite Micro has a kernel for them: its results are the definition. It
+knows none of a cell's extras. Its levels are Q3.12 and what a gate lets through is Q0.15, as in the int8 cell, but by the interpolated
+table of LOGISTIC, and every product is requantized as MUL does it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tachylite.model.graph import Operator, Tensor
+
+from .fixedpoint import Multiplier, rescale, rescale_int64, saturate
+from .lstm_cell import GATES, Cell
+from .lut import sigmoid_int16, tanh_int16
+from .recurrent import State, Weights, exact, exponent_of, walk
+from .scales import check_scales
+
+Array = np.ndarray
+INT16 = np.dtype(np.int16)
+
+UNIT = 2.0**-15
+LEVEL = 2.0**-12
+
+
+def check(op: Operator) -> None:
+    """Raise OpError unless the cell is a bare one whose operands all have scales."""
+    required, extras = (0, *range(1, 9), 12, 13, 14, 15, 18, 19), (*range(9, 12), 16, 17, *range(20, 24))
+    if any(i < len(op.inputs) and op.inputs[i] is not None for i in extras) or op.inputs[1] is None:
+        raise op.error("an int16 cell has four gates and no peepholes, projection or layer norms; quantize this one to int8 activations")
+    check_scales(op, *(op.inputs[i] for i in required if op.inputs[i].dtype != np.int64))
+    if exponent_of(op.inputs[19].scale) is None:
+        raise op.error(f"found a cell state scale of {op.inputs[19].scale}, needed a power of two; quantize the model again")
+
+
+def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]:
+    """x: int16 [time, batch, inputs]; state: h, int16 [batch, outputs], and c, int16 [batch, cells].
+
+    Returns h after every step and the last state.
+    """
+    source, kept, memory = op.inputs[0], op.inputs[18], op.inputs[19]
+    into = [_part(source, gate.weights, gate.bias) for gate in cell.gates.values()]
+    recurrent = [_part(kept, gate.recurrent, 0) for gate in cell.gates.values()]
+    drive = np.stack([part(x) for part in into], axis=1)
+    keep, admit = Multiplier.of(UNIT), Multiplier.of(UNIT * UNIT / float(memory.scale))
+    emit = Multiplier.of(UNIT * UNIT / float(kept.scale))
+    limit = int(min(op.options.cell_clip / float(memory.scale), 32767))
+    scaling = _tanh_scaling(exponent_of(memory.scale) or 0)
+
+    def step(now: Array, past: State) -> State:
+        h, c = past
+        levels = (saturate(share + part(h).astype(np.int64), INT16) for share, part in zip(now, recurrent, strict=True))
+        by_name = dict(zip(GATES, levels, strict=True))
+        forget, let_in, output = (sigmoid_int16(by_name[name], 3, 0) for name in ("forget", "input", "output"))
+        new = _multiply(let_in, tanh_int16(by_name["cell"], 3, 0), admit)
+        c = saturate(_multiply(forget, c, keep).astype(np.int64) + new, INT16)
+        c = np.clip(c, -limit, limit) if op.options.cell_clip > 0 else c
+        return _multiply(tanh_int16(c, *scaling), output, emit, kept.zero_point), c
+
+    return walk(step, drive, state)
+
+
+def _part(source: Tensor | None, weights: Weights, bias: Array | int) -> Callable[[Array], Array]:
+    """One part of a gate's level, int16."""
+    scale = Multiplier.of(float(source.scale * weights.scale) / LEVEL)
+    product = exact(weights.value, source.zero_point, bias)
+    return lambda x: saturate(rescale_int64(product(x), scale), INT16)
+
+
+def _multiply(a: Array, b: Array, scale: Multiplier, zero_point: int = 0) -> Array:
+    return saturate(rescale(a.astype(np.int64) * b, scale) + zero_point, INT16)
+
+
+def _tanh_scaling(power: int) -> tuple[int, int]:
+    """Multiplier and shift that bring c, whose scale is 2**power, to the steps of the table."""
+    shift = power + 12
+    return (3 << shift, 0) if shift >= 0 else (3, -shift)
