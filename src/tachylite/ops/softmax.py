@@ -57,34 +57,45 @@ def _softmax_float(x: np.ndarray, beta: np.float32) -> np.ndarray:
 
 
 def difference_multiplier(op: Operator, beta: float) -> Multiplier:
-    """Input steps to Q5, times beta. Raises OpError where a step is too small to be told apart in Q5."""
+    """Input steps to Q5, times beta. Raises OpError where the input has no scale.
+
+    A step below 2**-26, which TensorFlow Lite's reference kernel aborts on, is rescaled like any other.
+    """
     scale = float(op.inputs[0].scale)
-    real = min(float(beta) * scale * (1 << (31 - _DIFFERENCE_BITS)), 2.0**31 - 1)
-    if not real > 1:
-        raise op.error(f"beta {beta:g} times the input scale {scale:g} is not above 2**-26; give the input a positive scale")
-    return Multiplier.of(real)
+    if not beta * scale > 0:
+        raise op.error(f"beta {beta:g} times the input scale {scale:g} is not positive; give the input a scale")
+    return Multiplier.of(min(float(beta) * scale * (1 << (31 - _DIFFERENCE_BITS)), 2.0**31 - 1))
 
 
-def _below_max(x: np.ndarray, multiplier: Multiplier) -> tuple[np.ndarray, np.ndarray, int]:
-    """Differences to the row's greatest value in input steps and in Q5, and the least difference that counts."""
-    # TensorFlow Lite's input radius: beyond it the multiplication would leave Q5.
-    least = -math.floor((2**_DIFFERENCE_BITS - 1) * 2.0 ** (31 - _DIFFERENCE_BITS) / 2**multiplier.shift)
-    difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=np.iinfo(x.dtype).min)
-    return difference, rescale(np.maximum(difference, least), multiplier), least
+def _exponentials(multiplier: Multiplier) -> tuple[np.ndarray, np.ndarray, int]:
+    """For each number of input steps below the row's greatest value, 0 to 255: the difference in Q5 and its exponential in Q0.
+
+    Also the greatest number of steps that counts: TensorFlow Lite's input radius, beyond which the multiplication would leave Q5.
+    """
+    radius = math.floor((2**_DIFFERENCE_BITS - 1) * 2.0 ** (31 - _DIFFERENCE_BITS) / 2**multiplier.shift)
+    steps = np.arange(256)
+    difference = rescale(-np.minimum(steps, radius), multiplier)
+    return difference, np.where(steps <= radius, gemmlowp.exp_of_negative(difference, _DIFFERENCE_BITS), 0), radius
 
 
-def _sum_of_exponentials(exponentials: np.ndarray) -> np.ndarray:
-    """Q0 exponentials [..., n] to their sums [..., 1] in Q12."""
-    return gemmlowp.change_bits(exponentials, 0, _SUM_BITS).sum(axis=-1, keepdims=True)
+def _steps_below_max(x: np.ndarray) -> np.ndarray:
+    """x: [..., n], 8 bits. How far each value is below the greatest of its row, in input steps; an index into `_exponentials`."""
+    wide = x.astype(np.int16)
+    return wide.max(axis=-1, keepdims=True, initial=np.iinfo(x.dtype).min) - wide
+
+
+def _sum_of_exponentials(exponentials: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The sums of rows [..., n] in Q12, [..., 1]."""
+    return gemmlowp.change_bits(exponentials, 0, _SUM_BITS)[steps].sum(axis=-1, keepdims=True)
 
 
 def _softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
     """int8 or uint8 to 8 or 16 bits, in fixed point: the output's scale is 2**-bits, its zero point the least value."""
     info = np.iinfo(output_dtype(op, x.dtype))
-    difference, scaled, least = _below_max(x, difference_multiplier(op, op.options.beta))
-    exponentials = np.where(difference >= least, gemmlowp.exp_of_negative(scaled, _DIFFERENCE_BITS), 0)
-    reciprocal, shift = gemmlowp.reciprocal(_sum_of_exponentials(exponentials), _SUM_BITS)
-    shares = divide_by_pot(gemmlowp.multiply(exponentials, reciprocal), np.clip(shift + 31 - info.bits, 0, 62))
+    _, exponentials, _ = _exponentials(difference_multiplier(op, op.options.beta))
+    steps = _steps_below_max(x)
+    reciprocal, shift = gemmlowp.reciprocal(_sum_of_exponentials(exponentials, steps), _SUM_BITS)
+    shares = divide_by_pot(gemmlowp.multiply(exponentials[steps], reciprocal), np.clip(shift + 31 - info.bits, 0, 62))
     return saturate(shares + info.min, info.dtype)
 
 
@@ -126,15 +137,15 @@ def log_softmax(op: Operator, x: np.ndarray) -> np.ndarray:
 def _log_softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
     info = np.iinfo(x.dtype)
     multiplier = difference_multiplier(op, 1.0)
-    difference, scaled, least = _below_max(x, multiplier)
-    exponentials = np.where(difference >= least, gemmlowp.exp_of_negative(scaled, _DIFFERENCE_BITS), 0)
-    log_of_sum = gemmlowp.log(_sum_of_exponentials(exponentials), _SUM_BITS, _DIFFERENCE_BITS)
-    # The difference, in input steps, below which scaled - log_of_sum would leave Q5.
+    difference, exponentials, radius = _exponentials(multiplier)
+    steps = _steps_below_max(x)
+    log_of_sum = gemmlowp.log(_sum_of_exponentials(exponentials, steps), _SUM_BITS, _DIFFERENCE_BITS)
+    # The number of steps from which on the logarithm would leave Q5.
     steps_per_unit = Multiplier.of(2.0 ** (31 - multiplier.shift) / multiplier.mantissa)
-    floor = np.maximum(least - 1, rescale(log_of_sum - 2**31, steps_per_unit))
+    limit = np.minimum(radius + 1, -rescale(log_of_sum - 2**31, steps_per_unit))
     # Q5 to the output's Q4 of 8 bits.
-    y = divide_by_pot(scaled - log_of_sum, 31 - _DIFFERENCE_BITS - 4) + info.max
-    return saturate(np.where(difference > floor, y, info.min), x.dtype)
+    y = divide_by_pot(difference[steps] - log_of_sum, 31 - _DIFFERENCE_BITS - 4) + info.max
+    return saturate(np.where(steps < limit, y, info.min), x.dtype)
 
 
 register(
