@@ -103,12 +103,9 @@ def logistic(op: Operator, x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)). float, or quantized int8, uint8 and int16."""
     if x.dtype == np.int16:
         return sigmoid_int16(x, *sigmoid_scaling(op.inputs[0].scale))
-    return look_up(op, x, _logistic) if _is_quantized(op) else _logistic(x)
-
-
-def _logistic(x: np.ndarray) -> np.ndarray:
-    one = np.float32(1)
-    return (one / (one + rounded(np.exp)(-x.astype(np.float32)))).astype(x.dtype)
+    if _is_quantized(op):
+        return look_up(op, x, lambda v: np.float32(1) / (np.float32(1) + rounded(np.exp)(-v)))
+    return (1 / (1 + np.exp(-x.astype(np.float32, copy=False)))).astype(x.dtype, copy=False)
 
 
 def tanh(op: Operator, x: np.ndarray) -> np.ndarray:
@@ -120,11 +117,9 @@ def tanh(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def elu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x above zero, exp(x) - 1 below. float, or quantized int8."""
-    return look_up(op, x, _elu) if _is_quantized(op) else _elu(x)
-
-
-def _elu(x: np.ndarray) -> np.ndarray:
-    return np.where(x < 0, rounded(np.expm1)(x), x)
+    if _is_quantized(op):
+        return look_up(op, x, lambda v: np.where(v < 0, rounded(np.expm1)(v), v))
+    return np.where(x < 0, np.expm1(x), x)
 
 
 def gelu(op: Operator, x: np.ndarray) -> np.ndarray:
