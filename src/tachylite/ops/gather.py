@@ -78,7 +78,7 @@ def gather_nd(op: Operator, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """x: any shape; positions: int16, int32 or int64 [..., n], each along the first n dimensions of x."""
     n = positions.shape[-1]
     rows = x.reshape(prod(x.shape[:n]), *x.shape[n:])
-    return rows[_rows(op, positions, x.shape[:n])]
+    return rows.take(_rows(op, positions, x.shape[:n]), axis=0)
 
 
 def _rows(op: Operator, positions: np.ndarray, dimensions: Shape) -> np.ndarray:
