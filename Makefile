@@ -28,7 +28,7 @@ check: .venv/dev
 	@$(BIN)/python tools/generate.py --check
 
 format: .venv/dev
-	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 	@$(if $(C_FILES),$(BIN)/clang-format -i $(C_FILES))
 	@$(BIN)/python tools/generate.py
