@@ -140,8 +140,8 @@ def _log_softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
     difference, exponentials, radius = _exponentials(multiplier)
     steps = _steps_below_max(x)
     log_of_sum = gemmlowp.log(_sum_of_exponentials(exponentials, steps), _SUM_BITS, _DIFFERENCE_BITS)
-    # The number of steps from which on the logarithm would leave Q5.
-    steps_per_unit = Multiplier.of(2.0 ** (31 - multiplier.shift) / multiplier.mantissa)
+    # The number of steps from which on the logarithm would leave Q5; steps below 2**-26 never get there.
+    steps_per_unit = Multiplier.of(min(2.0 ** (31 - multiplier.shift) / max(multiplier.mantissa, 1), 1 - 2.0**-31))
     limit = np.minimum(radius + 1, -rescale(log_of_sum - 2**31, steps_per_unit))
     # Q5 to the output's Q4 of 8 bits.
     y = divide_by_pot(difference[steps] - log_of_sum, 31 - _DIFFERENCE_BITS - 4) + info.max
