@@ -10,7 +10,7 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, define, infer_unary
+from .elementwise import centred, define, infer_unary, is_quantized
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
@@ -20,10 +20,6 @@ from .registry import Spec, broadcast_shapes, require_output_quantization
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 
 
-def _is_quantized(op: Operator) -> bool:
-    return are_quantized(op, *op.inputs, *op.outputs)
-
-
 # Those that clip.
 
 
@@ -31,7 +27,7 @@ def clipping(low: float, high: float) -> Reference:
     """The reference of an operator that clips to [low, high]: float, or quantized integers, which take the output's scale."""
 
     def clip(op: Operator, x: np.ndarray) -> np.ndarray:
-        if not _is_quantized(op):
+        if not is_quantized(op):
             return np.clip(x, x.dtype.type(low), x.dtype.type(high))
         source, result = op.inputs[0], op.outputs[0]
         y = rescale(centred(x, source), Multiplier.of(source.scale / result.scale)) + result.zero_point
@@ -52,7 +48,7 @@ def leaky_relu_slopes(op: Operator) -> tuple[Multiplier, Multiplier]:
 
 def leaky_relu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: any shape, float32, int8, uint8 or int16; the result has the same shape and the output's dtype."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.where(x > 0, x, x * x.dtype.type(op.options.alpha))
     above, below = leaky_relu_slopes(op)
     steps = centred(x, op.inputs[0])
@@ -77,7 +73,7 @@ def prelu(op: Operator, x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
     LiteRT reads the bytes of an int16 alpha as int8; here it is what it says.
     """
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.where(x >= 0, x, x * alpha)
     (source, slope), result = op.inputs, op.outputs[0]
     above = Multiplier.of(source.scale / result.scale)
@@ -103,7 +99,7 @@ def logistic(op: Operator, x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)). float, or quantized int8, uint8 and int16."""
     if x.dtype == np.int16:
         return sigmoid_int16(x, *sigmoid_scaling(op.inputs[0].scale))
-    if _is_quantized(op):
+    if is_quantized(op):
         return look_up(op, x, lambda v: np.float32(1) / (np.float32(1) + rounded(np.exp)(-v)))
     return (1 / (1 + np.exp(-x.astype(np.float32, copy=False)))).astype(x.dtype, copy=False)
 
@@ -112,12 +108,12 @@ def tanh(op: Operator, x: np.ndarray) -> np.ndarray:
     """The hyperbolic tangent. float, or quantized int8, uint8 and int16."""
     if x.dtype == np.int16:
         return tanh_int16(x, *sigmoid_scaling(op.inputs[0].scale, exact_shifts=(0, 1)))
-    return look_up(op, x, rounded(np.tanh)) if _is_quantized(op) else np.tanh(x)
+    return look_up(op, x, rounded(np.tanh)) if is_quantized(op) else np.tanh(x)
 
 
 def elu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x above zero, exp(x) - 1 below. float, or quantized int8."""
-    if _is_quantized(op):
+    if is_quantized(op):
         return look_up(op, x, lambda v: np.where(v < 0, rounded(np.expm1)(v), v))
     return np.where(x < 0, np.expm1(x), x)
 
@@ -125,7 +121,7 @@ def elu(op: Operator, x: np.ndarray) -> np.ndarray:
 def gelu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x times the normal distribution's probability of less than x, exactly or by way of tanh. float, or quantized int8, uint8, int16."""
     function = _gelu_by_tanh if op.options.approximate else _gelu
-    return look_up(op, x, function) if _is_quantized(op) else function(x)
+    return look_up(op, x, function) if is_quantized(op) else function(x)
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -142,7 +138,7 @@ def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
 
 def hard_swish(op: Operator, x: np.ndarray) -> np.ndarray:
     """x * clip(x + 3, 0, 6) / 6. float, or quantized int8 and uint8 in 16-bit fixed point."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         number = x.dtype.type
         return x * np.clip(x + number(3), number(0), number(6)) / number(6)
     source, result = op.inputs[0], op.outputs[0]
@@ -170,7 +166,7 @@ def infer_hard_swish(op: Operator, x: Spec) -> Spec:
     """Quantized steps of the output may not be much finer than the input's: the fixed point shifts to the right alone."""
     result = infer_unary(op, x)
     for output in op.outputs:
-        if _is_quantized(op) and _multiplier_int16(np.float32(1 / 128) * op.inputs[0].scale / output.scale)[1] > 0:
+        if is_quantized(op) and _multiplier_int16(np.float32(1 / 128) * op.inputs[0].scale / output.scale)[1] > 0:
             raise op.error(
                 f"the output's scale {output.scale} is below 1/128 of the input's {op.inputs[0].scale}; quantize the output coarser"
             )

@@ -9,14 +9,10 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import check_type, same_type, version_by_type
-from .elementwise import are_quantized, centred, define, infer_binary, is_wide_broadcast, requantize
+from .elementwise import centred, define, infer_binary, is_quantized, is_wide_broadcast, requantize
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, rescale
 from .fused import activate, activation_range
 from .registry import Spec
-
-
-def _is_quantized(op: Operator) -> bool:
-    return are_quantized(op, *op.inputs, *op.outputs)
 
 
 def _finish(op: Operator, steps: np.ndarray) -> np.ndarray:
@@ -50,7 +46,7 @@ def subtract(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _sum(op: Operator, x: np.ndarray, y: np.ndarray, combine: np.ufunc) -> np.ndarray:
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return activate(op, combine(x, y))
     shifts = power_of_two_shifts(op)
     if shifts is not None:
@@ -102,7 +98,7 @@ def infer_multiply(op: Operator, x: Spec, y: Spec) -> Spec:
 
 def multiply(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x * y. float, integers (which wrap), complex64, or quantized int8, uint8 and int16."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return activate(op, np.multiply(x, y))
     (first, second), output = op.inputs, op.outputs[0]
     multiplier = Multiplier.of(first.scale * second.scale / output.scale)
@@ -124,7 +120,7 @@ def divide(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x / y: float; integers round toward zero; quantized int8, uint8 and int16. Integers divided by zero raise OpError."""
     if x.dtype.kind == "f":
         return activate(op, np.divide(x, y))
-    if _is_quantized(op):
+    if is_quantized(op):
         return _divide_quantized(op, centred(x, op.inputs[0]), centred(y, op.inputs[1]))
     _refuse_zero(op, y)
     a, b = x.astype(np.int64), y.astype(np.int64)
@@ -155,7 +151,7 @@ def _refuse_zero(op: Operator, y: np.ndarray) -> None:
 
 def squared_difference(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(x - y)**2. float32, int32 (which wraps), or quantized int8."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.square(np.subtract(x, y))
     a, b, step = _on_one_scale(op, x, y, headroom=7)
     output = op.outputs[0]

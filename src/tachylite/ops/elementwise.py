@@ -37,7 +37,7 @@ def _infer(op: Operator, *operands: Spec) -> Spec:
     for output in op.outputs[:1]:
         if output.dtype != dtype:
             raise op.error(f"the output is {output.dtype}, the input {dtype}; they must be of one type, insert a CAST or QUANTIZE")
-    are_quantized(op, *op.inputs, *op.outputs)
+    is_quantized(op)
     return Spec(shape, dtype)
 
 
@@ -64,6 +64,11 @@ def are_quantized(op: Operator, *tensors: Tensor | None) -> bool:
             wanted = "0" if t.dtype == np.int16 else f"in [{info.min}, {info.max}]"
             raise op.error(f"{t.name!r} has the zero point {t.zero_point}, it must be {wanted}; quantize the model again")
     return True
+
+
+def is_quantized(op: Operator) -> bool:
+    """`are_quantized` of all inputs and outputs."""
+    return are_quantized(op, *op.inputs, *op.outputs)
 
 
 def centred(x: np.ndarray, tensor: Tensor | None) -> np.ndarray:

@@ -10,7 +10,7 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, define, infer_unary, requantize
+from .elementwise import centred, define, infer_unary, is_quantized, requantize
 from .fixedpoint import Multiplier, rescale, saturate
 from .lut import look_up, rounded
 
@@ -24,16 +24,12 @@ def plain(function: Callable[[np.ndarray], Any]) -> Reference:
 
 def tabulated(function: Callable[[np.ndarray], np.ndarray]) -> Reference:
     """The same for float, and for quantized integers through a table of `function`."""
-    return lambda op, x: look_up(op, x, rounded(function)) if _is_quantized(op) else function(x)
-
-
-def _is_quantized(op: Operator) -> bool:
-    return are_quantized(op, *op.inputs, *op.outputs)
+    return lambda op, x: look_up(op, x, rounded(function)) if is_quantized(op) else function(x)
 
 
 def absolute(op: Operator, x: np.ndarray) -> np.ndarray:
     """|x|. float32, int32, int16, or quantized int8 and int16."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.abs(x)
     source, result = op.inputs[0], op.outputs[0]
     size = np.abs(centred(x, source))
@@ -49,7 +45,7 @@ def absolute_version(op: Operator) -> int:
 
 def logarithm(op: Operator, x: np.ndarray) -> np.ndarray:
     """The natural logarithm. float, or quantized int8 and int16, whose results saturate where there is no logarithm."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.log(x)
     output = op.outputs[0]
     least = output.scale * np.float32(np.iinfo(output.dtype).min - output.zero_point)
@@ -58,7 +54,7 @@ def logarithm(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def square_root(op: Operator, x: np.ndarray) -> np.ndarray:
     """The square root. float, or quantized int8 and int16, whose results are rounded down. Negative quantized numbers raise OpError."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return np.sqrt(x)
     source, result = op.inputs[0], op.outputs[0]
     steps = centred(x, source)
@@ -69,7 +65,7 @@ def square_root(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def reciprocal_square_root(op: Operator, x: np.ndarray) -> np.ndarray:
     """1 / sqrt(x). float, or quantized int8 and int16, where zero gives the greatest value. Negative quantized numbers raise OpError."""
-    if not _is_quantized(op):
+    if not is_quantized(op):
         return (1 / np.sqrt(x)).astype(x.dtype)
     source, result = op.inputs[0], op.outputs[0]
     steps = centred(x, source)
