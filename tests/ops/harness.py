@@ -33,6 +33,8 @@ class Case:
     #: Expected outputs where LiteRT cannot serve as the oracle; the reason stands beside them.
     expected: Sequence[np.ndarray] | None = None
     runs: int = 1
+    #: False where LiteRT has no reference kernel; then its optimized one is the oracle.
+    reference_kernel: bool = True
 
     def __str__(self) -> str:
         return f"{self.op}-{self.name}"

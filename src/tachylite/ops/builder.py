@@ -18,7 +18,7 @@ class Builder:
 
     A tensor argument may also be an array, which becomes a constant. Keyword arguments are the operator's options, and:
     `out`, the output tensor or tensors, where their dtype or quantization cannot be inferred; `name`, the output's name;
-    `quantization`, the output's; `subgraphs`, for control flow.
+    `quantization`, the output's; `subgraphs`, for control flow; `options`, a dict of options, among them those called like one of these.
     """
 
     def __init__(self, graph: Graph | None = None):
@@ -76,6 +76,7 @@ class Builder:
         op.subgraphs = list(keywords.pop("subgraphs", ()))
         op.intermediates = list(keywords.pop("intermediates", ()))
         op.custom_options = keywords.pop("custom_options", b"")
+        keywords.update(keywords.pop("options", {}))
         op.options = definition.make_options(**_subgraph_positions(definition, len(op.subgraphs)), **keywords)
         op.outputs = list(out) if isinstance(out, list | tuple) else [out] if out is not None else []
         specs = infer(op, [self._spec(t) for t in op.inputs])
