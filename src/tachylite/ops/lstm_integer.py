@@ -25,33 +25,33 @@ INT8, INT16 = np.dtype(np.int8), np.dtype(np.int16)
 #: What a gate lets through, from its share of the inputs, h and c.
 Opening = Callable[[Array, Array, Array], Array]
 
-STATE_INPUTS = (18, 19)
 FEW, MANY = 5, 12
 ONE = 32767  # in Q0.15
 
 
 def check(op: Operator) -> None:
     """Raise OpError unless the quantization of every operand is one that the integer cell can work with."""
-    is_full = op.op == "LSTM"
-    if len(op.intermediates) != FEW and not (is_full and len(op.intermediates) == MANY):
-        needed = f"{FEW} or {MANY}" if is_full else f"{FEW}"
+    forms = (FEW, MANY) if op.op == "LSTM" else (FEW,)
+    if len(op.intermediates) not in forms:
+        needed = " or ".join(str(n) for n in forms)
         raise op.error(f"found {len(op.intermediates)} intermediate tensors, needed {needed}; quantize the model again")
     has_norm = len(op.inputs) > 21 and op.inputs[21] is not None
     operands = [t for t in op.inputs if t is not None and t.dtype != np.int32]
     check_scales(op, *operands, op.outputs[0], *(op.intermediates if has_norm else op.intermediates[4:5]))
     power = exponent_of(op.inputs[19].scale)
     if power is None or not -15 <= power <= -9:
-        raise op.error(
-            f"found a cell state scale of {op.inputs[19].scale}, needed a power of two from 2**-15 to 2**-9; quantize the model again"
-        )
-    if len(op.intermediates) == MANY and not (
-        has_norm and op.inputs[1] is None and op.inputs[16] is not None and op.inputs[17] is not None
-    ):
-        raise op.error(
-            "the form with 12 intermediate tensors needs a coupled input gate, layer norms and a projection with bias; use the other form"
-        )
-    if len(op.intermediates) == MANY and (power != -15 or any(op.inputs[i] is not None for i in (9, 10, 11))):
-        raise op.error("the form with 12 intermediate tensors needs a cell state scale of 2**-15 and no peepholes; use the other form")
+        raise op.error(f"found a cell state scale of {op.inputs[19].scale}, needed 2**-15 to 2**-9; quantize the model again")
+    if len(op.intermediates) == MANY:
+        _check_narrow(op, has_norm and power == -15)
+
+
+def _check_narrow(op: Operator, is_fit: bool) -> None:
+    """The form with 12 intermediate tensors exists for one kind of cell alone."""
+    has_projection = all(op.inputs[i] is not None for i in (16, 17))
+    has_others = any(op.inputs[i] is not None for i in (1, 9, 10, 11))
+    if not is_fit or not has_projection or has_others:
+        needed = "a coupled input gate, layer norms, a projection with bias, no peepholes and a cell state scale of 2**-15"
+        raise op.error(f"the form with {MANY} intermediate tensors needs {needed}; use the form with {FEW}")
 
 
 def _power(op: Operator) -> int:
@@ -69,7 +69,9 @@ def run(op: Operator, cell: Cell, x: Array, state: State, time_major: bool) -> t
     form = _wide if len(op.intermediates) == FEW else _narrow
     gates = {name: form(op, GATES.index(name), gate, time_major) for name, gate in cell.gates.items()}
     drive = np.stack([gate.drive(x) for gate in gates.values()], axis=1)
-    power, limit = _power(op), _steps(op.options.cell_clip, op.inputs[19], INT16)
+    power = _power(op)
+    # The narrow form's c ends at 1 and is not clipped there.
+    limit = 0 if form is _narrow and op.options.cell_clip >= 1 else _steps(op.options.cell_clip, op.inputs[19], INT16)
     emit = _wide_output(op, cell) if form is _wide else _narrow_output(op, cell)
 
     def step(now: Array, past: State) -> State:
