@@ -10,7 +10,7 @@ from tachylite.model import flexbuffer
 from tachylite.model.errors import FileError
 from tachylite.model.graph import Operator
 
-from .arguments import new_shape, vector
+from .arguments import new_shape, settle, vector
 from .registry import OpDef, Spec, register
 
 # RFFT2D
@@ -32,6 +32,7 @@ def infer_rfft2d(op: Operator, x: Spec, lengths: Spec) -> Spec | None:
 
 def rfft2d(op: Operator, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Fourier transform of the last two axes, cut or padded with zeros to `lengths`; of the redundant half, the first column remains."""
+    settle(infer_rfft2d, op, x, lengths)
     return np.fft.rfft2(x.astype(np.float64), tuple(int(n) for n in lengths)).astype(np.complex64)
 
 
