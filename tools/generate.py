@@ -1,15 +1,39 @@
 """Write every file that is derived from the code; with --check, change nothing and fail where one is out of date."""
 
+import ast
+import re
 import sys
+import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tachylite.ops import table
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+def statement(path: str, beginning: str) -> str:
+    """The source of the first statement in a file that begins so."""
+    source = (ROOT / path).read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        text = textwrap.dedent(ast.get_source_segment(source, node, padded=True) or "") if isinstance(node, ast.stmt) else ""
+        if text.startswith(beginning):
+            return text.rstrip("\n") + "\n"
+    sys.exit(f"no statement of {path} begins with {beginning!r}; correct the quotation")
+
+
+def quoting(document: str) -> str:
+    """A document whose blocks that begin with ```python PATH BEGINNING hold that statement of that file, as it now is."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.sub(
+        r"^(```python (\S+) ([^\n]+)\n).*?^```$", lambda m: f"{m[1]}{statement(m[2], m[3])}```", text, flags=re.MULTILINE | re.DOTALL
+    )
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": table.markdown,
+    "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
 }
 """Path of each generated file, and what makes its text."""
 

@@ -1,7 +1,7 @@
-"""The documents cannot rot: their Python and their commands run, what they quote is the source, and their links lead somewhere.
+"""The documents cannot rot: their Python and their commands run, and their links lead somewhere.
 
-Blocks that are only ```python make one script per document; the comment lines at the end of a block are what it prints.
-```python PATH quotes that file. Lines of a ```console block that begin with `$ tachylite` run.
+Blocks that are only ```python make one script per document; the comment lines at the end of a block are what it prints. Lines of a
+```console block that begin with `$ tachylite` run. Blocks that say more than ```python are quotations, which tools/generate.py keeps.
 """
 
 import re
@@ -16,15 +16,14 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
-def blocks(document: Path, kind: str) -> list[tuple[str, str]]:
-    """The rest of the info string and the text of each fenced block of a kind."""
-    found = re.findall(r"^```(\w+) ?([^\n]*)\n(.*?)^```$", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [(rest, text) for name, rest, text in found if name == kind]
+def blocks(document: Path, kind: str) -> list[str]:
+    """The text of each fenced block of a kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def documents_with(kind: str, *, quoting: bool = False) -> pytest.MarkDecorator:
+def documents_with(kind: str) -> pytest.MarkDecorator:
     """Parametrize over the documents that have such blocks."""
-    chosen = [d for d in DOCUMENTS if any(bool(rest) == quoting for rest, _ in blocks(d, kind))]
+    chosen = [d for d in DOCUMENTS if blocks(d, kind)]
     return pytest.mark.parametrize("document", chosen, ids=lambda d: str(d.relative_to(ROOT)))
 
 
@@ -43,21 +42,14 @@ def run(tmp_path):
 
 @documents_with("python")
 def test_python_runs_and_prints_what_it_says(document, run):
-    code = [text for path, text in blocks(document, "python") if not path]
+    code = blocks(document, "python")
     said = [comment[0] for text in code if (comment := re.search(r"(^# .*\n)+\Z", text, re.MULTILINE))]
     assert run("-c", "\n".join(code)) == re.sub("^# ", "", "".join(said), flags=re.MULTILINE)
 
 
-@documents_with("python", quoting=True)
-def test_quotations_are_the_source(document):
-    for path, text in blocks(document, "python"):
-        if path:
-            assert text in (ROOT / path).read_text(encoding="utf-8"), f"{document.name} quotes {path} as it no longer is"
-
-
 @documents_with("console")
 def test_commands_run(document, run):
-    for _, text in blocks(document, "console"):
+    for text in blocks(document, "console"):
         for command in re.findall(r"^\$ (tachylite .*)$", text, re.MULTILINE):
             run("-m", *shlex.split(command))
 
