@@ -227,7 +227,10 @@ class Writer:
         self._layouts: dict[bytes, int] = {}
 
     def root(self, record: Any, identifier: bytes) -> bytearray:
-        """The whole flatbuffer. A field that is None, has its default, or is an empty vector of anything but tables is left out."""
+        """The whole flatbuffer.
+
+        Left out is a field that is None or has its default, and an empty vector of scalars or strings, unless they are data.
+        """
         self.out += bytes(4) + identifier
         self._refer(0, self.table(record))
         return self.out
@@ -307,7 +310,7 @@ def _cells(record: Any) -> Iterator[Cell]:
             yield Cell(field.slot - 1, bytes([tag]), field, None)
             yield Cell(field.slot, bytes(4), field, value)
         elif field.is_vector or field.kind in ("string", "table"):
-            if field.kind == "table" or len(value):
+            if field.kind == "table" or field.align or len(value):
                 yield Cell(field.slot, bytes(4), field, value)
         else:
             scalar = _scalar(field)

@@ -303,8 +303,6 @@ class Model:
         """Whether both hold the same, all the way down; an operator's `source` and `version` are left aside."""
         return self is other or (isinstance(other, Model) and _alike(self, other, {}))
 
-    __hash__ = object.__hash__
-
     def verify(self) -> None:
         """Raises FileError at the first thing that makes the model unfit to run or to be written."""
         from .verify import verify

@@ -111,12 +111,12 @@ def _labels(model: Model, tensor: Any) -> tuple[str, ...]:
 
 
 def _tensor_record(model: Model, info: TensorInfo, stem: str) -> Any:
-    files = ()
+    files: tuple[Any, ...] = ()
     if info.labels:
         name = f"{info.name or stem}_labels.txt"
         model.files[name] = "\n".join(info.labels).encode()
         files = (record("AssociatedFile", name=name, type="TENSOR_AXIS_LABELS"),)
-    units = ()
+    units: tuple[Any, ...] = ()
     if info.mean is not None and info.std is not None:
         units = (record("ProcessUnit", options=record("NormalizationOptions", mean=info.mean, std=info.std)),)
     return record("TensorMetadata", name=info.name, description=info.description, process_units=units, associated_files=files)

@@ -87,10 +87,11 @@ class ModelReader:
                 raise FileError(f"{where} has a buffer and an external buffer; it can have only one of both")
             tensor.external = self._external(record.external_buffer, where)
             content, origin = self._load(tensor.external, where), -record.external_buffer  # buffers count up, these down
-        if len(content):
+        tensor.sparsity = _sparsity(record.sparsity, where)
+        stores_nothing = tensor.sparsity is not None and tensor.sparsity.stored == 0 and not tensor.external
+        if len(content) or stores_nothing:
             if tensor.is_variable:
                 raise FileError(f"{where} is a variable, which is zero at first, and also has a buffer; it can be only one of both")
-            tensor.sparsity = _sparsity(record.sparsity, where)
             tensor.data = self._constant(tensor, origin, content, where)
         return tensor
 
@@ -287,12 +288,11 @@ def _sparsity(record: Any, where: str) -> Sparsity | None:
     for number, dimension in enumerate(record.dim_metadata):
         if dimension.format == "DENSE":
             dimensions.append(dimension.dense_size)
-        elif dimension.array_segments is None or dimension.array_indices is None:
-            raise FileError(f"{where}: sparse dimension {number} has no segments or no indices; the file is damaged")
         else:
-            empty = np.zeros(0, np.int32)
-            segments, indices = dimension.array_segments.values, dimension.array_indices.values
-            dimensions.append((empty if segments is None else segments, empty if indices is None else indices))
+            segments, indices = (getattr(part, "values", None) for part in (dimension.array_segments, dimension.array_indices))
+            if segments is None or indices is None:
+                raise FileError(f"{where}: sparse dimension {number} has no segments or no indices; the file is damaged")
+            dimensions.append((segments, indices))
     return Sparsity(record.traversal_order, record.block_map, tuple(dimensions))
 
 

@@ -212,8 +212,8 @@ def _quantization(q: Quantization, index: dict[int, int]) -> Any:
     )
 
 
-def _array(values: np.ndarray, dtype: Any) -> np.ndarray:
-    return np.ascontiguousarray(values, dtype)
+def _array(values: np.ndarray, dtype: Any) -> np.ndarray | None:
+    return np.ascontiguousarray(values, dtype) if len(values) else None
 
 
 def _details(details: Blockwise | bytes, index: dict[int, int]) -> Any:

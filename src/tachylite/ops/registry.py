@@ -6,7 +6,7 @@ An operator's family file calls `register`; the families are found by listing th
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -157,9 +157,14 @@ def infer(op: Operator, specs: Specs) -> list[Spec] | None:
 
 
 def version(op: Operator) -> int:
-    """The lowest schema version that can express `op`; the one that its file gave where the operator is unknown."""
+    """The lowest schema version that can express `op`; the one that its file gave where the operator is unknown. Raises OpError."""
     definition = find(op)
-    return definition.version(op) if definition else op.version
+    if definition is None:
+        return op.version
+    try:
+        return definition.version(op if op.options is not None else replace(op, options=definition.make_options()))
+    except (TypeError, IndexError, AttributeError) as problem:
+        raise op.error(f"its version cannot be told, because it lacks operands or options of its own ({problem})") from problem
 
 
 codec.version_rule = version
