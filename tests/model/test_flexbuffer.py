@@ -1,6 +1,7 @@
 """FlexBuffers, both ways; Google's own implementation is the oracle."""
 
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -68,26 +69,22 @@ def test_indirect_numbers_and_shared_keys():
 
 @given(st.binary(max_size=64))
 def test_noise_is_read_or_refused(data):
-    try:
+    with suppress(FileError):
         flexbuffer.read(data)
-    except FileError:
-        pass
 
 
 @given(values, st.data())
 def test_damage_is_read_or_refused(value, data):
     whole = bytearray(flexbuffer.write(value))
     whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(FileError):
         flexbuffer.read(bytes(whole))
-    except FileError:
-        pass
 
 
 def test_a_vector_that_holds_itself_is_refused():
     # Length 1, then at byte 1 an element whose offset is 0, of kind VECTOR; then the root, which leads there.
     cycle = bytes([1, 0, 10 << 2, 2, 10 << 2, 1])
-    with pytest.raises(FileError, match="overlap|levels"):
+    with pytest.raises(FileError, match="overlap"):
         flexbuffer.read(cycle)
 
 

@@ -132,7 +132,7 @@ def _conv(x=(1, 4, 4, 2), filters=(3, 3, 3, 2), bias=(3,), dtype=np.float32, **o
         ({"dilation_w_factor": -1}, "dilation"),
         ({"x": (1, 1, 4, 2), "padding": "VALID"}, "use padding SAME"),
         ({"dtype": np.int32}, "needed one of"),
-        ({"dtype": np.int16, "bias": (2,)}, "3 output channels"),
+        ({"dtype": np.int16, "quantized_bias_type": "INT64"}, "both must agree"),
     ],
 )
 def test_refusals_name_the_remedy(arguments, message):

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator
 
-from .convolution import check, check_output, convolve, filter_scales, is_hybrid
+from .convolution import check, convolve, filter_scales
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -64,6 +64,10 @@ def correlate_channels(x: np.ndarray, filters: np.ndarray, windows: Sequence[Win
     return y
 
 
+def _is_hybrid(op: Operator) -> bool:
+    return is_quantizable(op.inputs[1].dtype) and not is_quantizable(op.inputs[0].dtype)
+
+
 def _infer_conv_2d(op: Operator, x: Spec, filters: Spec, bias: Spec | None = None) -> Spec:
     if bias is None:
         raise op.error("has no bias, needed one value per filter, as TensorFlow Lite's own kernel does; add a bias of zeros")
@@ -75,7 +79,6 @@ def _infer_conv_2d(op: Operator, x: Spec, filters: Spec, bias: Spec | None = Non
             "and the number of filters a multiple of their quotient, the groups"
         )
     windows = sliding(op, x.shape[1:3], filters.shape[1:3])
-    check_output(op, x)
     return Spec((x.shape[0], *(w.outputs for w in windows), filters.shape[0]), x.dtype)
 
 
@@ -85,7 +88,7 @@ def conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray |
     Where x is float32 and the filters integers, they are quantized symmetrically on the fly if one scale serves all filters.
     """
     windows = sliding(op, x.shape[1:3], filters.shape[1:3])
-    symmetric = is_hybrid(op) and x.shape[3] == filters.shape[3] and len(set(filter_scales(op).tolist())) == 1
+    symmetric = _is_hybrid(op) and x.shape[3] == filters.shape[3] and np.ptp(filter_scales(op)) == 0
     return convolve(op, x, filters, bias, lambda x, f: correlate(x, f, windows), symmetric=symmetric)
 
 
@@ -96,7 +99,7 @@ def _conv_2d_version(op: Operator) -> int:
         needs.append(4 if op.options.quantized_bias_type == "FLOAT32" else 8)
     if x.dtype == np.int8:
         needs.append(3)
-    if is_hybrid(op):
+    if _is_hybrid(op):
         needs.append(5 if len(filter_scales(op)) > 1 else 2)
     if x.shape[3:] != filters.shape[3:]:
         needs.append(6)
@@ -110,7 +113,6 @@ def _infer_depthwise_conv_2d(op: Operator, x: Spec, filters: Spec, bias: Spec | 
     if filters.shape[0] != 1 or filters.shape[3] % x.shape[3]:
         raise op.error(f"filter is {list(filters.shape)}, needed [1, height, width, a multiple of the input's {x.shape[3]} channels]")
     windows = sliding(op, x.shape[1:3], filters.shape[1:3])
-    check_output(op, x)
     return Spec((x.shape[0], *(w.outputs for w in windows), filters.shape[3]), x.dtype)
 
 
@@ -124,7 +126,7 @@ def _depthwise_conv_2d_version(op: Operator) -> int:
     x, filters = op.inputs[0], op.inputs[1]
     if filters.dtype == INT4:
         return 7
-    if is_hybrid(op):
+    if _is_hybrid(op):
         return 6 if len(filter_scales(op)) > 1 else 4
     if is_quantizable(x.dtype) and x.dtype != np.uint8:
         return 3 if x.dtype == np.int8 else 5

@@ -5,9 +5,9 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .conv import correlate
-from .convolution import check, check_output, convolve
+from .convolution import check, convolve
 from .registry import OpDef, Spec, register
-from .transpose_conv import result_windows, spread
+from .transpose_conv import infer_transposed, result_windows, spread
 from .window import sliding
 
 
@@ -17,7 +17,6 @@ def _infer_conv_3d(op: Operator, x: Spec, filters: Spec, bias: Spec | None = Non
     if x.shape[4] != filters.shape[3]:
         raise op.error(f"input has {x.shape[4]} channels and the filter {filters.shape[3]}, both must agree")
     windows = sliding(op, x.shape[1:4], filters.shape[:3])
-    check_output(op, x)
     return Spec((x.shape[0], *(w.outputs for w in windows), filters.shape[4]), x.dtype)
 
 
@@ -29,19 +28,7 @@ def conv_3d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray |
 
 def _infer_conv_3d_transpose(op: Operator, shape: Spec, filters: Spec, x: Spec, bias: Spec | None = None) -> Spec | None:
     _check_float(op, x, filters)
-    check(op, x, filters, bias, axis=3, data=2, rank=5)
-    if x.shape[4] != filters.shape[4]:
-        raise op.error(f"input has {x.shape[4]} channels and the filter {filters.shape[4]}, both must agree")
-    if shape.dtype != np.int32 or shape.shape != (5,):
-        raise op.error(f"output shape is {shape.dtype}{list(shape.shape)}, needed 5 of int32")
-    check_output(op, x)
-    if shape.value is None:
-        return None
-    sizes = [int(size) for size in shape.value]
-    result_windows(op, sizes, x.shape, filters.shape[:3])
-    if sizes[-1] != filters.shape[3]:
-        raise op.error(f"output shape is {sizes}, its last dimension must be the filter's {filters.shape[3]} output channels")
-    return Spec(tuple(sizes), x.dtype)
+    return infer_transposed(op, shape, filters, x, bias, filters.shape[:3], axis=3)
 
 
 def conv_3d_transpose(op: Operator, shape: np.ndarray, filters: np.ndarray, x: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:

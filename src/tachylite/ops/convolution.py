@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from tachylite.model.dtypes import INT4, is_quantizable
+from tachylite.model.dtypes import DTYPES, INT4, is_quantizable
 from tachylite.model.graph import Operator, Quantization
 
 from .exact import exact_dtype, reach
@@ -36,47 +36,58 @@ def convolve(
     x: [n, ..., channels]; filters: output channels along `axis`; bias: [output channels]; data: position of x among the operator's
     inputs. float32 x with integer filters is quantized on the fly, `symmetric` or not.
     """
+    bias = None if bias is None else bias.reshape(-1)
     if x.dtype.kind != "f":
         return _quantized(op, x, filters, bias, sums, axis, data)
     if is_quantizable(filters.dtype):
-        y = _hybrid(op, x, filters, sums, symmetric)
+        y = _hybrid(op, x, filters, sums, axis, symmetric)
     else:
         # float64, so that what other executors compute is compared with the sums themselves, not with one order of rounding.
         y = sums(x.astype(np.float64), filters.astype(np.float64)).astype(x.dtype)
     return activate(op, y if bias is None else y + bias)
 
 
-def _hybrid(op: Operator, x: np.ndarray, filters: np.ndarray, sums: Sums, symmetric: bool) -> np.ndarray:
+def _hybrid(op: Operator, x: np.ndarray, filters: np.ndarray, sums: Sums, axis: int, symmetric: bool) -> np.ndarray:
     """Float sums by way of int8: each batch item is quantized by itself."""
     rows = x.reshape(len(x), prod(x.shape[1:]))
     if symmetric:
         steps, scale = quantize_symmetric(rows)
-        centred = steps.astype(np.float64)
+        centred = steps.astype(np.int32)
     else:
         steps, scale, zero_point = quantize_asymmetric(rows)
-        centred = steps.astype(np.float64) - zero_point[:, None]
+        centred = steps - zero_point[:, None]
     # The first converters stored int8 weights under the type uint8.
     filters = filters.view(np.int8) if filters.dtype == np.uint8 else filters
-    total = sums(centred.reshape(x.shape), filters.astype(np.float64)).astype(np.float32)
+    total = _exact_sums(sums, centred.reshape(x.shape), 255, filters.astype(np.int32), axis).astype(np.float32)
     return total * filter_scales(op) * scale.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, sums: Sums, axis: int, data: int) -> np.ndarray:
     """int8, uint8 or int16 x with integer filters; the result has x's dtype."""
     zero_point, output = op.inputs[data].zero_point, op.outputs[0]
-    centred = filters.astype(np.float64) - op.inputs[1].zero_point
-    dtype = exact_dtype(reach(x.dtype, zero_point), centred, axis)
-    total = sums(x.astype(dtype) - dtype.type(zero_point), centred.astype(dtype)).astype(np.int64)
+    centred = x.astype(np.int32) - np.int32(zero_point)
+    weights = filters.astype(np.int32) - np.int32(op.inputs[1].zero_point)
+    total = _exact_sums(sums, centred, reach(x.dtype, zero_point), weights, axis).astype(np.int64)
     if bias is not None:
         total += bias
     scaled = (rescale_int64 if _is_wide(op, x, bias) else rescale)(total, _output_steps(op, data))
     return np.clip(scaled + output.zero_point, *activation_range(op, output)).astype(output.dtype)
 
 
+def _exact_sums(sums: Sums, x: np.ndarray, reach: int, filters: np.ndarray, axis: int) -> np.ndarray:
+    """Sums of integers: x of at most `reach` in magnitude, filters with output channels along `axis`. Floating, because BLAS is fast."""
+    dtype = exact_dtype(reach, filters, axis)
+    return sums(x.astype(dtype), filters.astype(dtype))
+
+
 def _is_wide(op: Operator, x: np.ndarray, bias: np.ndarray | None) -> bool:
     """Whether the accumulator has 64 bits: where x is int16, unless the bias is int32."""
-    declared = getattr(op.options, "quantized_bias_type", "FLOAT32")
-    return x.dtype == np.int16 and declared != "INT32" and (bias is None or bias.dtype == np.int64)
+    return x.dtype == np.int16 and _declared_bias_type(op) != np.int32 and (bias is None or bias.dtype == np.int64)
+
+
+def _declared_bias_type(op: Operator) -> np.dtype:
+    """The type of an int16 operator's bias according to its options; float32 stands for no word about it."""
+    return DTYPES[getattr(op.options, "quantized_bias_type", "FLOAT32")]
 
 
 def _output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,11 +103,6 @@ def filter_scales(op: Operator) -> np.ndarray:
     """float32, one per output channel or one for all."""
     scales: np.ndarray = op.inputs[1].quantization.scale
     return scales
-
-
-def is_hybrid(op: Operator) -> bool:
-    """Whether x is float32 and the filters are integers."""
-    return is_quantizable(op.inputs[1].dtype) and any(t is not None and t.dtype == np.float32 for t in op.inputs)
 
 
 _FILTER_TYPES: dict[np.dtype, set[np.dtype]] = {
@@ -116,7 +122,10 @@ _BIAS_TYPES: dict[np.dtype, set[np.dtype]] = {
 
 
 def check(op: Operator, x: Spec, filters: Spec, bias: Spec | None, *, axis: int = 0, data: int = 0, rank: int = 4) -> None:
-    """Raise OpError unless types, ranks and quantization fit together."""
+    """Raise OpError unless types, ranks and quantization fit together.
+
+    axis: of the filters' output channels; data: position of x among the operator's inputs.
+    """
     if x.rank != rank or filters.rank != rank:
         raise op.error(f"input is {list(x.shape)} and filter {list(filters.shape)}, both must have rank {rank}; reshape them")
     if 0 in x.shape[1:] or 0 in filters.shape:
@@ -131,6 +140,9 @@ def check(op: Operator, x: Spec, filters: Spec, bias: Spec | None, *, axis: int 
             raise op.error(f"bias is {bias.dtype}, needed {needed} for an input of {x.dtype}")
         if prod(bias.shape) != channels:
             raise op.error(f"bias has shape {list(bias.shape)}, needed one value for each of {channels} output channels")
+        if x.dtype == np.int16 and _declared_bias_type(op) not in (np.float32, bias.dtype):
+            raise op.error(f"bias is {bias.dtype}, quantized_bias_type says {_declared_bias_type(op)}; both must agree")
+    check_output(op, x)
     if is_quantizable(filters.dtype):
         _check_quantization(op, channels, data)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from .convolution import check_output
 from .fused import activate, activation_range
 from .registry import OpDef, Spec, register
 from .window import Window, sliding
@@ -20,9 +21,7 @@ def _infer_pool(op: Operator, x: Spec, types: tuple[type, ...] = (np.float32, np
         raise op.error(f"input has shape {list(x.shape)}, needed [batch, height, width, channels], none but the batch 0; reshape it")
     if x.dtype not in types:
         raise op.error(f"input is {x.dtype}, needed {', '.join(t.__name__ for t in types)}; insert a CAST or DEQUANTIZE")
-    for output in op.outputs:
-        if output.dtype != x.dtype:
-            raise op.error(f"output is {output.dtype}, needed {x.dtype} like the input; insert a CAST or QUANTIZE")
+    check_output(op, x)
     return Spec((x.shape[0], *(w.outputs for w in _windows(op, x.shape)), x.shape[3]), x.dtype)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
-from .convolution import check, check_output, convolve
+from .convolution import check, convolve
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -39,20 +39,27 @@ def result_windows(op: Operator, shape: Sequence[int], x: Shape, size: Shape) ->
     return windows
 
 
-def _infer_transpose_conv(op: Operator, shape: Spec, filters: Spec, x: Spec, bias: Spec | None = None) -> Spec | None:
-    check(op, x, filters, bias, data=2)
-    if x.shape[3] != filters.shape[3]:
-        raise op.error(f"input has {x.shape[3]} channels and the filter {filters.shape[3]}, both must agree")
-    if shape.dtype != np.int32 or shape.rank != 1:
-        raise op.error(f"output shape is {shape.dtype}{list(shape.shape)}, needed a vector of int32")
-    check_output(op, x)
+def infer_transposed(op: Operator, shape: Spec, filters: Spec, x: Spec, bias: Spec | None, size: Shape, axis: int) -> Spec | None:
+    """Check everything and give the result's spec, None where the shape is not known yet.
+
+    size: of the window; axis: of the filters' output channels.
+    """
+    check(op, x, filters, bias, axis=axis, data=2, rank=len(size) + 2)
+    if x.shape[-1] != filters.shape[-1]:
+        raise op.error(f"input has {x.shape[-1]} channels and the filter {filters.shape[-1]}, both must agree")
+    if shape.dtype != np.int32 or shape.shape != (x.rank,):
+        raise op.error(f"output shape is {shape.dtype}{list(shape.shape)}, needed {x.rank} values of int32")
     if shape.value is None:
         return None
-    sizes = [int(size) for size in shape.value]
-    result_windows(op, sizes, x.shape, filters.shape[1:-1])
-    if sizes[-1] != filters.shape[0]:
-        raise op.error(f"output shape is {sizes}, its last dimension must be the filter's {filters.shape[0]} output channels")
-    return Spec(tuple(sizes), x.dtype)
+    sizes = tuple(int(value) for value in shape.value)
+    result_windows(op, sizes, x.shape, size)
+    if sizes[-1] != filters.shape[axis]:
+        raise op.error(f"output shape is {list(sizes)}, its last dimension must be the filter's {filters.shape[axis]} output channels")
+    return Spec(sizes, x.dtype)
+
+
+def _infer_transpose_conv(op: Operator, shape: Spec, filters: Spec, x: Spec, bias: Spec | None = None) -> Spec | None:
+    return infer_transposed(op, shape, filters, x, bias, filters.shape[1:-1], axis=0)
 
 
 def transpose_conv(op: Operator, shape: np.ndarray, filters: np.ndarray, x: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
