@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from .errors import TachyliteError
 
 
-class MissingExtra(TachyliteError, ImportError):
+class MissingExtraError(TachyliteError, ImportError):
     """An optional library is not installed."""
 
 
@@ -16,4 +16,4 @@ def extra(name: str, library: str) -> Iterator[None]:
     try:
         yield
     except ImportError as problem:
-        raise MissingExtra(f"this needs {library}, which is not installed; install tachylite[{name}]") from problem
+        raise MissingExtraError(f"this needs {library}, which is not installed; install tachylite[{name}]") from problem
