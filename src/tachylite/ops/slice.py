@@ -68,7 +68,7 @@ def _index(op: Operator, x: Spec, starts: list[int], stops: list[int], steps: li
     if len(ellipses) > 1:
         raise op.error(f"ellipsis_mask is {options.ellipsis_mask:#b}, at most one bit may be set")
     new = {i for i in range(count) if options.new_axis_mask >> i & 1 and i not in ellipses}
-    # Without an ellipsis, what the specification leaves out stands at its end.
+    # Without an ellipsis, what the specification leaves out stands at its end. One may stand for no axis at all, though LiteRT takes one.
     spread = x.rank - (count - len(new) - len(ellipses))
     if spread < 0:
         raise op.error(f"the specification has {count} entries, too many for the input {list(x.shape)}; take some away")
