@@ -21,7 +21,7 @@ _PUBLIC = {
     "TachyliteError": "tachylite.model.errors",
     "OpDef": "tachylite.ops.registry",
     "Spec": "tachylite.ops.registry",
-    "register": "tachylite.ops.registry",
+    "register": "tachylite.runtime.custom",
     "Builder": "tachylite.ops.builder",
 }
 

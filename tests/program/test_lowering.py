@@ -175,3 +175,17 @@ def test_unknown_operators_are_all_named() -> None:
         graph.append(op)
     with pytest.raises(TachyliteError, match=r"FirstUnknown.*SecondUnknown"):
         Interpreter(model_content=Model.of(graph)).allocate_tensors()
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_loop_that_never_ends_is_refused(grows: bool) -> None:
+    """i + 0 < 3: by jumps, and (where shapes are not known) on the host."""
+    body = Builder(Graph("body"))
+    i, x = body.input("i", (), np.int32), body.input("x", (2,), np.int32)
+    same = body.UNIQUE(x, out=[Tensor("u", (2,), x.dtype, shape_signature=(-1,)), Tensor("n", (2,), x.dtype)])[0] if grows else x
+    body_graph = body.outputs(body.ADD(i, body.constant(0)), same)
+    build = Builder()
+    start = build.constant(np.int32(0)), build.input("x", (2,), np.int32)
+    out = while_loop(build, less_than(3, 0, (), (2,)), body_graph, *start)
+    with pytest.raises(TachyliteError, match="never ends"):
+        run(build.outputs(*out), np.array([1, 2], np.int32))

@@ -176,6 +176,20 @@ def scale(name: str) -> OpDef:
     )
 
 
+def test_a_builtin_operator_can_be_replaced() -> None:
+    import subprocess
+    import sys
+
+    code = """
+import numpy as np, tachylite
+tachylite.register(tachylite.OpDef("NEG", infer=lambda op, x: x, reference=lambda op, x: x + 100, options="NegOptions"))
+build = tachylite.Builder()
+graph = build.outputs(build.NEG(build.input("x", (1,))))
+assert tachylite.load(tachylite.Model.of(graph))(np.ones(1, np.float32)) == 101
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)  # in a process of its own, because the registry is global
+
+
 def test_a_custom_operator_is_visible_at_once() -> None:
     content = custom_model("Scale").to_bytes()
     with pytest.raises(TachyliteError, match="custom operator 'Scale'.*register"):

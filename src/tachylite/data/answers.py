@@ -56,7 +56,9 @@ class Numbers:
 Answer = Ranking | Detections | KeyPoints | Mask | Numbers
 
 
-def interpret(graph: Graph, outputs: Mapping[Tensor, np.ndarray], labels: Sequence[str] = (), threshold: float = 0.4, top: int = 5) -> Answer:
+def interpret(
+    graph: Graph, outputs: Mapping[Tensor, np.ndarray], labels: Sequence[str] = (), threshold: float = 0.3, top: int = 5
+) -> Answer:
     """The answer in a model's outputs (as stored; they are dequantized here).
 
     labels: class names by index; threshold: the least score of a detection; top: classes kept in a ranking.

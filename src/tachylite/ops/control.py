@@ -10,6 +10,7 @@ import numpy as np
 
 from tachylite.model.graph import Graph, Operator, Tensor
 
+from . import registry
 from .builder import Builder
 from .inference import infer_graph, without_value
 from .registry import Context, OpDef, Spec, register
@@ -143,12 +144,33 @@ def infer_while(op: Operator, *specs: Spec) -> list[Spec] | None:
 
 
 def run_while(op: Operator, context: Context, *inputs: np.ndarray) -> list[np.ndarray]:
-    """subgraphs: cond, body."""
+    """subgraphs: cond, body. Raises OpError where the loop can be seen never to end."""
     cond, body = op.subgraphs
-    state = list(inputs)
+    state, pure = list(inputs), is_pure(cond) and is_pure(body)
     while truth(op, context.call(cond, state)[0]):
-        state = context.call(body, state)
+        before, state = state, context.call(body, state)
+        if pure and all(map(same_bytes, before, state)):
+            raise op.error(NEVER_ENDS)
     return state
+
+
+NEVER_ENDS = "a loop never ends: an iteration left all its variables as they were; correct its condition or its body"
+
+
+def is_pure(graph: Graph) -> bool:
+    """Whether running the graph does nothing but compute its outputs."""
+    calls = [op for op in graph.operators if op.subgraphs]
+    others = (registry.get(op) for op in graph.operators if not op.subgraphs)
+    if any(d.context or d.updates for d in others) or any(op.op == "CALL_ONCE" for op in calls):
+        return False
+    return all(is_pure(g) for op in calls for g in op.subgraphs)
+
+
+def same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays are the same to the last bit (so that NaN equals itself)."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tolist() == b.tolist() if a.dtype == object else bool((a.reshape(-1).view(np.uint8) == b.reshape(-1).view(np.uint8)).all())
 
 
 def lower_while(low: Any, op: Operator) -> None:
@@ -162,7 +184,7 @@ def lower_while(low: Any, op: Operator) -> None:
     end = low.jump_if_false(test)
     after = low.inline(body, state, specs)
     # All at once: a body may swap its loop variables.
-    low.move([(after[i], state[i]) for i in changing])
+    low.move([(after[i], state[i]) for i in changing], must_change=is_pure(cond) and is_pure(body))
     low.jump(top)
     end()
     for tensor, value in zip(op.outputs, state, strict=True):

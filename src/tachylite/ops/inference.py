@@ -102,7 +102,7 @@ def _walk(graph: Graph, arguments: Sequence[Spec]) -> list[Spec] | None:
             known[id(tensor)] = constant_spec(tensor) if tensor.is_constant else Spec(tensor.shape, tensor.dtype)
         return known[id(tensor)]
 
-    for index, op in enumerate(graph.operators):
+    for index, op in enumerate(map(registry.complete, graph.operators)):
         try:
             results = infer(op, [look(t) for t in op.inputs])
         except OpError as problem:

@@ -106,7 +106,8 @@ def register(definition: OpDef) -> OpDef:
 
 
 @cache
-def _load_families() -> None:
+def load_families() -> None:
+    """Import every module of this package, so that all of its operators are registered."""
     package = importlib.import_module(__package__)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{__package__}.{module.name}")
@@ -114,7 +115,7 @@ def _load_families() -> None:
 
 def find(op: Operator) -> OpDef | None:
     """The definition of an operator, None where there is none."""
-    _load_families()
+    load_families()
     return _registry.get((op.op, op.is_custom))
 
 
@@ -132,14 +133,22 @@ def get(op: Operator) -> OpDef:
 
 def by_name(name: str) -> OpDef:
     """The builtin, else the custom operator of this name. Raises KeyError."""
-    _load_families()
+    load_families()
     return _registry.get((name, False)) or _registry[name, True]
 
 
 def definitions() -> Iterator[OpDef]:
     """Every registered operator, builtins in schema order, then custom ones by name."""
-    _load_families()
+    load_families()
     yield from sorted(_registry.values(), key=lambda d: (d.is_custom, d.code, d.name))
+
+
+def complete(op: Operator) -> Operator:
+    """The operator with the schema's default options where its file left them out."""
+    definition = find(op)
+    if op.options is not None or definition is None or definition.options is None:
+        return op
+    return replace(op, options=definition.make_options())
 
 
 def infer(op: Operator, specs: Specs) -> list[Spec] | None:
@@ -162,7 +171,7 @@ def version(op: Operator) -> int:
     if definition is None:
         return op.version
     try:
-        return definition.version(op if op.options is not None else replace(op, options=definition.make_options()))
+        return definition.version(complete(op))
     except (TypeError, IndexError, AttributeError) as problem:
         raise op.error(f"its version cannot be told, because it lacks operands or options of its own ({problem})") from problem
 

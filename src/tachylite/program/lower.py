@@ -103,7 +103,7 @@ class Lowering:
 
     def _walk(self, scope: Scope, start: int = 0) -> Barrier | None:
         for index in range(start, len(scope.graph.operators)):
-            op = scope.graph.operators[index]
+            op = registry.complete(scope.graph.operators[index])
             self._place = (index, scope.number)
             try:
                 if not self.emit(op):
@@ -229,11 +229,11 @@ class Lowering:
         """Let an existing value be `tensor`."""
         self.scope.values[tensor] = number
 
-    def move(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Emit a parallel assignment of (source, target) values."""
+    def move(self, pairs: Sequence[tuple[int, int]], must_change: bool = False) -> None:
+        """Emit a parallel assignment of (source, target) values; see Move."""
         pairs = tuple((a, b) for a, b in pairs if a != b)
         if pairs:
-            self.code.append(Move(pairs))
+            self.code.append(Move(pairs, must_change))
 
     def inline(self, graph: Graph, arguments: Sequence[int], specs: Sequence[Spec]) -> list[int]:
         """Emit a graph's code on these values, whose specs are given; returns the values of its outputs."""

@@ -59,9 +59,13 @@ class HostCall:
 
 @dataclass(frozen=True)
 class Move:
-    """A parallel assignment: all sources are read before any target is written."""
+    """A parallel assignment: all sources are read before any target is written.
+
+    must_change: an error if it changes nothing; so ends an iteration of a loop that has no other effects, and would never end.
+    """
 
     pairs: tuple[tuple[int, int], ...]
+    must_change: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The short way to a model: `model = tachylite.load(path)`, then `model(x)`."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,13 @@ class LoadedModel:
         Returns the output array, or a dict by tensor name where there are several. Raises TachyliteError (a ValueError).
         """
         graph = self.model.graph
-        results = self._interpreter._run_graph(graph, _assign(graph, inputs, named))
+        results = self.run(_assign(graph, inputs, named))
         outputs = {t.name: results[t] for t in graph.outputs}
         return next(iter(outputs.values())) if len(graph.outputs) == 1 else outputs
+
+    def run(self, inputs: Mapping[Tensor, Any]) -> dict[Tensor, np.ndarray]:
+        """Run the main graph on arrays by tensor; the outputs by tensor. Raises TachyliteError (a ValueError)."""
+        return self._interpreter._run_graph(self.model.graph, inputs)
 
     def __repr__(self) -> str:
         graph = self.model.graph

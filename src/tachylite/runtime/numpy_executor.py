@@ -10,6 +10,7 @@ from tachylite.model.dtypes import RESOURCE, STRING
 from tachylite.model.errors import OpError, TachyliteError
 from tachylite.model.graph import Graph, Operator, Tensor
 from tachylite.ops import registry
+from tachylite.ops.control import NEVER_ENDS, same_bytes
 from tachylite.ops.inference import as_list, frozen
 from tachylite.ops.registry import Spec
 from tachylite.program.program import Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
@@ -151,6 +152,8 @@ class NumpyExecutor:
         arrays = [self._load(source) for source, _ in move.pairs]
         if len(arrays) > 1:
             arrays = [array.copy() for array in arrays]
+        if move.must_change and all(same_bytes(a, self._load(target)) for a, (_, target) in zip(arrays, move.pairs, strict=True)):
+            raise TachyliteError(NEVER_ENDS)
         for (_, target), array in zip(move.pairs, arrays, strict=True):
             self._store(target, array)
 

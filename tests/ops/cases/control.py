@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tachylite import Builder, Graph, Tensor
+from tachylite.model import flexbuffer
 from tachylite.model.dtypes import RESOURCE, STRING
 
 from ..harness import Case
@@ -91,8 +92,8 @@ def cases() -> Iterator[Case]:
     yield accumulator(initialized_once=True)
     yield accumulator(initialized_once=False)
     build = Builder()
-    operator = build.STABLEHLO_COMPOSITE
-    y = operator(build.input("x", (2, 3)), subgraphs=[branch("MUL", 2.0)], options={"name": "test.double"})
+    operator, attributes = build.STABLEHLO_COMPOSITE, {"name": "test.double", "composite_attributes": flexbuffer.write({})}
+    y = operator(build.input("x", (2, 3)), subgraphs=[branch("MUL", 2.0)], options=attributes)
     yield of("decomposed", "STABLEHLO_COMPOSITE", build, [y], X)
     words, numbers = np.array([b"one", b"two", b"six"], object), np.array([1, 2, 6], np.int64)
     yield lookup("strings", words, numbers, np.array([b"six", b"ten", b"one"], object), np.array([-1], np.int64))

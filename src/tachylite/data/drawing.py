@@ -1,10 +1,16 @@
 """Answers drawn on the picture that they are about."""
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tachylite.model.errors import TachyliteError
+from tachylite.model.files import write_atomically
+
 from .answers import Answer, Detections, KeyPoints, Mask
+from .pictures import open_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,6 +32,19 @@ def draw(picture: "Image", answer: Answer, threshold: float = 0.2) -> "Image":
     elif isinstance(answer, Mask):
         return _mask(picture, answer)
     return picture
+
+
+def save(picture: Path, answer: Answer, path: Path) -> None:
+    """Draw on the picture in one file and save it as another, in the format that its name says, whole or not at all."""
+    from PIL import Image
+
+    suffix = path.suffix.lower()
+    image_format = Image.registered_extensions().get(suffix)
+    if image_format is None:
+        raise TachyliteError(f"{path} does not say in which format to save; end its name with .png or .jpg")
+    content = io.BytesIO()
+    draw(open_picture(picture), answer).save(content, image_format)
+    write_atomically(path, [content.getbuffer()])
 
 
 def _boxes(picture: "Image", answer: Detections) -> None:
