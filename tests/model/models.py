@@ -1,9 +1,7 @@
 """Models of every kind that the schema can hold, for property tests; and one small model that LiteRT runs."""
 
 import math
-from dataclasses import fields
 
-import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -66,7 +66,7 @@ def verify_shape(shape: Shape, dtype: np.dtype, where: str) -> None:
         raise FileError(f"{where} has {len(shape)} dimensions; arrays have at most {MOST_DIMENSIONS}")
     if any(d < 0 for d in shape):
         raise FileError(f"{where}: its shape {list(shape)} has a negative dimension; unknown ones belong in shape_signature")
-    if prod(shape) * dtype.itemsize > MOST_BYTES:
+    if prod(d or 1 for d in shape) * dtype.itemsize > MOST_BYTES:  # numpy refuses such shapes even with a 0 among them
         raise FileError(f"{where}: its shape {list(shape)} is larger than any memory; make it smaller")
 
 
