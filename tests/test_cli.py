@@ -65,7 +65,8 @@ def test_run_on_a_sound(tmp_path: Path) -> None:
         file.setparams((1, 2, 16000, 0, "NONE", ""))
         file.writeframes(np.full(50, 16384, "<i2").tobytes())
     result = invoke("run", path, "--audio", tmp_path / "s.wav")
-    assert result.exit_code == 0 and "12.5" in result.output
+    assert result.exit_code == 0
+    assert "12.5" in result.output
 
 
 def test_detections_are_listed_and_drawn(tmp_path: Path) -> None:
@@ -101,7 +102,9 @@ def test_inspect(brightness: Path) -> None:
 
 def test_ops() -> None:
     result = invoke("ops", "leaky")
-    assert result.exit_code == 0 and "LEAKY_RELU" in result.output and "1 operators" in result.output
+    assert result.exit_code == 0
+    assert "LEAKY_RELU" in result.output
+    assert "1 operators" in result.output
     assert json.loads(invoke("ops", "leaky", "--json").output)[0]["name"] == "LEAKY_RELU"
 
 
@@ -122,7 +125,8 @@ def test_mistakes_are_explained_in_a_line(brightness: Path, tmp_path: Path) -> N
     ):
         result = invoke(*arguments)
         assert result.exit_code == 1, arguments
-        assert message in result.output and "Traceback" not in result.output, result.output
+        assert message in result.output
+        assert "Traceback" not in result.output
 
 
 def test_the_module_is_the_command() -> None:

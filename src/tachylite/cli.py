@@ -49,7 +49,8 @@ def run(
     image: Annotated[Path | None, typer.Option(help="A picture for the model's picture input.")] = None,
     audio: Annotated[Path | None, typer.Option(help="A WAV file for the model's sound input.")] = None,
     inputs: Annotated[
-        list[str] | None, typer.Option("--input", metavar="[NAME=]FILE", help="An input from .npy, .npz or raw elements; in order, or by name.")
+        list[str] | None,
+        typer.Option("--input", metavar="[NAME=]FILE", help="An input from .npy, .npz or raw elements; in order, or by name."),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Class names, one a line; else those in the model's metadata.")] = None,
     draw: Annotated[Path | None, typer.Option(help="Save the picture with what was found drawn on it.")] = None,
@@ -85,7 +86,8 @@ def show_answer(answer: Any) -> None:
     """What a model said, as a table."""
     from tachylite.data import answers
 
-    table = Table(box=None, pad_edge=False)
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
     match answer:
         case answers.Ranking():
             columns, rows = ("class", "score"), [(label, f"{score:.4f}") for label, score in answer.classes]
@@ -100,8 +102,7 @@ def show_answer(answer: Any) -> None:
         case answers.Numbers():
             columns = ("output", "shape", "least", "mean", "greatest")
             rows = [(name, str(list(value.shape)), *spread(value)) for name, value in answer.outputs.items()]
-    for column in columns:
-        table.add_column(column)
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
@@ -139,7 +140,9 @@ def show_summary(summary: dict[str, Any]) -> None:
     for graph in summary["graphs"]:
         show_graph(graph)
     for key, signature in summary["signatures"].items():
-        console.print(f"signature [bold]{escape(key)}[/]({', '.join(signature['inputs'])}) -> {', '.join(signature['outputs'])}", highlight=False)
+        console.print(
+            f"signature [bold]{escape(key)}[/]({', '.join(signature['inputs'])}) -> {', '.join(signature['outputs'])}", highlight=False
+        )
     weights = ", ".join(f"{dtype} {size_text(count)}" for dtype, count in summary["weights"].items())
     console.print(f"weights   {weights or 'none'}", highlight=False)
     console.print(f"arena     {size_text(summary['arena_bytes'])}  {escape(summary['problem'])}", highlight=False)
@@ -161,7 +164,9 @@ def show_graph(graph: dict[str, Any]) -> None:
     console.print(table)
     for side in ("inputs", "outputs"):
         for tensor in graph[side]:
-            console.print(f"{side[:-1]:8}  [bold]{escape(tensor['name'])}[/] {escape(type_text(tensor))}{scale_text(tensor)}", highlight=False)
+            console.print(
+                f"{side[:-1]:8}  [bold]{escape(tensor['name'])}[/] {escape(type_text(tensor))}{scale_text(tensor)}", highlight=False
+            )
 
 
 def type_text(tensor: dict[str, Any]) -> str:

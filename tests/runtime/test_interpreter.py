@@ -96,9 +96,9 @@ def test_views_share_memory(interpreter: Interpreter) -> None:
 
 
 def test_intermediate_results() -> None:
+    lost = Interpreter(model_content=chain())
+    lost.allocate_tensors()
     with pytest.raises(TachyliteError, match="experimental_preserve_all_tensors"):
-        lost = Interpreter(model_content=chain())
-        lost.allocate_tensors()
         lost.get_tensor(index(lost, "negated"))
     kept = Interpreter(model_content=chain(), experimental_preserve_all_tensors=True)
     kept.allocate_tensors()
@@ -136,9 +136,8 @@ def test_signatures_called_from_many_threads_give_their_own_answers() -> None:
     wrong = []
 
     def work(n: int) -> None:
-        for _ in range(20):
-            if not (model(np.full((n, 3), n, np.float32)) == n + 1).all():
-                wrong.append(n)
+        answers = (model(np.full((n, 3), n, np.float32)) for _ in range(20))
+        wrong.extend(n for answer in answers if not (answer == n + 1).all())
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 5)]
     for thread in threads:
@@ -192,7 +191,7 @@ assert tachylite.load(tachylite.Model.of(graph))(np.ones(1, np.float32)) == 101
 
 def test_a_custom_operator_is_visible_at_once() -> None:
     content = custom_model("Scale").to_bytes()
-    with pytest.raises(TachyliteError, match="custom operator 'Scale'.*register"):
+    with pytest.raises(TachyliteError, match=r"custom operator 'Scale'.*register"):
         tachylite.load(content)(np.ones(3, np.float32))
     tachylite.register(scale("Scale"))
     assert (tachylite.load(content)(np.ones(3, np.float32)) == 2).all()

@@ -21,7 +21,15 @@ def test_no_public_name_is_missing() -> None:
 
 
 def methods(cls: type) -> dict[str, Any]:
-    keep = ("_get_ops_details", "_get_op_details", "_get_tensor_details", "_native_handle", "_get_full_signature_list", "__init__", "__call__")
+    keep = (
+        "_get_ops_details",
+        "_get_op_details",
+        "_get_tensor_details",
+        "_native_handle",
+        "_get_full_signature_list",
+        "__init__",
+        "__call__",
+    )
     return {n: m for n, m in vars(cls).items() if (not n.startswith("_") or n in keep) and callable(m)}
 
 

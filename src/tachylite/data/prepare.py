@@ -116,10 +116,11 @@ def _layout(tensor: Tensor) -> str:
     """The letters of the input's axes: N, H, W, C."""
     shape = tensor.shape_signature or tensor.shape
     for layout in _LAYOUTS:
-        if len(layout) == len(shape):
-            sizes = dict(zip(layout, shape, strict=True))
-            if sizes.get("N", 1) in (1, -1) and sizes.get("C", 1) in (1, 3, 4) and all(sizes[a] == -1 or sizes[a] > 1 for a in "HW"):
-                return layout
+        sizes = dict(zip(layout, shape, strict=False))
+        # Of fewer than four axes, one that is not known is a batch, of which a picture has none.
+        known = (sizes[axis] > 1 or (sizes[axis] == -1 and len(layout) == 4) for axis in "HW" if axis in sizes)
+        if len(layout) == len(shape) and sizes.get("N", 1) in (1, -1) and sizes.get("C", 1) in (1, 3, 4) and all(known):
+            return layout
     needed = "one picture: [1, height, width, channels], channels 1, 3 or 4"
     raise TachyliteError(f"input {tensor.name!r} is {list(shape)}, which does not take {needed}; resize the input, or give an array")
 

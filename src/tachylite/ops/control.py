@@ -37,7 +37,7 @@ def shapes_agree(one: Sequence[Spec] | None, other: Sequence[Spec] | None) -> bo
     return [(s.shape, s.dtype) for s in one] == [(s.shape, s.dtype) for s in other]
 
 
-def call_and_bind(low: Any, op: Operator, graph: Graph, values: Sequence[Tensor], outputs: Sequence[int]) -> None:
+def call_and_bind(low: Any, op: Operator, graph: Graph, values: Sequence[Tensor | None], outputs: Sequence[int]) -> None:
     """Inline a graph on tensors of the current scope and move its results into `outputs`."""
     specs = [without_value(low.spec(t)) for t in values]
     results = low.inline(graph, [low.value(t) for t in values], specs)
@@ -69,6 +69,7 @@ def run_if(op: Operator, context: Context, condition: np.ndarray, *inputs: np.nd
 
 
 def lower_if(low: Any, op: Operator) -> None:
+    """One jump to the else branch, one over it."""
     condition, values = low.value(op.inputs[0]), op.inputs[1:]
     outputs = [low.define(t) for t in op.outputs]
     otherwise = low.jump_if_false(condition)
@@ -123,7 +124,13 @@ def _is_branch(low: Any, op: Operator, number: int) -> int:
 
 register(
     OpDef(
-        "STABLEHLO_CASE", options="StablehloCaseOptions", infer=infer_case, reference=run_case, lower=lower_case, context=True, variants=("any",)
+        "STABLEHLO_CASE",
+        options="StablehloCaseOptions",
+        infer=infer_case,
+        reference=run_case,
+        lower=lower_case,
+        context=True,
+        variants=("any",),
     )
 )
 
@@ -174,6 +181,7 @@ def same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def lower_while(low: Any, op: Operator) -> None:
+    """The loop variables are values of their own, which the output tensors name once the loop has ended."""
     cond, body = op.subgraphs
     specs = [without_value(low.spec(t)) for t in op.inputs]
     state = [low.temporary(spec, t.name) for spec, t in zip(specs, op.outputs, strict=True)]
@@ -229,7 +237,9 @@ def _pending(op: Operator) -> str:
 
 
 register(
-    OpDef("CALL_ONCE", options="CallOnceOptions", infer=infer_nothing, reference=run_once, lower=lower_once, context=True, variants=("any",))
+    OpDef(
+        "CALL_ONCE", options="CallOnceOptions", infer=infer_nothing, reference=run_once, lower=lower_once, context=True, variants=("any",)
+    )
 )
 
 # Composites: an operation by name, with the graph that defines it.
@@ -247,6 +257,7 @@ def run_composite(op: Operator, context: Context, *inputs: np.ndarray) -> list[n
 
 
 def lower_composite(low: Any, op: Operator) -> None:
+    """Inlined like any call."""
     call_and_bind(low, op, op.subgraphs[0], op.inputs, [low.define(t) for t in op.outputs])
 
 

@@ -76,9 +76,7 @@ def find(op: Operator, context: Context, resource: np.ndarray, keys: np.ndarray,
     return result
 
 
-register(
-    OpDef("HASHTABLE_FIND", options="HashtableFindOptions", infer=infer_find, reference=find, context=True, variants=("str", "i64"))
-)
+register(OpDef("HASHTABLE_FIND", options="HashtableFindOptions", infer=infer_find, reference=find, context=True, variants=("str", "i64")))
 
 
 def infer_size(op: Operator, resource: Spec) -> Spec:

@@ -87,6 +87,4 @@ def lower_assign(low: Any, op: Operator) -> None:
     low.move([(low.value(op.inputs[1]), low.persistent(key_of(op, resource.value), value))])
 
 
-register(
-    OpDef("ASSIGN_VARIABLE", options="AssignVariableOptions", infer=infer_assign, reference=assign, lower=lower_assign, context=True)
-)
+register(OpDef("ASSIGN_VARIABLE", options="AssignVariableOptions", infer=infer_assign, reference=assign, lower=lower_assign, context=True))

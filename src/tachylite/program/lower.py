@@ -111,7 +111,9 @@ class Lowering:
             except OpError as problem:
                 raise problem.at(index, scope.number) from None
             if len(self.code) > MAX_INSTRUCTIONS:
-                raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(index, scope.number)
+                raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(
+                    index, scope.number
+                )
         return None
 
     def emit(self, op: Operator) -> bool:
@@ -135,7 +137,9 @@ class Lowering:
     def _barrier(self, scope: Scope, start: int) -> Barrier:
         graph, model, target = scope.graph, self.model, self.program.target
         needed = {t for op in graph.operators[start:] for t in op.inputs if t is not None} | set(graph.outputs)
-        tensors = [t for t, v in scope.values.items() if t in needed and not t.is_constant and self.program.values[v].kind is not Kind.PERSISTENT]
+        tensors = [
+            t for t, v in scope.values.items() if t in needed and not t.is_constant and self.program.values[v].kind is not Kind.PERSISTENT
+        ]
         known = {t: scope.specs[t] for t in tensors if t in scope.specs}
 
         def resume(specs: Sequence[Spec]) -> Program:
@@ -217,7 +221,7 @@ class Lowering:
         return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.ARENA, spec, name)
 
     def persistent(self, key: Any, spec: Spec, initial: np.ndarray | None = None, name: str = "") -> int:
-        """The value that every program of the executor shares under `key`; without an initial value, reading it before a write is an error."""
+        """The value that all programs of an executor share under `key`; one without an initial value must be written before it is read."""
         instance = key, spec.shape, spec.dtype
         if instance not in self._persistent:
             number = self._persistent[instance] = self._new(Kind.PERSISTENT, spec._replace(value=None), name, key=key)

@@ -70,11 +70,15 @@ class Move:
 
 @dataclass(frozen=True)
 class Jump:
+    """Go on at instruction `target`."""
+
     target: int
 
 
 @dataclass(frozen=True)
 class JumpIfFalse:
+    """Go on at instruction `target` where the bool in value `condition` is false."""
+
     condition: int
     target: int
 
@@ -106,7 +110,9 @@ class Entry:
 
 @dataclass
 class Program:
-    """values: all values, by number. entries: one per signature, by name; they share variables. reset: sets variables to their initial
+    """A lowered model.
+
+    values: all values, by number. entries: one per signature, by name; they share variables. reset: sets variables to their initial
     values. arena_size: bytes of the arena, known exactly before anything runs.
     """
 

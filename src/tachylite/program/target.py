@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """isa: `reference` means numpy, without packing or fusion; workers: threads; cache_bytes: of one core's second-level cache;
+    """The machine and the freedoms that lowering may count on.
+
+    isa: `reference` means numpy, without packing or fusion; workers: threads; cache_bytes: of one core's second-level cache;
     exact: no kernel that changes rounding; preserve_all: every value keeps memory of its own, so that it can be read after the run;
     alignment: of values in the arena, in bytes.
     """

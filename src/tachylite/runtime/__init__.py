@@ -1,0 +1,1 @@
+"""Running programs: the interpreter, and the executors behind it."""

@@ -20,5 +20,5 @@ class Delegate:
 
 
 def load_delegate(library: str, options: dict[str, Any] | None = None) -> Delegate:
-    """Load a delegate by name or shared library. Raises ValueError where it cannot be loaded, which callers may catch to stay on the CPU."""
+    """Load a delegate by name or shared library. Raises ValueError where that fails, which callers may catch to stay on the CPU."""
     return Delegate(library, options)

@@ -30,7 +30,7 @@ def visible_type(dtype: np.dtype) -> type:
 
 
 def tensor_details(tensor: Tensor, index: int, shape: Shape) -> dict[str, Any]:
-    """name, index, shape, shape_signature, dtype, quantization, quantization_parameters, sparsity_parameters; `shape` is the current one."""
+    """What `get_input_details` tells of a tensor; `shape` is the current one."""
     return {
         "name": tensor.name,
         "index": index,
@@ -94,5 +94,3 @@ def op_details(graph: Graph, index: int) -> dict[str, Any]:
 
 def _types(tensors: "Sequence[Tensor | None]") -> list[type]:
     return [visible_type(t.dtype) for t in tensors if t is not None]
-
-

@@ -82,7 +82,9 @@ class Interpreter:
         """
         tensor = self._tensor(input_index)
         if tensor not in self._shapes:
-            raise TachyliteError(f"tensor {input_index} {tensor.name!r} is not an input; the inputs are {self._indices(self._model.graph.inputs)}")
+            raise TachyliteError(
+                f"tensor {input_index} {tensor.name!r} is not an input; the inputs are {self._indices(self._model.graph.inputs)}"
+            )
         shape = tuple(int(d) for d in np.asarray(tensor_size).reshape(-1))
         if any(d < 0 for d in shape):
             raise TachyliteError(f"input {tensor.name!r} cannot take shape {list(shape)}; dimensions must be 0 or more")
@@ -108,7 +110,9 @@ class Interpreter:
         elif tensor.is_variable and (current := executor.array(tensor)) is not None:
             np.copyto(current, to_tensor(value, tensor, current.shape))
         else:
-            raise TachyliteError(f"tensor {tensor_index} {tensor.name!r} is neither an input nor a variable; set inputs {self._indices(self._shapes)}")
+            raise TachyliteError(
+                f"tensor {tensor_index} {tensor.name!r} is neither an input nor a variable; set inputs {self._indices(self._shapes)}"
+            )
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> np.ndarray:
         """A copy of a tensor: an input, an output, a constant, or with experimental_preserve_all_tensors any other.
@@ -126,10 +130,9 @@ class Interpreter:
     def _view(self, tensor: Tensor, subgraph_index: int) -> np.ndarray:
         executor = self._executors.get(id(self._model.graphs[subgraph_index]))
         array = executor.array(tensor) if executor is not None else None
+        array = tensor.dense() if array is None else array
         if array is not None:
             return array
-        if tensor.is_constant:
-            return tensor.dense()
         if executor is None:
             raise TachyliteError(f"tensor {tensor.name!r} has no memory yet; call allocate_tensors first")
         raise TachyliteError(
@@ -145,7 +148,7 @@ class Interpreter:
             self._ready().run()
 
     def invoke_async(self) -> "Future[None]":
-        """Run in the background; the future's result() waits, and raises what invoke would. Runs of one interpreter go one after another."""
+        """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "tachylite")
         return self._pool.submit(self.invoke)
@@ -170,7 +173,10 @@ class Interpreter:
     # Describing.
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """One dictionary per input: name, index, shape, shape_signature, dtype, quantization, quantization_parameters, sparsity_parameters."""
+        """One dictionary per input.
+
+        Keys: name, index, shape, shape_signature, dtype, quantization, quantization_parameters, sparsity_parameters.
+        """
         return [self._details(self._model.graph, t) for t in self._model.graph.inputs]
 
     def get_output_details(self) -> list[dict[str, Any]]:
@@ -253,7 +259,9 @@ class Interpreter:
 
     def _graph(self, subgraph_index: int) -> Graph:
         if not 0 <= subgraph_index < len(self._model.graphs):
-            raise TachyliteError(f"subgraph_index is out of range: {subgraph_index} for the model, which has {len(self._model.graphs)} subgraphs")
+            raise TachyliteError(
+                f"subgraph_index is out of range: {subgraph_index} for the model, which has {len(self._model.graphs)} subgraphs"
+            )
         return self._model.graphs[subgraph_index]
 
     def _tensor(self, tensor_index: int, subgraph_index: int = 0) -> Tensor:

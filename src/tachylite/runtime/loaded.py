@@ -41,7 +41,10 @@ class LoadedModel:
         lines = [f"{self.model.description or 'TFLite model'}: {len(graph.operators)} operators, {len(self.model.graphs)} graphs"]
         lines += [f"  in   {_describe(t)}" for t in graph.inputs]
         lines += [f"  out  {_describe(t)}" for t in graph.outputs]
-        lines += [f"  signature {key}({', '.join(s._signature.inputs)}) -> {', '.join(s._signature.outputs)}" for key, s in self.signatures.items()]
+        lines += [
+            f"  signature {key}({', '.join(s._signature.inputs)}) -> {', '.join(s._signature.outputs)}"
+            for key, s in self.signatures.items()
+        ]
         return "\n".join(lines)
 
 

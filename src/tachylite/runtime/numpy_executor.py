@@ -33,7 +33,6 @@ class NumpyExecutor:
         self.entry: Entry = next(iter(program.entries.values()))
         self._rest: dict[Any, NumpyExecutor] = {}
         self._tail: NumpyExecutor | None = None
-        self._steps = {HostCall: self._host_call, Move: self._move}
         self._slots = self._allocate()
         for move in program.reset:
             for source, target in move.pairs:
@@ -45,7 +44,9 @@ class NumpyExecutor:
             return [_storage(value, arena) for value in self.program.values]
         except (MemoryError, ValueError) as problem:
             need = self.program.arena_size + sum(v.nbytes for v in self.program.values if v.kind in (Kind.INPUT, Kind.OUTPUT))
-            raise TachyliteError(f"the model needs {need:,} bytes for its tensors, more than there is; use smaller input shapes") from problem
+            raise TachyliteError(
+                f"the model needs {need:,} bytes for its tensors, more than there is; use smaller input shapes"
+            ) from problem
 
     def _reset(self, key: Any, initial: np.ndarray) -> None:
         current = self._state.values.get(key)
@@ -102,8 +103,10 @@ class NumpyExecutor:
                 elif isinstance(instruction, JumpIfFalse):
                     if not self._load(instruction.condition).all():
                         position = instruction.target
+                elif isinstance(instruction, Move):
+                    self._move(instruction)
                 else:
-                    self._steps[type(instruction)](instruction)
+                    self._host_call(instruction)
         if self.entry.barrier is not None:
             self._run_rest()
 
