@@ -76,10 +76,10 @@ def test_layouts(shape, signature, result):
     np.testing.assert_array_equal(prepared.reshape(expected.shape), np.rint(expected))
 
 
-@pytest.mark.parametrize("shape", [(8, 4, 5, 3), (1, 784), (1, 8, 5, 2), (3,), (1, 1, 1, 1, 1)])
-def test_inputs_that_take_no_picture(shape):
+@pytest.mark.parametrize("signature", [(8, 4, 5, 3), (1, 784), (-1, 640), (-1, 16000, 1), (1, 8, 5, 2), (3,), (1, 1, 1, 1, 1)])
+def test_inputs_that_take_no_picture(signature):
     with pytest.raises(TachyliteError, match="does not take one picture"):
-        prepare.prepare(PICTURE, tensor(np.float32, *shape))
+        prepare.prepare(PICTURE, tensor(np.float32, *(abs(d) for d in signature), signature=signature))
 
 
 def test_types_that_take_no_picture():
