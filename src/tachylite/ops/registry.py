@@ -144,9 +144,9 @@ def definitions() -> Iterator[OpDef]:
 
 
 def complete(op: Operator) -> Operator:
-    """The operator with the schema's default options where its file left them out."""
+    """The operator with the schema's default options where its file left them out, or gave it those of another."""
     definition = find(op)
-    if op.options is not None or definition is None or definition.options is None:
+    if definition is None or definition.options is None or type(op.options).__name__ == definition.options:
         return op
     return replace(op, options=definition.make_options())
 
