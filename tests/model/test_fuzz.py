@@ -19,16 +19,13 @@ relaxed = settings(max_examples=300, deadline=None, suppress_health_check=[Healt
 
 def described() -> Model:
     model = convolution()
-    metadata.describe(
-        model, "a model", [metadata.TensorInfo("image", mean=(1.0,), std=(2.0,))], [metadata.TensorInfo("scores", labels=("a", "b"))]
-    )
+    image, scores = metadata.TensorInfo("image", mean=(1.0,), std=(2.0,)), metadata.TensorInfo("scores", labels=("a", "b"))
+    metadata.describe(model, "a model", [image], [scores])
     return model
 
 
-SEEDS = [
-    bytes(make().to_bytes())
-    for make in (convolution, lambda: convolution(np.int8), loop, sparse, blockwise, lambda: strings(b"ab", b""), described)
-]
+MODELS = [convolution(), convolution(np.int8), loop(), sparse(), blockwise(), strings(b"ab", b""), described()]
+SEEDS = [model.to_bytes() for model in MODELS]
 
 
 def survive(content: bytes) -> None:

@@ -15,6 +15,8 @@ from tests.model.models import convolution
 IMAGE = TensorInfo("image", "what the camera saw", mean=(127.5,), std=(128.0,))
 SCORES = TensorInfo("scores", labels=("cat", "dog", "Schrödinger's cat", "none"))
 
+CUSTOM = record("CustomMetadata", name="mine", data=np.arange(3, dtype=np.uint8))
+
 
 def described():
     model = convolution()
@@ -91,15 +93,7 @@ def test_every_table_survives():
         (record("ModelMetadata", associated_files=(record("AssociatedFile", name="f", type="VOCABULARY"),)), "1.0.1"),
         (record("ModelMetadata", associated_files=(record("AssociatedFile", name="f", type="SCANN_INDEX_FILE"),)), "1.4.0"),
         (record("ModelMetadata", subgraph_metadata=(record("SubGraphMetadata", input_process_units=(record("ProcessUnit"),)),)), "1.1.0"),
-        (
-            record(
-                "ModelMetadata",
-                subgraph_metadata=(
-                    record("SubGraphMetadata", custom_metadata=(record("CustomMetadata", data=np.arange(3, dtype=np.uint8)),)),
-                ),
-            ),
-            "1.5.0",
-        ),
+        (record("ModelMetadata", subgraph_metadata=(record("SubGraphMetadata", custom_metadata=(CUSTOM,)),)), "1.5.0"),
     ],
 )
 def test_readers_are_told_which_version_they_need(said, version):

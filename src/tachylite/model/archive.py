@@ -1,6 +1,7 @@
 """The zip archive at the end of a `.tflite` file, which holds the files that its metadata names (labels, vocabularies)."""
 
 import io
+from typing import Any
 
 from .errors import FileError
 
@@ -19,7 +20,7 @@ def read_archive(data: memoryview) -> dict[str, bytes]:
     import zipfile  # rarely needed, and slow to import
 
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(_View(data))
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):
         return {}  # constants may hold those four bytes by chance
     with archive:
@@ -41,6 +42,33 @@ def write_archive(files: dict[str, bytes], offset: int) -> bytes:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content)  # ZipInfo's date is fixed, so that equal models give equal bytes
     return stream.getvalue()
+
+
+class _View(io.RawIOBase):
+    """A stream that reads from `data` in place, however large they are."""
+
+    def __init__(self, data: memoryview):
+        self.data = data
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: len(self.data)}[whence]
+        if start + position < 0:
+            raise ValueError("position before the beginning")
+        self.at = start + position
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.data[self.at : self.at + len(buffer)]
+        buffer[: len(piece)] = piece
+        self.at += len(piece)
+        return len(piece)
 
 
 class _Offset(io.BytesIO):

@@ -3,6 +3,8 @@
 Strings are numpy objects (`bytes`); resources and variants, which hold no elements of their own, are marker dtypes.
 """
 
+from functools import cache
+
 import ml_dtypes
 import numpy as np
 
@@ -60,6 +62,7 @@ def nbytes(dtype: np.dtype, size: int) -> int:
     return -(-size * PACKED_BITS[dtype] // 8) if dtype in PACKED_BITS else size * dtype.itemsize
 
 
+@cache
 def limits(dtype: np.dtype) -> tuple[int, int]:
     """The least and the greatest number of an integer type."""
     bits = PACKED_BITS.get(dtype, 8 * dtype.itemsize)
