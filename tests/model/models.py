@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from tachylite import Builder
 from tachylite.model import tables
 from tachylite.model.dtypes import DTYPES, PACKED_BITS, is_quantizable, limits
-from tachylite.model.graph import Blockwise, External, Graph, Model, Operator, Quantization, Signature, Sparsity, Tensor
+from tachylite.model.graph import Blockwise, Graph, Model, Operator, Quantization, Signature, Sparsity, Tensor
 
 BUILTINS = [name for name in tables.ENUMS["BuiltinOperator"][1] if name != "CUSTOM"]
 
@@ -124,9 +124,6 @@ def tensors(draw, kind):
     tensor = Tensor(draw(names), draw(shapes), dtype, is_variable=kind == "variable", has_rank=draw(st.booleans()))
     if kind == "constant":
         tensor.data = draw(constants(dtype, tensor.shape))
-        if dtype.kind != "O" and 0 not in tensor.shape and draw(st.integers(0, 5)) == 0:
-            tensor.data = None
-            tensor.external = External(draw(st.integers(1, 3)), "weights.bin", 0, 0)
     elif tensor.shape and draw(st.booleans()):
         tensor.shape_signature = tuple(draw(st.sampled_from([size, -1])) for size in tensor.shape)
     if is_quantizable(dtype) and draw(st.booleans()):

@@ -223,7 +223,10 @@ def test_external_buffers(tmp_path):
     assert weights.data.tobytes() not in (tmp_path / "model.tflite").read_bytes()
     read = codec.read_file(tmp_path / "model.tflite")
     assert_same(read, model)
-    assert codec.read((tmp_path / "model.tflite").read_bytes()).graph.tensors[1].data is None
+    content = (tmp_path / "model.tflite").read_bytes()
+    assert_same(codec.read(content, folder=tmp_path), model)
+    with pytest.raises(FileError, match=r"'filter' .*: its data are in 'weights.bin', beside the model"):
+        codec.read(content)
     read.graph.tensors[1].external = None
     assert read.to_bytes() == whole
 

@@ -10,7 +10,7 @@ from tachylite import Builder
 from tachylite.model import codec, tables
 from tachylite.model.errors import FileError
 from tachylite.model.flatbuffer import Writer
-from tachylite.model.graph import Blockwise, Graph, Model, Quantization, Sparsity, Tensor
+from tachylite.model.graph import Blockwise, External, Graph, Model, Quantization, Sparsity, Tensor
 from tachylite.model.reader import IDENTIFIER
 from tachylite.model.writer import ModelWriter
 from tests.model.models import convolution
@@ -297,17 +297,22 @@ def test_a_deep_chain_of_calls_is_refused():
         Model([b.graph for b in reversed(graphs)]).verify()
 
 
+def replace_weights(model, **values):
+    vars(model.graph.tensors[1]).update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda m: replace_weights(m, data=None, external=External(1, "weights.bin", 0, 432)), "'weights.bin' is not loaded"),
         (lambda m: m.graphs.clear(), "holds no graph"),
         (lambda m: m.graphs.append(m.graph), "lists a graph twice"),
         (lambda m: m.graph.tensors.append(m.graph.tensors[0]), "lists a tensor twice"),
         (lambda m: m.graph.tensors.pop(0), "is not a tensor of the graph"),
         (lambda m: m.graph.operators[0].subgraphs.append(Graph("lost")), "calls the graph 'lost', which is not in Model.graphs"),
         (lambda m: setattr(m.signatures[0], "graph", Graph("lost")), "enters the graph 'lost'"),
-        (lambda m: setattr(m.graph.tensors[1], "data", np.zeros((4, 3, 3, 3))), "is float32, its data are float64"),
-        (lambda m: setattr(m.graph.tensors[1], "data", np.zeros(108, np.float32)), r"\[4, 3, 3, 3\], its data \[108\]"),
+        (lambda m: replace_weights(m, data=np.zeros((4, 3, 3, 3))), "is float32, its data are float64"),
+        (lambda m: replace_weights(m, data=np.zeros(108, np.float32)), r"\[4, 3, 3, 3\], its data \[108\]"),
     ],
 )
 def test_edits_that_leave_a_model_unsound(change, message):

@@ -24,7 +24,7 @@ version_rule: VersionRule = _version_as_read
 def read(source: Any, folder: str | os.PathLike[str] | None = None) -> Model:
     """The model in a buffer (bytes, memoryview, mmap), whose constants go on referring to it.
 
-    folder: where external buffers are looked for; without it, tensors that have one keep only the reference.
+    folder: where external buffers are looked for, which a few models keep in files beside them.
     Raises FileError where the bytes are not a sound model.
     """
     data = memoryview(source).cast("B").toreadonly()

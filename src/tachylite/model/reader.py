@@ -88,7 +88,7 @@ class ModelReader:
             tensor.external = self._external(record.external_buffer, where)
             content, origin = self._load(tensor.external, where), -record.external_buffer  # buffers count up, these down
         tensor.sparsity = _sparsity(record.sparsity, where)
-        stores_nothing = tensor.sparsity is not None and tensor.sparsity.stored == 0 and not tensor.external
+        stores_nothing = tensor.sparsity is not None and tensor.sparsity.stored == 0
         if len(content) or stores_nothing:
             if tensor.is_variable:
                 raise FileError(f"{where} is a variable, which is zero at first, and also has a buffer; it can be only one of both")
@@ -167,9 +167,11 @@ class ModelReader:
         return External(entry.id, groups[entry.group].name, entry.offset, entry.length, entry.packing)
 
     def _load(self, external: External, where: str) -> memoryview:
-        """The content of an external buffer; nothing where no folder was given to look in."""
+        """The content of an external buffer."""
         if self.folder is None:
-            return self.data[:0]
+            raise FileError(
+                f"{where}: its data are in {external.group!r}, beside the model; read the model from its file or name the folder"
+            )
         if external.packing:
             raise UnsupportedError(f"{where}: its external buffer is packed as {external.packing!r}, only plain ones can be read")
         name = Path(external.group)
@@ -300,6 +302,6 @@ def _give_empty_constants(graph: Graph) -> None:
     """A tensor without elements needs no buffer to be a constant; it is one where nobody else gives its value."""
     given = {id(t) for t in graph.inputs} | {id(t) for op in graph.operators for t in op.outputs + op.intermediates}
     for tensor in graph.tensors:
-        if 0 in tensor.shape and tensor.data is None and id(tensor) not in given and not tensor.is_variable and not tensor.external:
+        if 0 in tensor.shape and tensor.data is None and id(tensor) not in given and not tensor.is_variable:
             tensor.data = np.empty(tensor.shape, tensor.dtype)
             tensor.data.flags.writeable = False

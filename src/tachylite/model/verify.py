@@ -54,6 +54,8 @@ def verify_tensor(tensor: Tensor, where: str) -> None:
     signature = tensor.shape_signature
     if signature is not None and (len(signature) != len(shape) or any(s not in (-1, d) for s, d in zip(signature, shape, strict=True))):
         raise FileError(f"{where}: its shape signature {list(signature)} contradicts its shape {shape}; known dimensions must agree")
+    if tensor.external is not None and tensor.data is None:
+        raise FileError(f"{where}: its external buffer in {tensor.external.group!r} is not loaded; give the tensor its data")
     if tensor.data is not None:
         _verify_data(tensor, tensor.data, where)
     if tensor.quantization is not None and is_quantizable(tensor.dtype):
@@ -152,7 +154,7 @@ def _verify_known(known: set[int], tensors: Iterable[Tensor | None], where: str)
 
 def _verify_order(graph: Graph, known: set[int], place: str) -> None:
     """Operators read what is there by then, and each value has one origin."""
-    ready = {id(t) for t in graph.tensors if t.data is not None or t.is_variable or t.external}
+    ready = {id(t) for t in graph.tensors if t.data is not None or t.is_variable}
     ready |= {id(t) for t in graph.inputs}
     for index, op in enumerate(graph.operators):
         where = _label(op, index, place)
