@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tachylite.ops import table
+from tachylite.ops import kernel, table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,6 +34,8 @@ def quoting(document: str) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": table.markdown,
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
+    "native/include/tl_params.h": kernel.c_header,
+    "native/kernel_table.inc": kernel.c_table,
 }
 """Path of each generated file, and what makes its text."""
 

@@ -2,15 +2,17 @@
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
 from ai_edge_litert import interpreter as litert
 
-from tachylite import Interpreter, Model
+from tachylite import Interpreter, Model, OpResolverType
 from tachylite.model.dtypes import BFLOAT16
 from tachylite.ops import registry
+from tachylite.runtime import native
 
 from . import cases as families
 from .harness import Case
@@ -21,7 +23,10 @@ CASES: list[Case] = [
     for case in importlib.import_module(f"{families.__name__}.{module.name}").cases()
 ]
 
-EXECUTORS = {"reference": Interpreter}
+REFERENCE = OpResolverType.BUILTIN_REF
+EXECUTORS: dict[str, Callable[..., Interpreter]] = {"reference": partial(Interpreter, experimental_op_resolver_type=REFERENCE)}
+for tier in native.tiers():
+    EXECUTORS |= {tier: Interpreter, f"{tier}-3threads": partial(Interpreter, num_threads=3)}
 
 
 def outputs(interpreter: object, case: Case) -> list[np.ndarray]:
@@ -57,7 +62,8 @@ def oracle(case: Case) -> Sequence[np.ndarray]:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_case(case: Case, executor: str) -> None:
+def test_case(case: Case, executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TACHYLITE_ISA", executor.partition("-")[0] if executor != "reference" else "")
     actual = outputs(EXECUTORS[executor](model_content=Model.of(case.graph).to_bytes()), case)
     expected = oracle(case)
     assert len(actual) == len(expected)

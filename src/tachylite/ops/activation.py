@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Callable
+from ctypes import c_float, c_int32
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import version_by_type
-from .elementwise import centred, define, infer_unary, is_quantized
+from .arguments import SUFFIXES, version_by_type
+from .elementwise import define, infer_unary, is_quantized
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
+from .kernel import Params, kernel
 from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
-from .registry import Spec, broadcast_shapes, require_output_quantization
+from .registry import Spec, broadcast_shapes
+from .scales import centred, requantize, require_output_quantization
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 
@@ -44,6 +48,35 @@ def leaky_relu_slopes(op: Operator) -> tuple[Multiplier, Multiplier]:
     source, result = op.inputs[0].scale, op.outputs[0].scale
     # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
     return Multiplier.of(source / result), Multiplier.of(source * np.float32(op.options.alpha) / result)
+
+
+class LeakyReluParams(Params):
+    """One block for every variant: f32 reads alpha, the integer variants read the rest."""
+
+    _fields_ = [
+        ("alpha", c_float),
+        ("input_zero_point", c_int32),
+        ("output_zero_point", c_int32),
+        ("positive_multiplier", c_int32),
+        ("positive_shift", c_int32),
+        ("negative_multiplier", c_int32),
+        ("negative_shift", c_int32),
+    ]
+
+
+LEAKY_RELU = kernel("leaky_relu", LeakyReluParams, "f32", "s8", "u8", "s16")
+
+
+def lower_leaky_relu(low: Any, op: Operator) -> None:
+    """One call; a work item is one element."""
+    x, y = op.inputs[0], op.outputs[0]
+    params = LeakyReluParams(alpha=op.options.alpha)
+    if is_quantized(op):
+        above, below = leaky_relu_slopes(op)
+        params.input_zero_point, params.output_zero_point = x.zero_point, y.zero_point
+        params.positive_multiplier, params.positive_shift = above
+        params.negative_multiplier, params.negative_shift = below
+    low.call(LEAKY_RELU, SUFFIXES[x.dtype], op, params, work=low.size(y), grain=16384)
 
 
 def leaky_relu(op: Operator, x: np.ndarray) -> np.ndarray:
@@ -178,7 +211,7 @@ _register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by
 _register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3))
 _register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8")
 _register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8")
-_register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2))
+_register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
 _register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu)
 _register("LOGISTIC", logistic, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
 _register("TANH", tanh, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))

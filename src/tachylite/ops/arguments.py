@@ -1,4 +1,4 @@
-"""What operators of data movement are told by tensors: shapes, axes, amounts. Read and checked here, for every family alike.
+"""What operators are given: element types, and shapes, axes and amounts told by tensors. Read and checked here, for every family alike.
 
 `infer` is the one place of validation. Where it waits for values that only the run knows, the reference asks it again with `settle`.
 """
@@ -144,13 +144,3 @@ def check_positions(op: Operator, positions: np.ndarray, sizes: int | np.ndarray
         where = tuple(int(i) for i in np.argwhere(outside)[0])
         limit = np.broadcast_to(sizes, positions.shape)[where]
         raise op.error(f"index {positions[where]} at {list(where)} is out of range; it must lie in [0, {limit - 1}]")
-
-
-def is_stored(dtype: np.dtype) -> bool:
-    """Whether integers of this type may stand for real numbers where elements are padded; wider integers are always themselves."""
-    return dtype in (np.int8, np.uint8, np.int16)
-
-
-def padding_of(op: Operator, dtype: np.dtype) -> int:
-    """The element that stands for 0 in the output."""
-    return op.outputs[0].zero_point if is_stored(dtype) else 0

@@ -6,8 +6,9 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from .arguments import ANY_TYPE, amounts, check_type, new_shape, padding_of, same_quantization, settle, vector, version_by_type
+from .arguments import ANY_TYPE, amounts, check_type, new_shape, same_quantization, settle, vector, version_by_type
 from .registry import OpDef, Spec, register
+from .scales import padding_of
 
 
 def _block_size(op: Operator, x: Spec) -> int:

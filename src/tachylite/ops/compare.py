@@ -8,8 +8,9 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .arguments import version_by_type
-from .elementwise import are_quantized, centred, define, infer_binary, infer_predicate, infer_unary
+from .elementwise import define, infer_binary, infer_predicate, infer_unary
 from .fixedpoint import Multiplier, rescale
+from .scales import are_quantized, centred
 
 _ORDERED = "f32 f16 bf16 s8 u8 s16 i32 i64"
 

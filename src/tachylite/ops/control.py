@@ -213,8 +213,8 @@ def infer_nothing(op: Operator) -> list[Spec]:
 
 def run_once(op: Operator, context: Context) -> list[np.ndarray]:
     """subgraphs: the initializer."""
-    if context.state.setdefault(_pending(op), np.array(True)):
-        context.state[_pending(op)] = np.array(False)
+    if _pending(op) not in context.state:
+        context.state[_pending(op)] = False
         context.call(op.subgraphs[0], [])
     return []
 

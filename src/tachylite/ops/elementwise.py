@@ -1,19 +1,15 @@
-"""What elementwise operators share: the checks of their operands, and the scales of quantized ones."""
+"""What elementwise operators share: the checks of their operands, and their registration."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tachylite.model.graph import Operator, Tensor
+from tachylite.model.graph import Operator
 
 from .arguments import check_type, same_type
-from .fixedpoint import Multiplier, rescale, saturate
 from .registry import OpDef, Spec, broadcast_shapes, register
-
-#: The dtypes whose elements may stand for real numbers here; wider integers are always plain numbers.
-_QUANTIZABLE = (np.int8, np.uint8, np.int16)
+from .scales import are_quantized
 
 
 def infer_unary(op: Operator, x: Spec) -> Spec:
@@ -48,37 +44,9 @@ def _broadcast(op: Operator, *operands: Spec) -> tuple[int, ...]:
     return broadcast_shapes(op, *(x.shape for x in operands))
 
 
-def are_quantized(op: Operator, *tensors: Tensor | None) -> bool:
-    """Whether the elements of these tensors stand for real numbers. Raises OpError where only some do, or a scale is unusable."""
-    small = [t for t in tensors if t is not None and t.dtype in _QUANTIZABLE]
-    if not any(t.is_quantized for t in small):
-        return False
-    for t in small:
-        info = np.iinfo(t.dtype)
-        if t.quantization is None or len(t.quantization.scale) != 1:
-            found = len(t.quantization.scale) if t.quantization else "no"
-            raise op.error(f"{t.name!r} has {found} scales, needed is one, as its other operands have; quantize it per tensor")
-        if not (t.scale > 0 and math.isfinite(t.scale)):
-            raise op.error(f"{t.name!r} has the scale {t.scale}, it must be positive and finite; quantize the model again")
-        if not info.min <= t.zero_point <= info.max or (t.dtype == np.int16 and t.zero_point != 0):
-            wanted = "0" if t.dtype == np.int16 else f"in [{info.min}, {info.max}]"
-            raise op.error(f"{t.name!r} has the zero point {t.zero_point}, it must be {wanted}; quantize the model again")
-    return True
-
-
 def is_quantized(op: Operator) -> bool:
-    """`are_quantized` of all inputs and outputs."""
+    """Whether all inputs and outputs are (see `are_quantized`)."""
     return are_quantized(op, *op.inputs, *op.outputs)
-
-
-def centred(x: np.ndarray, tensor: Tensor | None) -> np.ndarray:
-    """Steps away from the zero point, int64."""
-    return x.astype(np.int64) - tensor.zero_point
-
-
-def requantize(y: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray], output: Tensor) -> np.ndarray:
-    """Integers to the output's steps, rounded twice and saturated."""
-    return saturate(rescale(y, multiplier) + output.zero_point, output.dtype)
 
 
 def is_wide_broadcast(op: Operator) -> bool:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tachylite.model.dtypes import limits
+
 
 class Multiplier(NamedTuple):
     """A real number as `mantissa * 2**(shift - 31)`, mantissa in [2**30, 2**31) or 0."""
@@ -96,5 +98,12 @@ def round_half_away(x: np.ndarray | np.floating) -> np.ndarray:
 
 def saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """x clipped to the range of an integer dtype, and of that dtype."""
-    info = np.iinfo(dtype)
-    return np.clip(x, info.min, info.max).astype(dtype)
+    return np.clip(x, *limits(dtype)).astype(dtype)
+
+
+def exponent_of(scale: float | np.floating) -> int | None:
+    """log2 of a scale; None where it is no power of two."""
+    if not 0 < scale < math.inf:
+        return None
+    exponent = math.log2(scale)
+    return round(exponent) if abs(exponent - round(exponent)) < 1e-3 else None

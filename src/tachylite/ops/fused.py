@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 
+from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator, Tensor
 
 from .fixedpoint import round_half_away
@@ -15,16 +16,23 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
-def activate(op: Operator, y: np.ndarray, activation: str | None = None) -> np.ndarray:
+def check_activation(op: Operator, dtype: np.dtype) -> None:
+    """Refuse a fused activation that is not defined for results of this type. SIGN_BIT, which no runtime knows, never is."""
+    known = _BOUNDS if dtype.kind in "biu" else (*_BOUNDS, "TANH")
+    if op.options.fused_activation_function not in known:
+        found = op.options.fused_activation_function
+        raise op.error(f"the fused activation is {found}, for {dtype} it must be one of {', '.join(known)}; put it into its own operator")
+
+
+def activate(op: Operator, y: np.ndarray) -> np.ndarray:
     """The operator's fused activation on float or plain integer results; the dtype stays.
 
     As TensorFlow Lite's reference kernels do, it keeps infinities out of float results: they become the greatest finite values.
     """
-    activation = activation or op.options.fused_activation_function
+    activation = op.options.fused_activation_function
+    check_activation(op, y.dtype)
     if activation == "TANH":
         return np.tanh(y)
-    if activation not in _BOUNDS:
-        raise op.error(f"fused activation {activation} has no definition here; use NONE, RELU, RELU6, RELU_N1_TO_1 or TANH")
     if activation == "NONE" and y.dtype.kind not in "fV":
         return y
     info = np.iinfo(y.dtype) if y.dtype.kind in "iu" else ml_dtypes.finfo(y.dtype)  # type: ignore[no-untyped-call]
@@ -32,18 +40,22 @@ def activate(op: Operator, y: np.ndarray, activation: str | None = None) -> np.n
     return np.clip(y, y.dtype.type(max(low, info.min)), y.dtype.type(min(high, info.max))).astype(y.dtype, copy=False)
 
 
-def activation_range(op: Operator, output: Tensor, activation: str | None = None) -> tuple[int, int]:
+def activate_steps(op: Operator, steps: np.ndarray) -> np.ndarray:
+    """Steps from the output's zero point to stored values, saturated, within the range of the fused activation."""
+    output = op.outputs[0]
+    return np.clip(steps + output.zero_point, *activation_range(op, output)).astype(output.dtype)
+
+
+def activation_range(op: Operator, output: Tensor) -> tuple[int, int]:
     """The least and the greatest stored value that the fused activation lets through, for a quantized output."""
-    activation = activation or op.options.fused_activation_function
-    if activation not in _BOUNDS:
-        raise op.error(f"fused activation {activation} is not defined for a quantized output; use NONE, RELU, RELU6 or RELU_N1_TO_1")
-    return stored_range(output, *_BOUNDS[activation])
+    check_activation(op, output.dtype)
+    return stored_range(output, *_BOUNDS[op.options.fused_activation_function])
 
 
 def stored_range(output: Tensor, low: float, high: float) -> tuple[int, int]:
     """The least and the greatest stored value of a quantized tensor within the real numbers [low, high]."""
-    info = np.iinfo(output.dtype)
-    return int(max(info.min, _step(output, low))), int(min(info.max, _step(output, high)))
+    least, greatest = limits(output.dtype)
+    return int(max(least, _step(output, low))), int(min(greatest, _step(output, high)))
 
 
 def _step(output: Tensor, real: float) -> float:

@@ -1,8 +1,25 @@
-"""Hybrid operators: float activations quantized to int8 on the fly, row by row, to meet int8 weights."""
+"""Hybrid operators: float activations quantized to int8 on the fly, row by row, to meet narrow integer weights."""
 
 import numpy as np
 
+from .exact import Product, exact_dtype
 from .fixedpoint import round_half_away
+
+
+def hybrid_product(weights: np.ndarray, scale: np.ndarray, asymmetric: bool) -> Product:
+    """x @ weights.T for float32 x, of which each row is quantized for itself, with a zero point where `asymmetric`; float32.
+
+    weights: integers [..., m, k]; scale: float32, one in all or one for each of m. x: [..., k], or [..., n, k] to match more dimensions.
+    """
+    dtype = exact_dtype(255, weights, weights.ndim - 2)
+    matrix = weights.swapaxes(-1, -2).astype(dtype)
+
+    def product(x: np.ndarray) -> np.ndarray:
+        steps, row_scale, zero_point = quantize_rows(x.reshape(-1, x.shape[-1]), asymmetric)
+        centred = (steps.astype(dtype) - zero_point[:, None].astype(dtype)).reshape(x.shape)
+        return (centred @ matrix).astype(np.float32) * (row_scale.reshape(*x.shape[:-1], 1) * scale)
+
+    return product
 
 
 def quantize_rows(rows: np.ndarray, asymmetric: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

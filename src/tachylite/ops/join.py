@@ -4,10 +4,10 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
-from .arguments import axis_of, check_type, is_stored, new_shape, same_quantization, same_type, settle, vector, version_by_type
+from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
 from .fixedpoint import round_half_away, saturate
 from .registry import OpDef, Spec, normalize_axis, register
-from .scales import check_scales
+from .scales import check_scales, is_stored
 
 
 def _infer_concatenation(op: Operator, *xs: Spec) -> Spec:

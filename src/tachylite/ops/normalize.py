@@ -8,7 +8,8 @@ from tachylite.model.graph import Operator
 from . import gemmlowp
 from .arguments import check_type, version_by_type
 from .fixedpoint import rescale, saturate
-from .registry import OpDef, Spec, register, require_output_quantization
+from .registry import OpDef, Spec, register
+from .scales import centred, require_output_quantization
 
 
 def infer_l2_normalization(op: Operator, x: Spec) -> Spec:
@@ -29,12 +30,12 @@ def l2_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
     """x divided by its Euclidean norm over the last axis. x: [..., n], float32, int8 or uint8; the same comes out."""
     if x.dtype == np.float32:
         return x / np.maximum(np.sqrt((x * x).sum(axis=-1, keepdims=True)), np.float32(1e-6))
-    centred = x.astype(np.int64) - op.inputs[0].zero_point
-    mantissa, shift = gemmlowp.inverse_sqrt((centred * centred).sum(axis=-1, keepdims=True))
+    steps = centred(x, op.inputs[0])
+    mantissa, shift = gemmlowp.inverse_sqrt((steps * steps).sum(axis=-1, keepdims=True))
     if x.dtype == np.uint8:
         # The 128 output steps to a unit go into the number here, into the multiplier below; the roundings differ.
-        return saturate(rescale(centred * 128, (mantissa, shift)) + 128, x.dtype)
-    return saturate(rescale(centred, (mantissa, shift + 7)), x.dtype)
+        return saturate(rescale(steps * 128, (mantissa, shift)) + 128, x.dtype)
+    return saturate(rescale(steps, (mantissa, shift + 7)), x.dtype)
 
 
 register(

@@ -35,8 +35,16 @@ Specs = Sequence[Spec | None]
 class Context(Protocol):
     """What a run offers to operators that are more than functions of their inputs (see OpDef.context)."""
 
-    #: Variables and tables by the operator's own key; lives as long as the executor's state.
+    #: Tables, streams and the like, by the operator's own key; lives as long as the executor's state.
     state: dict[Any, Any]
+
+    def read(self, key: Any) -> np.ndarray:
+        """A variable's value. Raises TachyliteError where nothing was assigned to it."""
+        ...
+
+    def assign(self, key: Any, value: np.ndarray) -> None:
+        """Set a variable."""
+        ...
 
     def call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run another graph of the model on these inputs."""
@@ -187,22 +195,9 @@ def same_shape(op: Operator, x: Spec, *rest: Spec | None) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-def output_type(op: Operator, x: Spec) -> Spec:
-    """One output shaped like the input; its dtype is the one that the file gives (QUANTIZE, DEQUANTIZE)."""
-    return Spec(x.shape, op.outputs[0].dtype)
-
-
 def output_dtype(op: Operator, default: np.dtype) -> np.dtype:
     """The dtype that the file gives the output; `default` while the operator has none, because a Builder is inferring it."""
     return op.outputs[0].dtype if op.outputs else default
-
-
-def require_output_quantization(op: Operator, scale: float, zero_point: int, tolerance: float = 0.0) -> None:
-    """Raises OpError unless the output has this scale, within a relative tolerance, and zero point: the operator computes no other."""
-    for tensor in op.outputs[:1]:
-        if abs(float(tensor.scale) - scale) > tolerance * scale or tensor.zero_point != zero_point:
-            found = f"scale {tensor.scale:g} and zero point {tensor.zero_point}"
-            raise op.error(f"the output has {found}, it must have {scale:g} and {zero_point}; QUANTIZE to other values afterwards")
 
 
 def broadcast_shapes(op: Operator, *shapes: Shape) -> Shape:
@@ -212,13 +207,6 @@ def broadcast_shapes(op: Operator, *shapes: Shape) -> Shape:
     except ValueError:
         found = " and ".join(str(list(s)) for s in shapes)
         raise op.error(f"shapes {found} do not broadcast; each dimension must be equal or 1, counted from the last") from None
-
-
-def broadcast(op: Operator, x: Spec, y: Spec) -> Spec:
-    """One output of the broadcast shape and the first input's dtype."""
-    if x.dtype != y.dtype:
-        raise op.error(f"inputs are {x.dtype} and {y.dtype}, both must be of one type; insert a CAST")
-    return Spec(broadcast_shapes(op, x.shape, y.shape), x.dtype)
 
 
 def normalize_axis(op: Operator, axis: int, rank: int) -> int:

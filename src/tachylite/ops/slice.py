@@ -11,9 +11,7 @@ from .arguments import (
     ANY_TYPE,
     amounts,
     check_type,
-    is_stored,
     new_shape,
-    padding_of,
     same_quantization,
     same_type,
     settle,
@@ -21,6 +19,7 @@ from .arguments import (
     version_by_type,
 )
 from .registry import OpDef, Spec, normalize_axis, register
+from .scales import is_stored, padding_of
 
 Index = tuple[slice | int | None, ...]
 """What numpy takes between brackets."""

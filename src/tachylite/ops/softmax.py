@@ -10,7 +10,8 @@ from . import gemmlowp
 from .arguments import check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .lut import look_up_int16, table_int16
-from .registry import OpDef, Spec, output_dtype, register, require_output_quantization
+from .registry import OpDef, Spec, output_dtype, register
+from .scales import require_output_quantization
 
 #: Differences to the row's greatest value are held in Q5: exp(-32) is nothing.
 _DIFFERENCE_BITS = 5

@@ -10,9 +10,10 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import version_by_type
-from .elementwise import centred, define, infer_unary, is_quantized, requantize
+from .elementwise import define, infer_unary, is_quantized
 from .fixedpoint import Multiplier, rescale, saturate
 from .lut import look_up, rounded
+from .scales import centred, requantize
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 

@@ -47,11 +47,7 @@ def infer_read(op: Operator, resource: Spec) -> Spec | None:
 
 def read(op: Operator, context: Context, resource: np.ndarray) -> np.ndarray:
     """The variable's value."""
-    key = key_of(op, resource)
-    if key not in context.state:
-        raise op.error(f"{key} is read before anything was assigned to it; run the signature that initializes it")
-    value: np.ndarray = context.state[key]
-    return value
+    return context.read(key_of(op, resource))
 
 
 def lower_read(low: Any, op: Operator) -> None:
@@ -74,7 +70,7 @@ def infer_assign(op: Operator, resource: Spec, value: Spec) -> list[Spec]:
 
 def assign(op: Operator, context: Context, resource: np.ndarray, value: np.ndarray) -> tuple[()]:
     """Sets the variable."""
-    context.state[key_of(op, resource)] = np.array(value)
+    context.assign(key_of(op, resource), value)
     return ()
 
 

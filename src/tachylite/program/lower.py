@@ -7,6 +7,8 @@ calls. The first operator whose output shapes only the run can tell ends the cod
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,11 @@ from tachylite.model.dtypes import RESOURCE, STRING, VARIANT
 from tachylite.model.errors import OpError, UnsupportedError
 from tachylite.model.graph import Graph, Model, Operator, Tensor
 from tachylite.ops import inference, registry
+from tachylite.ops.kernel import Kernel, NoParams, Params
 from tachylite.ops.registry import Spec
 
 from . import memory
-from .program import Barrier, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .program import Barrier, Call, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
 from .target import REFERENCE, Target
 
 #: Inlining stops here: a few nested calls, each made twice, could otherwise expand without end.
@@ -131,7 +134,10 @@ class Lowering:
         for tensor, spec in zip(op.outputs, results, strict=True):
             self.scope.specs[tensor] = spec
         definition = registry.get(op)
-        (definition.lower or Lowering.host)(self, op)
+        if definition.lower is None or (self.program.target.isa == "reference" and not definition.context):
+            self.host(op)
+        else:
+            definition.lower(self, op)
         return True
 
     def _barrier(self, scope: Scope, start: int) -> Barrier:
@@ -182,6 +188,10 @@ class Lowering:
             self.scope.specs[tensor] = inference.constant_spec(tensor) if tensor.is_constant else Spec(tensor.shape, tensor.dtype)
         return self.scope.specs[tensor]
 
+    def size(self, tensor: Tensor) -> int:
+        """The number of elements of a tensor of the current scope."""
+        return prod(self.scope.specs[tensor].shape)
+
     def value(self, tensor: Tensor) -> int:
         """The value that holds a tensor of the current scope."""
         if tensor not in self.scope.values:
@@ -208,6 +218,51 @@ class Lowering:
             self.scope.values[tensor] = number
         inputs = tuple(None if t is None else self.value(t) for t in op.inputs)
         self.code.append(HostCall(op, self._place, inputs, (*outputs, *state), registry.get(op).in_place))
+
+    def call(
+        self,
+        kernel: Kernel,
+        variant: str,
+        op: Operator,
+        params: Params | None = None,
+        *,
+        work: int,
+        inputs: Sequence[int | None] | None = None,
+        outputs: Sequence[int] | None = None,
+        scratch: Sequence[int] = (),
+        grain: int = 1,
+    ) -> None:
+        """Emit a native call: on the operator's own tensors, or on other values where an operator takes several calls.
+
+        A variant that the kernel lacks is left to the host, where the operator is one call on its own tensors.
+        work: the number of work items; grain: the least number of them that is worth a thread's while; scratch: see `scratch`.
+        """
+        if variant not in kernel.variants and inputs is None and outputs is None:
+            self.host(op)
+            return
+        if inputs is None:
+            inputs = [None if t is None else self.value(t) for t in op.inputs]
+        if outputs is None:
+            outputs = [self.define(t) for t in op.outputs]
+        block = bytes(params if params is not None else NoParams())
+        in_place = registry.get(op).in_place
+        self.code.append(
+            Call(kernel.symbol(variant), op, self._place, tuple(inputs), tuple(outputs), tuple(scratch), block, work, grain, in_place)
+        )
+
+    def scratch(self, size: int, per_worker: bool = False) -> int:
+        """Memory that lives for one call: `size` bytes, or as many for each worker, one after another."""
+        total = size * (self.program.target.workers if per_worker else 1)
+        return self.temporary(Spec((total,), np.dtype(np.uint8)))
+
+    def packed(self, tensor: Tensor, layout: str, pack: Callable[[np.ndarray], np.ndarray]) -> int:
+        """A constant in a kernel's own layout, whose name stands for everything that `pack` depends on beside the tensor."""
+        spec = self.spec(tensor)
+        assert spec is not None
+        assert spec.value is not None, f"{tensor!r} is not constant"
+        value = Value(Kind.PACKED, spec.dtype, spec.shape, tensor.name, key=(tensor, layout), pack=partial(pack, spec.value))
+        self.program.values.append(value)
+        return len(self.program.values) - 1
 
     def define(self, tensor: Tensor) -> int:
         """The value that an operator of the current scope writes `tensor` to."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .program import Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
+from .program import Call, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Interval:
 
 def reads(instruction: Instruction) -> list[int]:
     """Values that an instruction reads."""
-    if isinstance(instruction, HostCall):
+    if isinstance(instruction, Call | HostCall):
         return [v for v in instruction.inputs if v is not None]
     if isinstance(instruction, Move):
         return [source for source, _ in instruction.pairs]
@@ -30,6 +30,8 @@ def reads(instruction: Instruction) -> list[int]:
 
 def writes(instruction: Instruction) -> list[int]:
     """Values that an instruction writes."""
+    if isinstance(instruction, Call):
+        return [*instruction.outputs, *instruction.scratch]
     if isinstance(instruction, HostCall):
         return list(instruction.outputs)
     return [target for _, target in instruction.pairs] if isinstance(instruction, Move) else []
@@ -58,7 +60,7 @@ def share_in_place(program: Program, entry: Entry, intervals: dict[int, Interval
     """Outputs that take over the memory of an input which dies at the call that declares it: {output: input}."""
     shared: dict[int, int] = {}
     for position, call in enumerate(entry.code):
-        if not (isinstance(call, HostCall) and call.in_place and call.inputs and len(call.outputs) == 1):
+        if not (isinstance(call, Call | HostCall) and call.in_place and call.inputs and len(call.outputs) == 1):
             continue
         source, target = call.inputs[0], call.outputs[0]
         if source is None or not _same_memory(program, source, target):

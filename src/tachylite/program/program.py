@@ -28,7 +28,11 @@ class Kind(Enum):
 
 @dataclass
 class Value:
-    """A value of the program. shape is None where only the run tells; key names a PERSISTENT value across programs; offset is in bytes."""
+    """A value of the program.
+
+    shape is None where only the run tells; key names PERSISTENT and PACKED values across programs; pack makes a PACKED value; offset is
+    in bytes.
+    """
 
     kind: Kind
     dtype: np.dtype
@@ -36,6 +40,7 @@ class Value:
     name: str = ""
     data: np.ndarray | None = None
     key: Any = None
+    pack: Callable[[], np.ndarray] | None = None
     offset: int = -1
 
     @property
@@ -44,6 +49,25 @@ class Value:
         if self.shape is None or self.kind is Kind.HOST:
             return 0
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize if nbytes(self.dtype, 1) else 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """Run a native kernel, by name, on values: its inputs, outputs and scratch memory, in this order (None: an omitted input).
+
+    params: the bytes of its parameter block; work: the number of work items; grain: the least number worth a thread's while.
+    """
+
+    kernel: str
+    op: Operator
+    place: tuple[int, int]
+    inputs: tuple[int | None, ...]
+    outputs: tuple[int, ...]
+    scratch: tuple[int, ...]
+    params: bytes
+    work: int
+    grain: int = 1
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,7 @@ class JumpIfFalse:
     target: int
 
 
-Instruction = HostCall | Move | Jump | JumpIfFalse
+Instruction = Call | HostCall | Move | Jump | JumpIfFalse
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from tachylite.program.target import Target
 from . import details
 from .convert_input import from_tensor, to_tensor
 from .delegate import Delegate
-from .numpy_executor import NumpyExecutor
+from .executor import Executor
 from .session import Session
 from .signature import SignatureRunner
 
 
 @enum.unique
 class OpResolverType(enum.Enum):
-    """Which kernels tf.lite would take. Tachylite has one set, whose integer results are those of BUILTIN_REF; it accepts all four."""
+    """BUILTIN_REF runs every operator's numpy reference; all others the native kernels, whose integer results are the same."""
 
     AUTO = 0
     BUILTIN = 1
@@ -64,11 +64,12 @@ class Interpreter:
             raise TachyliteError(f"{delegate!r} is not a delegate of Tachylite; leave out experimental_delegates to run on the CPU")
         self._compress_zero_points = experimental_compress_quantization_zero_points
         self._model = _open(model_path, model_content)
-        target = Target(workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
+        isa = "reference" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else "native"
+        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
         self._session = Session(self._model, target)
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}
         #: What ran or was allocated last, by graph.
-        self._executors: dict[int, NumpyExecutor] = {}
+        self._executors: dict[int, Executor] = {}
         self._numbers = {id(t): i for graph in self._model.graphs for i, t in enumerate(graph.tensors)}
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -251,7 +252,7 @@ class Interpreter:
         """tf.lite's pointer to the C++ interpreter. Raises TachyliteError: there is none."""
         raise TachyliteError("there is no tflite::Interpreter behind this interpreter")
 
-    def _ready(self) -> NumpyExecutor:
+    def _ready(self) -> Executor:
         executor = self._executors.get(id(self._model.graph))
         if executor is None:
             raise TachyliteError("the tensors have no memory yet; call allocate_tensors first (again after resize_tensor_input)")

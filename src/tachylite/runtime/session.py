@@ -12,7 +12,9 @@ from tachylite.ops.registry import Spec
 from tachylite.program.lower import lower
 from tachylite.program.target import REFERENCE, Target
 
-from .numpy_executor import NumpyExecutor, State
+from .executor import Executor, MakeExecutor
+from .numpy_executor import NumpyExecutor
+from .state import State
 
 #: Programs kept per session; each holds its own memory.
 CACHE_SIZE = 16
@@ -25,14 +27,15 @@ class Session:
         self.model = model
         self.target = target
         self.state = State(call=self.call)
-        self._cache: OrderedDict[Any, NumpyExecutor] = OrderedDict()
+        self._executor = executor_for(target)
+        self._cache: OrderedDict[Any, Executor] = OrderedDict()
 
-    def prepare(self, graph: Graph, specs: Sequence[Spec]) -> NumpyExecutor:
+    def prepare(self, graph: Graph, specs: Sequence[Spec]) -> Executor:
         """The executor for these input shapes, from the cache or newly lowered. Raises OpError, UnsupportedError."""
         key = (id(graph), *((s.shape, s.dtype, None if s.value is None else str(s.value.flat[0])) for s in specs))
         executor = self._cache.get(key)
         if executor is None:
-            executor = NumpyExecutor(lower(self.model, {graph.name or "main": (graph, specs)}, self.target), self.state)
+            executor = self._executor(lower(self.model, {graph.name or "main": (graph, specs)}, self.target), self.state)
             self._cache[key] = executor
             if len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
@@ -49,9 +52,18 @@ class Session:
 
     def reset(self) -> None:
         """Set the variable tensors (recurrent state) back as they began; resource variables keep their values, as in TensorFlow Lite."""
-        for key, value in self.state.values.items():
+        for key, variable in self.state.variables.items():
             if isinstance(key, Tensor):
-                value[...] = key.initial
+                variable.array[...] = key.initial
+
+
+def executor_for(target: Target) -> MakeExecutor:
+    """The kind of executor that runs Programs of a target."""
+    if target.isa == REFERENCE.isa:
+        return NumpyExecutor
+    from .native_executor import NativeExecutor
+
+    return NativeExecutor
 
 
 def _spec(tensor: Tensor, array: np.ndarray) -> Spec:

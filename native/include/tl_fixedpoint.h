@@ -1,0 +1,47 @@
+/* Integer requantization, bit for bit as tachylite/ops/fixedpoint.py defines it. A real multiplier is mantissa * 2^(shift - 31). */
+#ifndef TL_FIXEDPOINT_H
+#define TL_FIXEDPOINT_H
+
+#include <stdint.h>
+
+static inline int32_t tl_clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+static inline int8_t tl_saturate_s8(int32_t x) { return (int8_t)tl_clamp(x, -128, 127); }
+static inline uint8_t tl_saturate_u8(int32_t x) { return (uint8_t)tl_clamp(x, 0, 255); }
+static inline int16_t tl_saturate_s16(int32_t x) { return (int16_t)tl_clamp(x, -32768, 32767); }
+
+/* round(a * b / 2^31), halves up, saturating (gemmlowp's SaturatingRoundingDoublingHighMul). */
+static inline int32_t tl_doubling_high_mul(int32_t a, int32_t b) {
+    if (a == b && a == INT32_MIN) return INT32_MAX;
+    const int64_t product = (int64_t)a * b;
+    const int64_t nudge = product >= 0 ? (1 << 30) : 1 - (1 << 30);
+    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+}
+
+/* x / 2^exponent, halves away from zero (gemmlowp's RoundingDivideByPOT); exponent in [0, 31]. */
+static inline int32_t tl_divide_by_pot(int32_t x, int32_t exponent) {
+    const int32_t mask = (int32_t)(((int64_t)1 << exponent) - 1);
+    const int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> exponent) + ((x & mask) > threshold);
+}
+
+/* x * multiplier, rounded twice. */
+static inline int32_t tl_rescale(int32_t x, int32_t mantissa, int32_t shift) {
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    return tl_divide_by_pot(tl_doubling_high_mul((int32_t)((uint32_t)x << left), mantissa), right);
+}
+
+/* x * multiplier, rounded once, halves up. */
+static inline int32_t tl_rescale_once(int32_t x, int32_t mantissa, int32_t shift) {
+    const int32_t total = 31 - shift;
+    return (int32_t)(((int64_t)x * mantissa + ((int64_t)1 << (total - 1))) >> total);
+}
+
+/* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators. */
+static inline int32_t tl_rescale_s64(int64_t x, int32_t mantissa, int32_t shift) {
+    const int64_t reduced = mantissa < 0x7FFF0000 ? (mantissa + (1 << 15)) >> 16 : 0x7FFF;
+    const int32_t total = 15 - shift;
+    return (int32_t)((x * reduced + ((int64_t)1 << (total - 1))) >> total);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* Finding a kernel: by tier, by name. */
+#include "tl_tiers.h"
+
+#include <string.h>
+
+#define DECLARE(name, runs) extern const tl_entry tl_table__##name[];
+TL_TIERS(DECLARE)
+
+const char *tl_tiers(void) {
+    static char names[64];
+    if (!*names) {
+#define APPEND(name, runs)                                                                                                                  \
+    if (runs) strcat(names, *names ? " " #name : #name);
+        TL_TIERS(APPEND)
+    }
+    return names;
+}
+
+/* The table is sorted by name. */
+static tl_kernel search(const tl_entry *table, const char *name) {
+    size_t low = 0, high = 0;
+    while (table[high].name) ++high;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        const int order = strcmp(name, table[middle].name);
+        if (!order) return table[middle].kernel;
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return NULL;
+}
+
+tl_kernel tl_find(const char *tier, const char *name) {
+#define FIND(candidate, runs)                                                                                                               \
+    if (!strcmp(tier, #candidate)) return search(tl_table__##candidate, name);
+    TL_TIERS(FIND)
+    return NULL;
+}

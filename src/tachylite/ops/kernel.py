@@ -1,0 +1,105 @@
+"""Kernels: what operators call natively. Each is declared once, in its family's file; its C header and table entry are generated."""
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .registry import load_families
+
+
+class Params(ctypes.Structure):
+    """A kernel's parameter block: fixed-width scalars and arrays of them only, so that every compiler and word size lays it out alike."""
+
+    def __init__(self, **values: Any):
+        super().__init__(**values)
+
+
+class NoParams(Params):
+    """For kernels that need none."""
+
+    _fields_ = [("unused", ctypes.c_int32)]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """`tl_<name>_<variant>` in C, for each of its variants; all take the same parameter block."""
+
+    name: str
+    params: type[Params]
+    variants: tuple[str, ...]
+
+    def symbol(self, variant: str) -> str:
+        """The kernel's name in a Program, which is its C name without `tl_`."""
+        if variant not in self.variants:
+            raise KeyError(f"kernel {self.name} has no variant {variant}, only {', '.join(self.variants)}")
+        return f"{self.name}_{variant}"
+
+
+_kernels: dict[str, Kernel] = {}
+
+#: C types of the scalars that a parameter block may hold.
+C_TYPES = {
+    ctypes.c_int8: "int8_t",
+    ctypes.c_uint8: "uint8_t",
+    ctypes.c_int16: "int16_t",
+    ctypes.c_uint16: "uint16_t",
+    ctypes.c_int32: "int32_t",
+    ctypes.c_uint32: "uint32_t",
+    ctypes.c_int64: "int64_t",
+    ctypes.c_float: "float",
+    ctypes.c_double: "double",
+}
+
+
+def kernel(name: str, params: type[Params], *variants: str) -> Kernel:
+    """Declare a kernel. Raises ValueError where the name is taken."""
+    if name in _kernels:
+        raise ValueError(f"kernel {name} is declared twice")
+    _kernels[name] = Kernel(name, params, variants)
+    return _kernels[name]
+
+
+def kernels() -> Iterator[Kernel]:
+    """Every declared kernel by name."""
+    load_families()
+    yield from sorted(_kernels.values(), key=lambda k: k.name)
+
+
+def c_header() -> str:
+    """native/include/tl_params.h: the parameter blocks, and the kernels' prototypes."""
+    lines = [
+        "/* Generated from the registry by `make format`. Parameter blocks and prototypes of all kernels. */",
+        "#ifndef TL_PARAMS_H",
+        "#define TL_PARAMS_H",
+        "",
+        '#include "tl_kernel.h"',
+        "",
+        "/* clang-format off */",
+    ]
+    for block in sorted({k.params for k in kernels()}, key=_c_name):
+        lines += ["", "typedef struct {", *(f"    {_c_field(*f)};" for f in block._fields_), f"}} {_c_name(block)};"]
+    lines.append("")
+    for k in kernels():
+        for variant in k.variants:
+            lines.append(f"#define tl_{k.symbol(variant)} TL_TIERED(tl_{k.symbol(variant)})")
+            lines.append(f"int32_t tl_{k.symbol(variant)}(const {_c_name(k.params)} *p, void *const *t, tl_range r);")
+    lines += ["", "#endif", ""]
+    return "\n".join(lines)
+
+
+def c_table() -> str:
+    """native/kernel_table.inc: one TL_ENTRY(name) a kernel, in the order of their names."""
+    symbols = sorted(k.symbol(v) for k in kernels() for v in k.variants)
+    return "\n".join(["/* Generated from the registry by `make format`. */", *(f"TL_ENTRY({s})" for s in symbols), ""])
+
+
+def _c_name(block: type[Params]) -> str:
+    """LeakyReluParams -> tl_leaky_relu_params."""
+    name = block.__name__
+    return "tl_" + "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def _c_field(name: str, kind: Any, *_: Any) -> str:
+    length = getattr(kind, "_length_", None)
+    return f"{C_TYPES[kind]} {name}" if length is None else f"{C_TYPES[kind._type_]} {name}[{length}]"

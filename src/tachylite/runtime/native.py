@@ -1,0 +1,96 @@
+"""The binding of the native library: its functions and structures, and the tier that this machine runs."""
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+
+from tachylite.model.errors import TachyliteError
+
+LIBRARY = Path(__file__).parents[1] / "lib" / "libtachylite.so"
+
+CALL, MOVE, JUMP, JUMP_IF_FALSE, HOST = range(5)
+"""Kinds of instructions (tl_kind)."""
+
+OK, STOP_HOST, ENDLESS, UNINITIALIZED = 0, 100, 101, 102
+"""How a run stopped; other codes are a kernel's own."""
+
+
+class Instruction(Structure):
+    """tl_instruction."""
+
+    _fields_ = [
+        ("kind", c_int32),
+        ("target", c_int32),
+        ("work", c_int32),
+        ("grain", c_int32),
+        ("kernel", c_void_p),
+        ("params", c_void_p),
+        ("args", c_void_p),
+        ("scratch", c_void_p),
+        ("must_change", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class Part(Structure):
+    """tl_part."""
+
+    _fields_ = [("target", c_void_p), ("source", c_void_p), ("bytes", c_int64), ("source_flag", c_void_p), ("target_flag", c_void_p)]
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The native library. Raises TachyliteError where it was not built or cannot be loaded."""
+    try:
+        loaded = ctypes.CDLL(str(LIBRARY))
+    except OSError as problem:
+        raise TachyliteError(
+            f"the native library cannot be loaded ({problem}); install Tachylite again, or run the reference kernels with "
+            "experimental_op_resolver_type=OpResolverType.BUILTIN_REF"
+        ) from problem
+    loaded.tl_run.argtypes = [POINTER(Instruction), c_int32, c_int32, c_void_p]
+    loaded.tl_run.restype = c_int64
+    loaded.tl_pool_create.argtypes, loaded.tl_pool_create.restype = [c_int32], c_void_p
+    loaded.tl_pool_destroy.argtypes, loaded.tl_pool_destroy.restype = [c_void_p], None
+    loaded.tl_tiers.argtypes, loaded.tl_tiers.restype = [], c_char_p
+    loaded.tl_find.argtypes, loaded.tl_find.restype = [c_char_p, c_char_p], c_void_p
+    return loaded
+
+
+@cache
+def tiers() -> tuple[str, ...]:
+    """The tiers that this machine can run, best first."""
+    return tuple(library().tl_tiers().decode().split())
+
+
+def tier() -> str:
+    """The tier in use: the best, or the one that TACHYLITE_ISA names. Raises TachyliteError where that cannot run here."""
+    wanted = os.environ.get("TACHYLITE_ISA") or tiers()[0]
+    if wanted not in tiers():
+        raise TachyliteError(f"TACHYLITE_ISA is {wanted!r}, this machine runs {', '.join(tiers())}; choose one of these")
+    return wanted
+
+
+@cache
+def find(tier_name: str, kernel: str) -> int:
+    """The address of a kernel. Raises TachyliteError where the library lacks it."""
+    address = library().tl_find(tier_name.encode(), kernel.encode())
+    if not address:
+        raise TachyliteError(f"the native library has no kernel {kernel}; it is older than this code: build it again with `make native`")
+    return int(address)
+
+
+class Pool:
+    """Threads that share the work of one call at a time."""
+
+    def __init__(self, workers: int):
+        self._library = library()
+        self.handle = self._library.tl_pool_create(workers)
+        if not self.handle:
+            raise TachyliteError(f"{workers} threads cannot be started; use a smaller num_threads")
+
+    def __del__(self) -> None:
+        if getattr(self, "handle", None):
+            self._library.tl_pool_destroy(self.handle)
