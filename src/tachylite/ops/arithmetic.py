@@ -1,6 +1,5 @@
 """Arithmetic of two operands with broadcasting, and ADD_N."""
 
-import math
 from functools import partial
 
 import numpy as np
@@ -9,16 +8,11 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import check_type, same_type, version_by_type
-from .elementwise import centred, define, infer_binary, is_quantized, is_wide_broadcast, requantize
-from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, rescale
-from .fused import activate, activation_range
+from .elementwise import define, infer_binary, is_quantized, is_wide_broadcast
+from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
+from .fused import activate, activate_steps
 from .registry import Spec
-
-
-def _finish(op: Operator, steps: np.ndarray) -> np.ndarray:
-    """Centred output steps to stored values, within the fused activation's range."""
-    output = op.outputs[0]
-    return np.clip(steps + output.zero_point, *activation_range(op, output)).astype(output.dtype)
+from .scales import centred, requantize
 
 
 def _on_one_scale(op: Operator, x: np.ndarray, y: np.ndarray, headroom: int) -> tuple[np.ndarray, np.ndarray, np.float64]:
@@ -50,19 +44,18 @@ def _sum(op: Operator, x: np.ndarray, y: np.ndarray, combine: np.ufunc) -> np.nd
         return activate(op, combine(x, y))
     shifts = power_of_two_shifts(op)
     if shifts is not None:
-        return _finish(op, combine(divide_by_pot(x, shifts[0]), divide_by_pot(y, shifts[1])))
+        return activate_steps(op, combine(divide_by_pot(x, shifts[0]), divide_by_pot(y, shifts[1])))
     a, b, step = _on_one_scale(op, x, y, headroom=15 if x.dtype == np.int16 else 20)
-    return _finish(op, rescale(combine(a, b), Multiplier.of(step / np.float64(op.outputs[0].scale))))
+    return activate_steps(op, rescale(combine(a, b), Multiplier.of(step / np.float64(op.outputs[0].scale))))
 
 
 def power_of_two_shifts(op: Operator) -> tuple[int, int] | None:
     """Right shifts that bring int16 inputs to the output's scale where all scales are powers of two; None where the general way is due."""
     if op.outputs[0].dtype != np.int16 or not op.options.pot_scale_int16:
         return None
-    logs = [math.log2(t.scale) for t in (*op.inputs, *op.outputs)]
-    if any(abs(v - round(v)) >= 1e-3 for v in logs):
+    first, second, result = (exponent_of(t.scale) for t in (*op.inputs, *op.outputs))
+    if first is None or second is None or result is None:
         return None
-    first, second, result = map(round, logs)
     shifts = result - first, result - second
     return shifts if min(shifts) == 0 and max(shifts) < 32 else None
 
@@ -102,7 +95,7 @@ def multiply(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return activate(op, np.multiply(x, y))
     (first, second), output = op.inputs, op.outputs[0]
     multiplier = Multiplier.of(first.scale * second.scale / output.scale)
-    return _finish(op, rescale(centred(x, first) * centred(y, second), multiplier))
+    return activate_steps(op, rescale(centred(x, first) * centred(y, second), multiplier))
 
 
 def multiply_version(op: Operator) -> int:
@@ -138,7 +131,7 @@ def _divide_quantized(op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     headroom = 31 - gemmlowp.bit_length(np.where(a < 0, ~a, a))
     quotient = doubling_high_mul(a << headroom, inverse)
     mantissa, shift = Multiplier.of(first.scale / (second.scale * output.scale))
-    return _finish(op, rescale(quotient, (np.array(mantissa), shift - exponent - headroom)))
+    return activate_steps(op, rescale(quotient, (np.array(mantissa), shift - exponent - headroom)))
 
 
 def _refuse_zero(op: Operator, y: np.ndarray) -> None:

@@ -1,19 +1,17 @@
 """From real numbers to quantized ones and back, and between element types."""
 
-from typing import Any
-
-import ml_dtypes
 import numpy as np
 
 from tachylite.model import flexbuffer
-from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4
+from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4, limits
 from tachylite.model.errors import FileError
-from tachylite.model.graph import Blockwise, Operator, Quantization, Tensor
+from tachylite.model.graph import Operator
 
 from .arguments import check_type, version_by_type
-from .elementwise import centred, infer_unary
-from .fixedpoint import Multiplier, rescale, round_half_away
+from .elementwise import infer_unary
+from .fixedpoint import Multiplier, round_half_away
 from .registry import OpDef, Spec, output_dtype, register
+from .scales import centred, check_quantization, real_values, requantize, scales_of
 
 _FLOAT8 = (DTYPES["FLOAT8_E4M3FN"], DTYPES["FLOAT8_E5M2"])
 _INT8, _UINT8, _INT16, _INT32, _FLOAT32 = (np.dtype(t) for t in (np.int8, np.uint8, np.int16, np.int32, np.float32))
@@ -31,70 +29,12 @@ def is_float(dtype: np.dtype) -> bool:
 
 def saturated(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Floats truncated to integers of `dtype`, clipped to its range; NaN gives the greatest."""
-    info: Any = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
+    least, greatest = limits(dtype)
     wide = x.astype(np.float64)
-    end = float(int(info.max) + 1)  # the greatest itself may have no exact double
-    inside = (wide > info.min) & (wide < end)
+    end = float(greatest + 1)  # the greatest itself may have no exact double
+    inside = (wide > least) & (wide < end)
     steps = np.where(inside, wide, 0).astype(np.int64 if end < 2**63 else dtype)
-    return np.where(inside, steps.astype(dtype), np.where(wide <= info.min, dtype.type(info.min), dtype.type(info.max))).astype(dtype)
-
-
-# Scales.
-
-
-def check_scales(op: Operator, tensor: Tensor | None, x: Spec) -> None:
-    """Refuse scales and zero points that do not fit the tensor, which is shaped like `x`."""
-    q = None if tensor is None else tensor.quantization
-    if tensor is None or q is None or not tensor.is_quantized:
-        raise op.error(f"{tensor} has no scale; give it a quantization with one scale, or one per slice along an axis")
-    if isinstance(q.details, Blockwise):
-        _check_blocks(op, tensor, q.details, x)
-        return
-    count = len(q.scale)
-    if count > 1 and not (0 <= q.axis < x.rank and x.shape[q.axis] == count):
-        raise op.error(
-            f"{tensor.name!r} has {count} scales along axis {q.axis} of shape {list(x.shape)}; needed is one per slice of that axis"
-        )
-    if len(q.zero_point) not in (0, 1, count):
-        raise op.error(f"{tensor.name!r} has {len(q.zero_point)} zero points and {count} scales; needed are as many of each")
-    if not (np.isfinite(q.scale).all() and (q.scale > 0).all()):
-        raise op.error(f"{tensor.name!r} has a scale that is not positive and finite; quantize the model again")
-    info: Any = ml_dtypes.iinfo(tensor.dtype)  # type: ignore[no-untyped-call]
-    low, high = (0, 0) if tensor.dtype == np.int16 else (int(info.min), int(info.max))
-    if ((q.zero_point < low) | (q.zero_point > high)).any():
-        raise op.error(f"{tensor.name!r} has a zero point outside [{low}, {high}]; quantize the model again")
-
-
-def _check_blocks(op: Operator, tensor: Tensor, blocks: Blockwise, x: Spec) -> None:
-    for part in (blocks.scales, blocks.zero_points):
-        if part is not None and (part.data is None or blocks.size < 1 or part.data.size * blocks.size != np.prod(x.shape, dtype=np.int64)):
-            size = "no" if part.data is None else part.data.size
-            raise op.error(
-                f"{tensor.name!r} of shape {list(x.shape)} has {size} values in {part.name!r} for blocks of {blocks.size}; they must fit"
-            )
-
-
-def scales_of(quantization: Quantization | None, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scales (float32) and zero points (int64) in a shape that broadcasts against a tensor of this rank."""
-    shape = [1] * rank
-    if quantization.is_per_channel:
-        shape[quantization.axis] = -1
-    zero_point = quantization.zero_point if len(quantization.zero_point) else np.zeros(1, np.int64)
-    zero_point = np.broadcast_to(zero_point, quantization.scale.shape)
-    return quantization.scale.reshape(shape), zero_point.reshape(shape)
-
-
-def real_values(x: np.ndarray, tensor: Tensor | None) -> np.ndarray:
-    """What the stored values `x` of a quantized tensor stand for, float32."""
-    quantization = tensor.quantization
-    if isinstance(quantization.details, Blockwise):
-        blocks = quantization.details
-        steps = x.astype(np.float32).reshape(-1, blocks.size)
-        if blocks.zero_points is not None:
-            steps = steps - blocks.zero_points.data.astype(np.float32).reshape(-1, 1)
-        return (steps * blocks.scales.data.astype(np.float32).reshape(-1, 1)).reshape(x.shape)
-    scale, zero_point = scales_of(quantization, x.ndim)
-    return scale * (x.astype(np.int32) - zero_point).astype(np.float32)
+    return np.where(inside, steps.astype(dtype), np.where(wide <= least, dtype.type(least), dtype.type(greatest))).astype(dtype)
 
 
 # QUANTIZE and DEQUANTIZE.
@@ -114,9 +54,9 @@ def infer_quantize(op: Operator, x: Spec) -> Spec:
     if dtype not in _QUANTIZE_TO.get(x.dtype, ()):
         known = ", ".join(f"{a} to {'/'.join(map(str, b))}" for a, b in _QUANTIZE_TO.items())
         raise op.error(f"takes {known}, not {x.dtype} to {dtype}; go by way of float32")
-    check_scales(op, op.outputs[0], x)
+    check_quantization(op, op.outputs[0], x.shape)
     if x.dtype != _FLOAT32:
-        check_scales(op, op.inputs[0], x)
+        check_quantization(op, op.inputs[0], x.shape)
         if op.inputs[0].quantization.is_per_channel or op.outputs[0].quantization.is_per_channel:
             raise op.error("one of its tensors has a scale per channel, which only float32 can be quantized to; DEQUANTIZE first")
     return Spec(x.shape, dtype)
@@ -124,15 +64,13 @@ def infer_quantize(op: Operator, x: Spec) -> Spec:
 
 def quantize(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: float32, rounded to the nearest step, halves away from zero, and saturated (NaN is the least); or integers of another scale."""
-    output = op.outputs[0]
-    info: Any = ml_dtypes.iinfo(output.dtype)  # type: ignore[no-untyped-call]
-    if x.dtype == np.float32:
-        scale, zero_point = scales_of(output.quantization, x.ndim)
-        steps = round_half_away(x / scale) + zero_point
-        return np.fmin(np.fmax(steps, int(info.min)), int(info.max)).astype(np.int32).astype(output.dtype)
-    source = op.inputs[0]
-    multiplier = Multiplier.of(float(source.scale) / float(output.scale))
-    return np.clip(rescale(centred(x, source), multiplier) + output.zero_point, info.min, info.max).astype(output.dtype)
+    source, output = op.inputs[0], op.outputs[0]
+    if x.dtype != np.float32:
+        return requantize(centred(x, source), Multiplier.of(float(source.scale) / float(output.scale)), output)
+    scale, zero_point = scales_of(output.quantization, x.ndim)
+    least, greatest = limits(output.dtype)
+    steps = np.fmin(np.fmax(round_half_away(x / scale) + zero_point, least), greatest)
+    return steps.astype(np.int32).astype(output.dtype)  # by way of int32, as narrow types are not cast from float
 
 
 def quantize_version(op: Operator) -> int:
@@ -153,7 +91,7 @@ def infer_dequantize(op: Operator, x: Spec) -> Spec:
     if x.dtype not in _DEQUANTIZED:
         raise op.error(f"the input is {x.dtype}, it must be one of {', '.join(map(str, _DEQUANTIZED))}; insert a CAST")
     if is_integer(x.dtype):
-        check_scales(op, op.inputs[0], x)
+        check_quantization(op, op.inputs[0], x.shape)
     return Spec(x.shape, _FLOAT32)
 
 
