@@ -19,7 +19,7 @@ from .fused import stored_range
 from .kernel import Params, kernel
 from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
 from .registry import Spec, broadcast_shapes
-from .scales import centred, requantize, require_output_quantization
+from .scales import centred, require_output_quantization
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
 

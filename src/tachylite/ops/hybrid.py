@@ -6,7 +6,7 @@ from .exact import Product, exact_dtype
 from .fixedpoint import round_half_away
 
 
-def hybrid_product(weights: np.ndarray, scale: np.ndarray, asymmetric: bool) -> Product:
+def hybrid_product(weights: np.ndarray, scale: np.ndarray | np.floating, asymmetric: bool) -> Product:
     """x @ weights.T for float32 x, of which each row is quantized for itself, with a zero point where `asymmetric`; float32.
 
     weights: integers [..., m, k]; scale: float32, one in all or one for each of m. x: [..., k], or [..., n, k] to match more dimensions.

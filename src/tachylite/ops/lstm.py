@@ -1,5 +1,6 @@
 """Long short-term memory: one step (LSTM), a sequence, a sequence in both directions. Float32, hybrid (8-bit weights), int8 and int16."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,18 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from . import lstm_basic, lstm_float, lstm_int16, lstm_integer
+from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
-from .recurrent import State, expect, expect_state, time_first
+from .recurrent import (
+    State,
+    expect,
+    expect_auxiliary,
+    expect_state,
+    hybrid_version,
+    inputs_of_directions,
+    sequence_sizes,
+    time_first,
+)
 from .registry import OpDef, Spec, Specs, register
 
 Array = np.ndarray
@@ -25,6 +36,7 @@ def _infer_cell(op: Operator, specs: Specs, batch: int, inputs: int) -> Sizes:
     assert x is not None
     is_sequence = op.op != "LSTM"
     expect(op, 0, "input", x, x.shape, np.float32, np.int8, *([np.int16] if is_sequence else []))
+    check_activation(op, np.dtype(np.float32))
     kinds = {np.float32: FLOAT, np.int8: INT8, np.int16: INT16}[x.dtype.type]
     sizes = check_cell(op, specs, CELL, inputs, kinds, may_be_diagonal=is_sequence and kinds is FLOAT)
     check_norms(op, specs, NORMS, sizes.cells, kinds)
@@ -81,13 +93,7 @@ def _updates(op: Operator) -> tuple[int, ...]:
 def _version(op: Operator) -> int:
     if op.options.kernel_type == "BASIC":
         return 2
-    if not _is_hybrid(op):
-        return 1
-    return 4 if op.options.asymmetric_quantize_inputs else 3
-
-
-def _is_hybrid(op: Operator) -> bool:
-    return bool(op.inputs[0].dtype == np.float32 and op.inputs[2].dtype == np.int8)
+    return hybrid_version(op, weights=2, symmetric=3, asymmetric=4)
 
 
 register(
@@ -97,7 +103,7 @@ register(
         infer=infer_step,
         reference=step,
         updates=_updates,
-        variants=("f32", "s8", "u8"),
+        variants=("f32", "f32w8", "s8", "u8"),
         version=_version,
     )
 )
@@ -109,15 +115,8 @@ register(
 def infer_sequence(op: Operator, *specs: Any) -> Spec:
     """[time, batch, outputs] or [batch, time, outputs]."""
     x = specs[0]
-    inputs = _width(op, x)
-    batch = x.shape[1 if op.options.time_major else 0]
+    _, batch, inputs = sequence_sizes(op, x)
     return Spec((*x.shape[:2], _infer_cell(op, specs, batch, inputs).outputs), x.dtype)
-
-
-def _width(op: Operator, x: Spec) -> int:
-    if x.rank != 3:
-        raise op.error(f"found an input of shape {list(x.shape)}, needed a sequence of rank 3; add the time or the batch axis")
-    return x.shape[2]
 
 
 def sequence(op: Operator, *arrays: Any) -> list[Array]:
@@ -132,9 +131,7 @@ def _sequence_version(op: Operator) -> int:
         return 5
     if op.options.diagonal_recurrent_tensors:
         return 4
-    if not _is_hybrid(op):
-        return 1
-    return 3 if op.options.asymmetric_quantize_inputs else 2
+    return hybrid_version(op, weights=2, symmetric=2, asymmetric=3)
 
 
 register(
@@ -144,7 +141,7 @@ register(
         infer=infer_sequence,
         reference=sequence,
         updates=(H, C),
-        variants=("f32", "s8", "s16"),
+        variants=("f32", "f32w8", "s8", "s16"),
         version=_sequence_version,
     )
 )
@@ -161,57 +158,32 @@ def infer_bidirectional(op: Operator, *specs: Any) -> list[Spec]:
         raise op.error(f"found {len(specs)} inputs, needed 48; give omitted inputs as -1")
     x = specs[0]
     expect(op, 0, "input", x, x.shape, np.float32)
-    inputs = _width(op, x)
-    batch = x.shape[1 if op.options.time_major else 0]
+    _, batch, inputs = sequence_sizes(op, x)
     cells = [check_cell(op, specs, first, inputs, FLOAT) for first in (FORWARD, BACKWARD)]
     for i, sizes in enumerate(cells):
         expect_state(op, STATES + 2 * i, "output state", specs[STATES + 2 * i], batch * sizes.outputs, np.float32)
         expect_state(op, STATES + 2 * i + 1, "cell state", specs[STATES + 2 * i + 1], batch * sizes.cells, np.float32)
-    _check_aux(op, specs, x, cells)
+    check_activation(op, x.dtype)
+    weights = [(AUX + 1 + 4 * c + gate, cells[c].cells, (FORWARD, BACKWARD)[c] + gate) for c in (0, 1) for gate in range(4)]
+    expect_auxiliary(op, AUX, specs, weights)
     widths = [sizes.outputs for sizes in cells]
     return [Spec((*x.shape[:2], n), x.dtype) for n in ([sum(widths)] if op.options.merge_outputs else widths)]
 
 
-def _check_aux(op: Operator, specs: Specs, x: Spec, cells: list[Sizes]) -> None:
-    aux = specs[AUX]
-    if not any(w is not None for w in specs[AUX + 1 : AUX + 9]):
-        if aux is not None:
-            expect(op, AUX, "input of the backward cell", aux, x.shape, np.float32)
-        return
-    width = 0 if aux is None else aux.shape[-1]
-    expect(op, AUX, "auxiliary input", aux, (*x.shape[:2], width), np.float32)
-    for first, weights, sizes in ((FORWARD, AUX + 1, cells[0]), (BACKWARD, AUX + 5, cells[1])):
-        for i in range(4):
-            cell_weights = specs[first + i]
-            if cell_weights is not None:
-                expect(op, weights + i, "auxiliary weights", specs[weights + i], (sizes.cells, width), cell_weights.dtype)
-
-
 def bidirectional(op: Operator, *arrays: Any) -> list[Array]:
-    """arrays[0]: float32 [time, batch, inputs], or batch first. Returns the outputs of both directions, and h and c of both.
-
-    An auxiliary input with weights of its own adds to both cells; one without is what the backward cell reads instead of arrays[0].
-    """
+    """arrays[0]: float32 [time, batch, inputs], or batch first. Returns the outputs of both directions, and h and c of both."""
     x, aux = (None if a is None else time_first(a, op.options.time_major) for a in (arrays[0], arrays[AUX]))
     assert x is not None
-    backward_x = x
-    if aux is not None and arrays[AUX + 2] is None:
-        backward_x, aux = aux, None
+    forward_x, backward_x, aux = inputs_of_directions(x, aux, arrays[AUX + 2] is not None)
     outputs: list[Array] = []
     states: list[Array] = []
-    for first, aux_weights, sequence_x in ((FORWARD, AUX + 1, x), (BACKWARD, AUX + 5, backward_x)):
+    for first, aux_weights, sequence_x in ((FORWARD, AUX + 1, forward_x), (BACKWARD, AUX + 5, backward_x)):
         kept = arrays[STATES + 2 * len(outputs) :][:2]
         cell = cell_of(op, arrays, first, aux=aux_weights)
         y, state = lstm_float.run(op, cell, sequence_x, _rows(x.shape[1], *kept), aux, reverse=first == BACKWARD)
         outputs.append(time_first(y, op.options.time_major))
         states += [new.reshape(old.shape) for new, old in zip(state, kept, strict=True)]
     return ([np.concatenate(outputs, axis=-1)] if op.options.merge_outputs else outputs) + states
-
-
-def _bidirectional_version(op: Operator) -> int:
-    if not _is_hybrid(op):
-        return 1
-    return 3 if op.options.asymmetric_quantize_inputs else 2
 
 
 register(
@@ -221,7 +193,7 @@ register(
         infer=infer_bidirectional,
         reference=bidirectional,
         updates=(35, 36, 37, 38),
-        variants=("f32", "s8"),
-        version=_bidirectional_version,
+        variants=("f32", "f32w8"),
+        version=partial(hybrid_version, weights=2, symmetric=2, asymmetric=3),
     )
 )

@@ -7,9 +7,9 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .fixedpoint import Multiplier, divide_by_pot, rescale_once, saturate
-from .matmul import multiply_exactly
-from .recurrent import expect, exponent_of, sigmoid
+from .exact import multiply_exactly
+from .fixedpoint import Multiplier, divide_by_pot, exponent_of, rescale_once, saturate
+from .recurrent import expect, sigmoid
 from .registry import Spec
 from .scales import check_scales
 

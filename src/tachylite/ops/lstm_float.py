@@ -8,7 +8,7 @@ from tachylite.model.graph import Operator
 
 from .fused import activate
 from .lstm_cell import Cell, Gate
-from .recurrent import State, linear, sigmoid, walk
+from .recurrent import State, clip, linear, sigmoid, walk
 
 Array = np.ndarray
 
@@ -32,7 +32,7 @@ def run(op: Operator, cell: Cell, x: Array, state: State, aux: Array | None = No
         forget = sigmoid(levels["forget"](inputs["forget"], h, c))
         admit = sigmoid(levels["input"](inputs["input"], h, c)) if "input" in levels else 1 - forget
         candidate = activate(op, levels["cell"](inputs["cell"], h, c))
-        c = _clip(forget * c + admit * candidate, op.options.cell_clip)
+        c = clip(forget * c + admit * candidate, op.options.cell_clip)
         output = sigmoid(levels["output"](inputs["output"], h, c))
         return project(output * activate(op, c)), c
 
@@ -71,9 +71,4 @@ def _projection(op: Operator, cell: Cell) -> Callable[[Array], Array]:
         return lambda y: y
     project = linear(cell.projection, op.options.asymmetric_quantize_inputs)
     bias = np.float32(0) if cell.projection_bias is None else cell.projection_bias
-    return lambda y: _clip(project(y) + bias, op.options.proj_clip)
-
-
-def _clip(x: Array, limit: float) -> Array:
-    """x within [-limit, limit]; a limit of 0 means none."""
-    return np.clip(x, np.float32(-limit), np.float32(limit)) if limit > 0 else x
+    return lambda y: clip(project(y) + bias, op.options.proj_clip)

@@ -11,10 +11,11 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Tensor
 
-from .fixedpoint import Multiplier, rescale, rescale_int64, saturate
+from .exact import exact_product
+from .fixedpoint import Multiplier, exponent_of, rescale, rescale_int64, saturate
 from .lstm_cell import GATES, Cell
-from .lut import sigmoid_int16, tanh_int16
-from .recurrent import State, Weights, exact, exponent_of, walk
+from .lut import sigmoid_int16, sigmoid_scaling, tanh_int16
+from .recurrent import State, Weights, clip, walk
 from .scales import check_scales
 
 Array = np.ndarray
@@ -46,7 +47,7 @@ def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]
     keep, admit = Multiplier.of(UNIT), Multiplier.of(UNIT * UNIT / float(memory.scale))
     emit = Multiplier.of(UNIT * UNIT / float(kept.scale))
     limit = int(min(op.options.cell_clip / float(memory.scale), 32767))
-    scaling = _tanh_scaling(exponent_of(memory.scale) or 0)
+    scaling = sigmoid_scaling(2.0 ** (exponent_of(memory.scale) or 0))
 
     def step(now: Array, past: State) -> State:
         h, c = past
@@ -55,7 +56,7 @@ def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]
         forget, let_in, output = (sigmoid_int16(by_name[name], 3, 0) for name in ("forget", "input", "output"))
         new = _multiply(let_in, tanh_int16(by_name["cell"], 3, 0), admit)
         c = saturate(_multiply(forget, c, keep).astype(np.int64) + new, INT16)
-        c = np.clip(c, -limit, limit) if op.options.cell_clip > 0 else c
+        c = clip(c, limit)
         return _multiply(tanh_int16(c, *scaling), output, emit, kept.zero_point), c
 
     return walk(step, drive, state)
@@ -64,15 +65,9 @@ def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]
 def _part(source: Tensor | None, weights: Weights, bias: Array | int) -> Callable[[Array], Array]:
     """One part of a gate's level, int16."""
     scale = Multiplier.of(float(source.scale * weights.scale) / LEVEL)
-    product = exact(weights.value, source.zero_point, bias)
+    product = exact_product(weights.value, source.zero_point, bias)
     return lambda x: saturate(rescale_int64(product(x), scale), INT16)
 
 
 def _multiply(a: Array, b: Array, scale: Multiplier, zero_point: int = 0) -> Array:
     return saturate(rescale(a.astype(np.int64) * b, scale) + zero_point, INT16)
-
-
-def _tanh_scaling(power: int) -> tuple[int, int]:
-    """Multiplier and shift that bring c, whose scale is 2**power, to the steps of the table."""
-    shift = power + 12
-    return (3 << shift, 0) if shift >= 0 else (3, -shift)

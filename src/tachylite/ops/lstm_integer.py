@@ -14,9 +14,10 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from . import gemmlowp
-from .fixedpoint import Multiplier, divide_by_pot, rescale, rescale_int64, round_half_away, saturate
+from .exact import exact_product
+from .fixedpoint import Multiplier, divide_by_pot, exponent_of, rescale, rescale_int64, round_half_away, saturate
 from .lstm_cell import GATES, Cell, Gate
-from .recurrent import State, exact, exponent_of, walk
+from .recurrent import State, clip, walk
 from .scales import check_scales
 
 Array = np.ndarray
@@ -81,7 +82,7 @@ def run(op: Operator, cell: Cell, x: Array, state: State, time_major: bool) -> t
         admit = gates["input"].open(inputs["input"], h, c) if "input" in gates else ONE - forget
         candidate = gates["cell"].open(inputs["cell"], h, c)
         kept, new = divide_by_pot(forget * c, 15), divide_by_pot(admit * candidate, 30 + power)
-        c = _clip(saturate(kept.astype(np.int16).astype(np.int64) + new.astype(np.int16), INT16), limit)
+        c = clip(saturate(kept.astype(np.int16).astype(np.int64) + new.astype(np.int16), INT16), limit)
         output = gates["output"].open(inputs["output"], h, c)
         return emit(output, c), c
 
@@ -104,10 +105,6 @@ def _effective(a: np.float32, b: np.float32, c: np.float32) -> Multiplier:
 def _steps(real: float, tensor: Tensor | None, dtype: np.dtype) -> int:
     """A clipping limit in whole steps of a tensor; 0 means none."""
     return int(min(np.float32(real) / tensor.scale, np.float32(np.iinfo(dtype).max)))
-
-
-def _clip(x: Array, limit: int) -> Array:
-    return np.clip(x, -limit, limit) if limit > 0 else x
 
 
 @cache
@@ -133,8 +130,8 @@ def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """A gate whose parts are int16. They share the scale of its intermediate tensor, or Q3.12 where no normalization follows."""
     source, kept = op.inputs[0], op.inputs[18]
     scale = np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
-    into = exact(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
-    recurrent = exact(gate.recurrent.value, kept.zero_point)
+    into = exact_product(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
+    recurrent = exact_product(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, scale)
     peephole_scale = None
@@ -199,12 +196,12 @@ def _wide_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
         return lambda output, c: saturate(unprojected(output, c) + hidden.zero_point, INT8)
     scale = _effective(cell.projection.scale, hidden.scale, kept.scale)
     # The hidden value is stored less its zero point, not plus, and read back accordingly.
-    project = exact(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
+    project = exact_product(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
         y = project(saturate(unprojected(output, c) - hidden.zero_point, INT8))
-        return _clip(saturate(rescale(y, scale) + kept.zero_point, INT8), limit)
+        return clip(saturate(rescale(y, scale) + kept.zero_point, INT8), limit)
 
     return emit
 
@@ -219,7 +216,7 @@ def _narrow(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """
     source, kept = op.inputs[0], op.inputs[18]
     total, into_part, recurrent_part = op.intermediates[3 * index : 3 * index + 3]
-    into, recurrent = exact(gate.weights.value, source.zero_point), exact(gate.recurrent.value, kept.zero_point)
+    into, recurrent = exact_product(gate.weights.value, source.zero_point), exact_product(gate.recurrent.value, kept.zero_point)
     into_scale = _effective(gate.weights.scale, source.scale, into_part.scale)
     recurrent_scale = _effective(gate.recurrent.scale, kept.scale, recurrent_part.scale)
     into_share, recurrent_share = (Multiplier.of(part.scale / total.scale) for part in (into_part, recurrent_part))
@@ -272,12 +269,12 @@ def _narrow_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
     kept = op.inputs[18]
     assert cell.projection is not None
     assert cell.projection_bias is not None
-    project = exact(cell.projection.value, 0, cell.projection_bias)
+    project = exact_product(cell.projection.value, 0, cell.projection_bias)
     scale = Multiplier.of(np.float32(float(cell.projection.scale) * 2.0**-15 / float(kept.scale)))
     limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
         hidden = divide_by_pot(output * _tanh_by_float(c, 15), 15)
-        return _clip(saturate(rescale_int64(project(hidden), scale) + kept.zero_point, INT8), limit)
+        return clip(saturate(rescale_int64(project(hidden), scale) + kept.zero_point, INT8), limit)
 
     return emit

@@ -8,12 +8,12 @@ from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
 from tachylite.model.graph import Blockwise, Operator, Shape
 
 from .arguments import new_shape
-from .exact import exact_dtype, reach
+from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
-from .fused import activate, activation_range
-from .hybrid import quantize_asymmetric, quantize_rows
+from .fused import activate, activate_steps, check_activation
+from .hybrid import hybrid_product, quantize_asymmetric
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
-from .scales import check_scales, check_weight_scales
+from .scales import centred, check_scales, check_weight_scales
 
 _NARROW = (np.dtype(np.int8), INT4, INT2)
 
@@ -29,18 +29,6 @@ _FLOAT_WEIGHTS = (np.dtype(np.float32), np.dtype(np.float16))
 _HYBRID_WEIGHTS = (*_NARROW, np.dtype(np.uint8))
 
 
-def integers(values: np.ndarray) -> np.ndarray:
-    """Stored integers in a type that numpy computes with."""
-    return values.astype(np.int8) if values.dtype in (INT4, INT2) else values
-
-
-def multiply_exactly(x: np.ndarray, x_zero_point: int, weights: np.ndarray, weights_zero_point: int) -> np.ndarray:
-    """(x - its zero point) @ (weights - theirs).T in int64. x: integers [n, k]; weights: integers [m, k]; result: [n, m]."""
-    centred = integers(weights).astype(np.float64) - weights_zero_point
-    dtype = exact_dtype(reach(x.dtype, x_zero_point), centred, axis=0)
-    return ((x.astype(dtype) - dtype.type(x_zero_point)) @ centred.astype(dtype).T).astype(np.int64)
-
-
 # FULLY_CONNECTED
 
 
@@ -52,6 +40,7 @@ def infer_fully_connected(op: Operator, x: Spec, weights: Spec, bias: Spec | Non
     if bias is not None and prod(bias.shape) != weights.shape[0]:
         raise op.error(f"the bias has shape {list(bias.shape)}, the weights have {weights.shape[0]} outputs; it needs one element for each")
     _check_types(op, x.dtype, weights, result.dtype, bias)
+    check_activation(op, result.dtype)
     if not _is_shuffled(op):
         return result
     outputs, inputs = weights.shape
@@ -114,22 +103,15 @@ def _multiply_hybrid(op: Operator, rows: np.ndarray, weights: np.ndarray) -> np.
         return _multiply_blockwise(rows, weights, quantization.details)
     # The kernel reads uint8 weights as int8.
     steps = weights.view(np.int8) if weights.dtype == np.uint8 else weights
-    x, scale, zero_point = quantize_rows(rows, op.options.asymmetric_quantize_inputs)
-    total = _multiply_rows(x, zero_point, steps)
-    return total.astype(np.float32) * (scale[:, None] * quantization.scale[None, :])
-
-
-def _multiply_rows(x: np.ndarray, zero_point: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """int8 rows with a zero point each, times int8 weights [m, k]; int64 [n, m]."""
-    return multiply_exactly(x, 0, weights, 0) - zero_point[:, None].astype(np.int64) * integers(weights).sum(axis=1, dtype=np.int64)
+    return hybrid_product(steps, quantization.scale, op.options.asymmetric_quantize_inputs)(rows)
 
 
 def _multiply_blockwise(rows: np.ndarray, weights: np.ndarray, blocks: Blockwise) -> np.ndarray:
     """float32 rows [n, k], quantized asymmetrically, times int4 weights [m, k] of which each block of `size` has its scale; float32."""
     x, scale, zero_point = quantize_asymmetric(rows)
-    centred = (x.astype(np.float32) - zero_point[:, None].astype(np.float32)).reshape(len(rows), -1, blocks.size)
-    steps = integers(weights).astype(np.float32).reshape(len(weights), -1, blocks.size)
-    totals = centred.transpose(1, 0, 2) @ steps.transpose(1, 2, 0)
+    offsets = (x.astype(np.float32) - zero_point[:, None].astype(np.float32)).reshape(len(rows), -1, blocks.size)
+    steps = weights.astype(np.float32).reshape(len(weights), -1, blocks.size)
+    totals = offsets.transpose(1, 0, 2) @ steps.transpose(1, 2, 0)
     scales = blocks.scales.data.astype(np.float32).reshape(len(weights), -1)
     return (totals * scales.T[:, None, :]).sum(axis=0) * scale[:, None]
 
@@ -140,14 +122,13 @@ def _real_multipliers(op: Operator) -> np.ndarray:
 
 
 def _fully_connected_integer(op: Operator, rows: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    source, kernel, result = op.inputs[0], op.inputs[1], op.outputs[0]
+    source, kernel = op.inputs[0], op.inputs[1]
     # Weights with a scale per output are symmetric by definition.
     zero_point = 0 if kernel.quantization.is_per_channel else kernel.zero_point
     total = multiply_exactly(rows, source.zero_point, weights, zero_point)
     if bias is not None:
         total = total + bias.reshape(-1)
-    low, high = activation_range(op, result)
-    return np.clip(_requantize(op, total) + result.zero_point, low, high).astype(result.dtype)
+    return activate_steps(op, _requantize(op, total))
 
 
 def _requantize(op: Operator, total: np.ndarray) -> np.ndarray:
@@ -174,8 +155,7 @@ def _fully_connected_shuffled(op: Operator, rows: np.ndarray, weights: np.ndarra
     total = multiply_exactly(rows, 128, blocks.reshape(outputs, inputs).view(np.int8), 0)
     if bias is not None:
         total = total + bias.reshape(-1)
-    low, high = activation_range(op, op.outputs[0])
-    return np.clip(rescale(total, _multiplier(op)), low, high).astype(np.int16).reshape(shape)
+    return activate_steps(op, rescale(total, _multiplier(op))).reshape(shape)
 
 
 def _shuffled_input(rows: np.ndarray) -> np.ndarray:
@@ -265,25 +245,18 @@ def batch_matmul(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     y = y.swapaxes(-1, -2) if op.options.adj_y else y
     if x.dtype != np.float32:
         return _batch_matmul_integer(op, x, y)
-    return np.matmul(x, y) if y.dtype == np.float32 else _batch_matmul_hybrid(op, x, y)
+    if y.dtype == np.float32:
+        return np.matmul(x, y)
+    return hybrid_product(y.swapaxes(-1, -2), op.inputs[1].quantization.scale, op.options.asymmetric_quantize_inputs)(x)
 
 
 def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     result = output_dtype(op, x.dtype)
     if result == np.int32:  # Stored values as they are: this output stands for no scale.
         return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(np.int32)
-    centred = [operand.astype(np.float64) - tensor.zero_point for operand, tensor in zip((x, y), op.inputs, strict=True)]
-    total = np.matmul(*centred).astype(np.int64)
+    total = np.matmul(*(centred(v, t).astype(np.float64) for v, t in zip((x, y), op.inputs, strict=True))).astype(np.int64)
     scaled = (rescale_int64 if x.dtype == np.int16 else rescale)(total, _multiplier(op))
     return saturate(scaled + op.outputs[0].zero_point, result)
-
-
-def _batch_matmul_hybrid(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """float32 rows, quantized one by one, times int8; float32."""
-    rows, scale, zero_point = quantize_rows(x.reshape(-1, x.shape[-1]), op.options.asymmetric_quantize_inputs)
-    centred = (rows.astype(np.float64) - zero_point[:, None]).reshape(x.shape)
-    total = np.matmul(centred, y.astype(np.float64)).astype(np.float32)
-    return total * (scale.reshape(*x.shape[:-1], 1) * op.inputs[1].quantization.scale)
 
 
 def _batch_matmul_version(op: Operator) -> int:

@@ -1,17 +1,16 @@
 """What the recurrent operators share: weights, their products with rows of activations, and the walk along time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
-from .hybrid import quantize_rows
-from .registry import Spec
+from .exact import Product
+from .hybrid import hybrid_product
+from .registry import Spec, Specs
 
-#: A linear map of the last axis: [..., k] to [..., m].
-Product = Callable[[np.ndarray], np.ndarray]
 #: What a cell remembers; the first part is also its output.
 State = tuple[np.ndarray, ...]
 
@@ -34,30 +33,12 @@ def weights_of(tensor: Tensor | None, value: np.ndarray) -> Weights:
 
 
 def linear(weights: Weights, asymmetric: bool) -> Product:
-    """x times weights [m, k] transposed, or a diagonal matrix's [k], for float32 x.
-
-    8-bit weights make the product hybrid: each row of x is quantized for itself, with a zero point where `asymmetric`.
-    """
+    """x times weights [m, k] transposed, or a diagonal matrix's [k], for float32 x. 8-bit weights make the product hybrid."""
     if weights.value.ndim == 1:
         return lambda x: x * weights.value
     if weights.value.dtype == np.float32:
         return lambda x: x @ weights.value.T
-    # A float64 product goes through BLAS, and these are far from the 2**53 where it would begin to round.
-    matrix = weights.value.T.astype(np.float64)
-
-    def hybrid(x: np.ndarray) -> np.ndarray:
-        steps, scale, zero_point = quantize_rows(x.reshape(-1, x.shape[-1]), asymmetric)
-        total = (steps.astype(np.float64) - zero_point[:, None]) @ matrix
-        return (total.astype(np.float32) * (scale * weights.scale)[:, None]).reshape(*x.shape[:-1], matrix.shape[1])
-
-    return hybrid
-
-
-def exact(weights: np.ndarray, zero_point: int, bias: np.ndarray | int = 0) -> Product:
-    """(x - zero_point) times weights [m, k] transposed, plus bias, for integers: int64 accumulators."""
-    # As in `linear`: exact below 2**53.
-    matrix = weights.T.astype(np.float64)
-    return lambda x: ((x.astype(np.float64) - zero_point) @ matrix).astype(np.int64) + bias
+    return hybrid_product(weights.value, weights.scale, asymmetric)
 
 
 def walk(step: Callable[[np.ndarray, State], State], inputs: np.ndarray, state: State, reverse: bool = False) -> tuple[np.ndarray, State]:
@@ -77,10 +58,9 @@ def time_first(x: np.ndarray, time_major: bool) -> np.ndarray:
     return x if time_major else x.swapaxes(0, 1)
 
 
-def exponent_of(scale: np.float32) -> int | None:
-    """log2 of a scale; None where it is no power of two."""
-    exponent = np.log2(scale) if scale > 0 else np.nan
-    return int(np.rint(exponent)) if abs(exponent - np.rint(exponent)) < 1e-3 else None
+def clip(x: np.ndarray, limit: float) -> np.ndarray:
+    """x within [-limit, limit]; a limit of 0 means none."""
+    return np.clip(x, -limit, limit) if limit > 0 else x
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -111,3 +91,47 @@ def expect_state(op: Operator, position: int, name: str, spec: Spec | None, size
         raise op.error(
             f"found {spec.dtype}{list(spec.shape)} as {name} (input #{position}), needed {needed}; make it follow the batch size"
         )
+
+
+def sequence_sizes(op: Operator, x: Spec) -> tuple[int, int, int]:
+    """Times, batch and inputs of a sequence in either layout. Raises OpError where x is none."""
+    if x.rank != 3:
+        raise op.error(f"found an input of shape {list(x.shape)}, needed a sequence of rank 3; add the time or the batch axis")
+    first, second, inputs = x.shape
+    return (first, second, inputs) if op.options.time_major else (second, first, inputs)
+
+
+def expect_auxiliary(op: Operator, position: int, specs: Specs, weights: Sequence[tuple[int, int, int]]) -> None:
+    """Raise OpError unless the auxiliary input at `position`, if there is one, goes along with input 0.
+
+    weights: for each matrix that it may meet, its position, its rows, and the position of weights whose type it shares. An input without
+    any such weights is a sequence for the backward cell, as wide as input 0.
+    """
+    x, aux = specs[0], specs[position]
+    assert x is not None
+    if any(specs[i] is not None for i, _, _ in weights):
+        width = 0 if aux is None else aux.shape[-1]
+        expect(op, position, "auxiliary input", aux, (*x.shape[:2], width), np.float32)
+        for i, rows, model in weights:
+            if (of_cell := specs[model]) is not None:
+                expect(op, i, "auxiliary weights", specs[i], (rows, width), of_cell.dtype)
+    elif aux is not None:
+        expect(op, position, "input of the backward cell", aux, x.shape, np.float32)
+
+
+def inputs_of_directions(x: np.ndarray, aux: np.ndarray | None, has_weights: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """What the forward and the backward cell read, and what adds to both.
+
+    An auxiliary input with weights of its own adds to both cells; one without is what the backward cell reads instead of x.
+    """
+    return (x, x, aux) if has_weights or aux is None else (x, aux, None)
+
+
+# Versions.
+
+
+def hybrid_version(op: Operator, weights: int, symmetric: int, asymmetric: int) -> int:
+    """1, or the version of hybrid products, by how they quantize the activations. weights: the position of such weights."""
+    if op.inputs[0].dtype != np.float32 or op.inputs[weights] is None or op.inputs[weights].dtype != np.int8:
+        return 1
+    return asymmetric if op.options.asymmetric_quantize_inputs else symmetric

@@ -1,13 +1,26 @@
 """Simple recurrent cells: h = activation(W x + R h + b), once or along a sequence, in one direction or both."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
-from .fused import activate
-from .recurrent import Weights, expect, expect_state, linear, time_first, walk, weights_of
+from .fused import activate, check_activation
+from .recurrent import (
+    Weights,
+    expect,
+    expect_auxiliary,
+    expect_state,
+    hybrid_version,
+    inputs_of_directions,
+    linear,
+    sequence_sizes,
+    time_first,
+    walk,
+    weights_of,
+)
 from .registry import OpDef, Spec, Specs, register
 
 Array = np.ndarray
@@ -55,12 +68,11 @@ def _infer_cell(op: Operator, specs: Specs, first: int, batch: int, inputs: int)
     expect(op, first + 1, "recurrent weights", specs[first + 1], (units, units), weights.dtype)
     expect(op, first + 2, "bias", specs[first + 2], (units,), np.float32)
     expect_state(op, first + 3, "hidden state", specs[first + 3], batch * units, np.float32)
+    check_activation(op, np.dtype(np.float32))
     return units
 
 
-def _version(op: Operator) -> int:
-    is_hybrid = op.inputs[1] is not None and op.inputs[1].dtype == np.int8
-    return 1 if not is_hybrid else 3 if op.options.asymmetric_quantize_inputs else 2
+_version = partial(hybrid_version, weights=1, symmetric=2, asymmetric=3)
 
 
 # One step.
@@ -80,19 +92,10 @@ def step(op: Operator, x: Array, weights: Array, recurrent: Array, bias: Array, 
     return y[0], state
 
 
-register(OpDef("RNN", options="RNNOptions", infer=infer_step, reference=step, updates=(4,), variants=("f32", "s8"), version=_version))
+register(OpDef("RNN", options="RNNOptions", infer=infer_step, reference=step, updates=(4,), variants=("f32", "f32w8"), version=_version))
 
 
 # A sequence.
-
-
-def _sizes(op: Operator, x: Spec) -> tuple[int, int, int]:
-    """Times, batch and inputs of a sequence."""
-    if x.rank != 3:
-        raise op.error(f"found an input of shape {list(x.shape)}, needed a sequence of rank 3; add the time or the batch axis")
-    expect(op, 0, "input", x, x.shape, np.float32)
-    first, second, inputs = x.shape
-    return (first, second, inputs) if op.options.time_major else (second, first, inputs)
 
 
 def _sequence(op: Operator, times: int, batch: int, units: int) -> Spec:
@@ -101,7 +104,8 @@ def _sequence(op: Operator, times: int, batch: int, units: int) -> Spec:
 
 def infer_sequence(op: Operator, x: Spec, *specs: Spec | None) -> Spec:
     """[time, batch, units] or [batch, time, units]."""
-    times, batch, inputs = _sizes(op, x)
+    times, batch, inputs = sequence_sizes(op, x)
+    expect(op, 0, "input", x, x.shape, np.float32)
     return _sequence(op, times, batch, _infer_cell(op, (x, *specs), 1, batch, inputs))
 
 
@@ -119,7 +123,7 @@ register(
         infer=infer_sequence,
         reference=sequence,
         updates=(4,),
-        variants=("f32", "s8"),
+        variants=("f32", "f32w8"),
         version=_version,
     )
 )
@@ -133,33 +137,21 @@ def infer_bidirectional(op: Operator, x: Spec, *rest: Spec | None) -> list[Spec]
     specs = (x, *rest)
     if len(specs) != 12:
         raise op.error(f"found {len(specs)} inputs, needed 12; give omitted inputs as -1")
-    times, batch, inputs = _sizes(op, x)
+    times, batch, inputs = sequence_sizes(op, x)
+    expect(op, 0, "input", x, x.shape, np.float32)
     forward, backward = (_infer_cell(op, specs, first, batch, inputs) for first in (1, 5))
-    aux, *aux_weights = specs[9:12]
-    if any(w is not None for w in aux_weights):
-        width = 0 if aux is None else aux.shape[-1]
-        expect(op, 9, "auxiliary input", aux, (*x.shape[:2], width), np.float32)
-        for i, units, cell_weights in ((10, forward, specs[1]), (11, backward, specs[5])):
-            assert cell_weights is not None
-            expect(op, i, "auxiliary weights", specs[i], (units, width), cell_weights.dtype)
-    elif aux is not None:
-        expect(op, 9, "input of the backward cell", aux, x.shape, np.float32)
+    expect_auxiliary(op, 9, specs, [(10, forward, 1), (11, backward, 5)])
     if op.options.merge_outputs:
         return [_sequence(op, times, batch, forward + backward)]
     return [_sequence(op, times, batch, units) for units in (forward, backward)]
 
 
 def bidirectional(op: Operator, *arrays: Any) -> list[Array]:
-    """arrays[0]: float32 [time, batch, n], or batch first. Returns the outputs of both directions and both new states.
-
-    An auxiliary input with weights of its own adds to both cells; one without is what the backward cell reads instead of x.
-    """
+    """arrays[0]: float32 [time, batch, n], or batch first. Returns the outputs of both directions and both new states."""
     x, aux = (None if a is None else time_first(a, op.options.time_major) for a in (arrays[0], arrays[9]))
     assert x is not None
-    backward_x = x
-    if arrays[10] is None and aux is not None:
-        backward_x, aux = aux, None
-    forward, forward_state = _run(op, x, _operands(op, arrays, 1, 2, 10), arrays[3], arrays[4], aux)
+    forward_x, backward_x, aux = inputs_of_directions(x, aux, arrays[10] is not None)
+    forward, forward_state = _run(op, forward_x, _operands(op, arrays, 1, 2, 10), arrays[3], arrays[4], aux)
     backward, backward_state = _run(op, backward_x, _operands(op, arrays, 5, 6, 11), arrays[7], arrays[8], aux, reverse=True)
     outputs = [np.concatenate([forward, backward], axis=-1)] if op.options.merge_outputs else [forward, backward]
     return [time_first(y, op.options.time_major) for y in outputs] + [forward_state, backward_state]
@@ -172,7 +164,7 @@ register(
         infer=infer_bidirectional,
         reference=bidirectional,
         updates=(4, 8),
-        variants=("f32", "s8"),
+        variants=("f32", "f32w8"),
         version=_version,
     )
 )

@@ -24,7 +24,7 @@ def check_scales(op: Operator, *tensors: Tensor | None) -> None:
             raise op.error(f"{tensor.name!r} has scale {scale.min()}, it must be a positive number; quantize the model again")
 
 
-def check_zero_points(op: Operator, *tensors: Tensor) -> None:
+def check_zero_points(op: Operator, *tensors: Tensor | None) -> None:
     """Refuse zero points that are no stored values, and others than 0 with int16, which is symmetric by definition."""
     for tensor in tensors:
         low, high = (0, 0) if tensor.dtype == np.int16 else limits(tensor.dtype)
@@ -61,7 +61,7 @@ def check_weight_scales(op: Operator, weights: Spec) -> None:
         raise op.error(f"{tensor.name!r} has {found}; it needs one in all, or one for each of its {weights.shape[0]} rows")
 
 
-def _check_blocks(op: Operator, tensor: Tensor, blocks: Blockwise, shape: Shape) -> None:
+def _check_blocks(op: Operator, tensor: Tensor | None, blocks: Blockwise, shape: Shape) -> None:
     row = prod(shape[1:] or shape)
     for part in (blocks.scales, blocks.zero_points):
         count = 0 if part is None or part.data is None else part.data.size
@@ -115,7 +115,7 @@ def requantize(y: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndar
     return saturate(rescale(y, multiplier) + output.zero_point, output.dtype)
 
 
-def scales_of(quantization: Quantization, rank: int) -> tuple[np.ndarray, np.ndarray]:
+def scales_of(quantization: Quantization | None, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Scales (float32) and zero points (int64) in a shape that broadcasts against a tensor of this rank."""
     shape = [1] * rank
     if quantization.is_per_channel:

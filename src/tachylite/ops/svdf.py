@@ -4,12 +4,12 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from .exact import multiply_exactly
 from .fixedpoint import Multiplier, rescale, saturate
-from .fused import activate
-from .matmul import multiply_exactly
-from .recurrent import expect, expect_state, linear, weights_of
+from .fused import activate, check_activation
+from .recurrent import expect, expect_state, hybrid_version, linear, weights_of
 from .registry import OpDef, Spec, register
-from .scales import check_scales
+from .scales import centred, check_scales, requantize
 
 Array = np.ndarray
 
@@ -34,6 +34,7 @@ def infer(op: Operator, x: Spec, features: Spec, times: Spec, bias: Spec | None,
         if op.options.fused_activation_function != "RELU":
             raise op.error(f"found activation {op.options.fused_activation_function} with integers, needed RELU; run this layer in float")
         check_scales(op, *(op.inputs[i] for i in (0, 1, 2, 4)), op.outputs[0])
+    check_activation(op, np.dtype(np.float32))
     return Spec((batch, filters // rank), x.dtype)
 
 
@@ -72,10 +73,8 @@ def _integer(op: Operator, x: Array, features: Array, times: Array, bias: Array 
     into_output = Multiplier.of(kept.scale * time_scale.scale / result.scale)
     newest = rescale(multiply_exactly(x, source.zero_point, features, 0), into_state) + kept.zero_point
     memory = _remember(state, times.shape[1], saturate(newest, state.dtype))
-    filtered = ((memory.astype(np.int64) - kept.zero_point) * times).sum(axis=-1)
-    y = _reduce(op, filtered)
-    y = rescale(y if bias is None else y + bias, into_output)
-    return saturate(y + result.zero_point, x.dtype), memory
+    y = _reduce(op, (centred(memory, kept) * times).sum(axis=-1))
+    return requantize(y if bias is None else y + bias, into_output, result), memory
 
 
 def _reduce(op: Operator, filtered: Array) -> Array:
@@ -87,8 +86,7 @@ def _reduce(op: Operator, filtered: Array) -> Array:
 def _version(op: Operator) -> int:
     if op.inputs[0].dtype == np.int8:
         return 3
-    is_hybrid = op.inputs[1].dtype == np.int8
-    return 1 if not is_hybrid else 4 if op.options.asymmetric_quantize_inputs else 2
+    return hybrid_version(op, weights=1, symmetric=2, asymmetric=4)
 
 
-register(OpDef("SVDF", options="SVDFOptions", infer=infer, reference=svdf, updates=(4,), variants=("f32", "s8"), version=_version))
+register(OpDef("SVDF", options="SVDFOptions", infer=infer, reference=svdf, updates=(4,), variants=("f32", "f32w8", "s8"), version=_version))
