@@ -10,9 +10,9 @@ from . import gemmlowp
 from .arguments import check_type, same_type, version_by_type
 from .elementwise import define, infer_binary, is_quantized, is_wide_broadcast
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
-from .fused import activate, activate_steps
+from .fused import activate, activate_steps, check_activation
 from .registry import Spec
-from .scales import centred, requantize
+from .scales import are_quantized, centred, requantize
 
 
 def _on_one_scale(op: Operator, x: np.ndarray, y: np.ndarray, headroom: int) -> tuple[np.ndarray, np.ndarray, np.float64]:
@@ -24,6 +24,13 @@ def _on_one_scale(op: Operator, x: np.ndarray, y: np.ndarray, headroom: int) -> 
         for v, t, scale in zip((x, y), op.inputs, scales, strict=True)
     )
     return a, b, twice / 2**headroom
+
+
+def infer_arithmetic(op: Operator, x: Spec, y: Spec) -> Spec:
+    """Two inputs of one type, broadcast; the output has that type too. The fused activation must be one that this type knows."""
+    result = infer_binary(op, x, y)
+    check_activation(op, result.dtype)
+    return result
 
 
 # ADD and SUB.
@@ -81,21 +88,44 @@ def subtract_version(op: Operator) -> int:
 
 
 def infer_multiply(op: Operator, x: Spec, y: Spec) -> Spec:
-    """As any binary operator; complex numbers know no activation."""
+    """As ADD; complex numbers know no activation, and quantized int16 gives int8 or uint8 as well."""
     if x.dtype == np.complex64 and op.options.fused_activation_function != "NONE":
         raise op.error(
             f"complex64 with the fused activation {op.options.fused_activation_function}; needed is NONE, put the activation after it"
         )
-    return infer_binary(op, x, y)
+    return _infer_narrowing(op, x, y) if _is_narrowing(op) else infer_arithmetic(op, x, y)
+
+
+def _is_narrowing(op: Operator) -> bool:
+    return bool(op.outputs and op.inputs[0].dtype == np.int16 and op.outputs[0].dtype in (np.int8, np.uint8))
+
+
+def _infer_narrowing(op: Operator, x: Spec, y: Spec) -> Spec:
+    """int16 of one shape to 8 bits, in fixed point: both inputs count as Q0.15, the output as Q0.7."""
+    same_type(op, x, y)
+    if x.shape != y.shape:
+        raise op.error(f"int16 of {list(x.shape)} and {list(y.shape)} give {op.outputs[0].dtype} in one shape only; insert a BROADCAST_TO")
+    if not are_quantized(op, *op.inputs, *op.outputs) or exponent_of(_product_scale(op)) != -23:
+        raise op.error("int16 gives 8 bits where the scales of the product and the output are as 2**-30 to 2**-7; QUANTIZE afterwards")
+    check_activation(op, op.outputs[0].dtype)
+    return Spec(x.shape, op.outputs[0].dtype)
+
+
+def _product_scale(op: Operator) -> np.float32:
+    """How many output steps the product of one step of each input is worth. In float32, as TensorFlow Lite's kernel computes it."""
+    first, second = op.inputs
+    scale: np.float32 = first.scale * second.scale / op.outputs[0].scale
+    return scale
 
 
 def multiply(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x * y. float, integers (which wrap), complex64, or quantized int8, uint8 and int16."""
+    """x * y. float, integers (which wrap), complex64, or quantized int8, uint8 and int16; int16 may give int8 or uint8."""
     if not is_quantized(op):
         return activate(op, np.multiply(x, y))
-    (first, second), output = op.inputs, op.outputs[0]
-    multiplier = Multiplier.of(first.scale * second.scale / output.scale)
-    return activate_steps(op, rescale(centred(x, first) * centred(y, second), multiplier))
+    if _is_narrowing(op):
+        return activate_steps(op, divide_by_pot(gemmlowp.multiply(x, y, width=16), 8))
+    first, second = op.inputs
+    return activate_steps(op, rescale(centred(x, first) * centred(y, second), Multiplier.of(_product_scale(op))))
 
 
 def multiply_version(op: Operator) -> int:
@@ -105,7 +135,7 @@ def multiply_version(op: Operator) -> int:
         return 4 if x.is_quantized else 7
     by_type = version_by_type(f16=8, u32=7, c64=6, i64=5, s8=2)(op)
     if by_type <= 2 and x.is_quantized and y.is_quantized and op.outputs[0].is_quantized:
-        return 3 if x.scale * y.scale / op.outputs[0].scale >= 1 else by_type
+        return 3 if _product_scale(op) >= 1 else by_type
     return by_type
 
 
@@ -222,10 +252,10 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
 
 
 _register = partial(define, infer=infer_binary)
-_register("ADD", add, "f32 f16 s8 u8 s16 i32 i64", "AddOptions", version=add_version)
-_register("SUB", subtract, "f32 s8 u8 s16 i32 i64", "SubOptions", version=subtract_version)
+_register("ADD", add, "f32 f16 s8 u8 s16 i32 i64", "AddOptions", infer=infer_arithmetic, version=add_version)
+_register("SUB", subtract, "f32 s8 u8 s16 i32 i64", "SubOptions", infer=infer_arithmetic, version=subtract_version)
 _register("MUL", multiply, "f32 f16 s8 u8 s16 i32 u32 i64 c64", "MulOptions", infer=infer_multiply, version=multiply_version)
-_register("DIV", divide, "f32 s8 u8 s16 i32", "DivOptions", version=lambda op: 2 if is_wide_broadcast(op) else 1)
+_register("DIV", divide, "f32 s8 u8 s16 i32", "DivOptions", infer=infer_arithmetic, version=lambda op: 2 if is_wide_broadcast(op) else 1)
 _register("SQUARED_DIFFERENCE", squared_difference, "f32 s8 i32", "SquaredDifferenceOptions", version=version_by_type(s8=2))
 _register("POW", power, "f32 i32", "PowOptions")
 _register("FLOOR_DIV", floor_divide, "f32 s8 s16 i32", "FloorDivOptions", version=version_by_type(s8=3, s16=3, f32=2))

@@ -62,6 +62,9 @@ def sums_and_products() -> Iterator[Case]:
             yield case(f"{dtype.__name__}-wraps", op, integers(dtype, 4, 5), integers(dtype, 5))
         big = np.float32([3e38, -3e38, 1, np.nan])
         yield case("f32-finite", op, big, -big if op == "SUB" else big)
+    for dtype in (np.int8, np.uint8):
+        q15 = (quantized(integers(np.int16, 64), 2.0**-15, dtype=np.int16) for _ in range(2))
+        yield case(f"int16-{dtype.__name__}", "MUL", *q15, out=out(dtype, 2.0**-7, 0 if dtype is np.int8 else 128, (64,)))
     for op in ("ADD", "SUB"):
         for a, b in ((2.0**-12, 2.0**-12), (2.0**-12, 2.0**-14), (2.0**-15, 2.0**-12)):
             x, y = steps(np.int16, (64,), a, 0), steps(np.int16, (64,), b, 0)

@@ -21,7 +21,7 @@ def tables(op: str, dtype: type, scale: float, zero_point: int, result: float, r
     x = every(dtype)
     x = x[x >= first] if first else x
     return case(
-        f"{dtype.__name__}-{scale:g}",
+        f"{dtype.__name__}-{scale:g}-{result:g}",
         op,
         quantized(x, scale, zero_point, dtype=dtype),
         out=out(dtype, result, result_zero_point, x.shape),
