@@ -5,11 +5,13 @@
 
 from collections.abc import Callable, Iterable
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tachylite.model.dtypes import BFLOAT16, DTYPES, INT4, STRING, TYPE_NAMES
+from tachylite.model import flexbuffer
+from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, STRING, TYPE_NAMES, UINT4
+from tachylite.model.errors import FileError
 from tachylite.model.graph import Operator, Shape
 
 from . import registry
@@ -34,6 +36,8 @@ SUFFIXES: dict[np.dtype, str] = {
     np.dtype(np.uint8): "u8",
     np.dtype(np.int16): "s16",
     INT4: "s4",
+    UINT4: "u4",
+    INT2: "s2",
     np.dtype(np.uint16): "u16",
     np.dtype(np.int32): "i32",
     np.dtype(np.uint32): "u32",
@@ -41,12 +45,13 @@ SUFFIXES: dict[np.dtype, str] = {
     np.dtype(np.uint64): "u64",
     np.dtype(np.bool_): "bool",
     np.dtype(np.complex64): "c64",
+    np.dtype(np.complex128): "c128",
     STRING: "str",
 }
 """The names of element types in OpDef.variants."""
 
-ANY_TYPE = tuple(dict.fromkeys(SUFFIXES.values()))
-"""The variants of operators that move elements without looking at them."""
+ANY_TYPE = ("any",)
+"""The variants of operators that never look at elements."""
 
 
 def check_type(op: Operator, x: Spec, name: str = "the input") -> None:
@@ -55,6 +60,21 @@ def check_type(op: Operator, x: Spec, name: str = "the input") -> None:
     if SUFFIXES.get(x.dtype) not in variants:
         known = [TYPE_NAMES[dtype] for dtype, suffix in SUFFIXES.items() if suffix in variants]
         raise op.error(f"{name} is {x.dtype}, it must be one of {', '.join(known)}; insert a CAST")
+
+
+def check_dimensions(op: Operator, x: Spec, name: str = "the input") -> None:
+    """Refuse a scalar."""
+    if not x.rank:
+        raise op.error(f"{name} is a scalar, it must have dimensions; RESHAPE it to [1]")
+
+
+def custom_options(op: Operator, **types: type) -> list[Any]:
+    """The named values of a custom operator's FlexBuffer map, in this order, as these types; what is missing is 0. Raises OpError."""
+    try:
+        values = flexbuffer.read(op.custom_options)
+        return [convert(values.get(name, 0)) for name, convert in types.items()]
+    except (FileError, AttributeError, TypeError, ValueError, OverflowError) as problem:
+        raise op.error(f"its options must be a FlexBuffer map with numbers for {', '.join(types)}: {problem}") from None
 
 
 def version_by_type(lowest: int = 1, position: int = 0, **versions: int) -> Callable[[Operator], int]:

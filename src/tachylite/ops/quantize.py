@@ -1,40 +1,18 @@
-"""From real numbers to quantized ones and back, and between element types."""
+"""From real numbers to quantized ones and back."""
 
 import numpy as np
 
-from tachylite.model import flexbuffer
-from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4, limits
-from tachylite.model.errors import FileError
+from tachylite.model.dtypes import INT2, INT4, UINT4, limits
 from tachylite.model.graph import Operator
 
-from .arguments import check_type, version_by_type
+from .arguments import check_type, custom_options, version_by_type
+from .cast import FLOAT8, is_float, is_integer
 from .elementwise import infer_unary
 from .fixedpoint import Multiplier, round_half_away
 from .registry import OpDef, Spec, output_dtype, register
 from .scales import centred, check_quantization, real_values, requantize, scales_of
 
-_FLOAT8 = (DTYPES["FLOAT8_E4M3FN"], DTYPES["FLOAT8_E5M2"])
 _INT8, _UINT8, _INT16, _INT32, _FLOAT32 = (np.dtype(t) for t in (np.int8, np.uint8, np.int16, np.int32, np.float32))
-
-
-def is_integer(dtype: np.dtype) -> bool:
-    """Whether it is an integer type, those of less than a byte included."""
-    return dtype.kind in "iu" or dtype in PACKED_BITS
-
-
-def is_float(dtype: np.dtype) -> bool:
-    """Whether it is a real floating-point type of any width."""
-    return dtype.kind == "f" or dtype == BFLOAT16 or dtype in _FLOAT8
-
-
-def saturated(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats truncated to integers of `dtype`, clipped to its range; NaN gives the greatest."""
-    least, greatest = limits(dtype)
-    wide = x.astype(np.float64)
-    end = float(greatest + 1)  # the greatest itself may have no exact double
-    inside = (wide > least) & (wide < end)
-    steps = np.where(inside, wide, 0).astype(np.int64 if end < 2**63 else dtype)
-    return np.where(inside, steps.astype(dtype), np.where(wide <= least, dtype.type(least), dtype.type(greatest))).astype(dtype)
 
 
 # QUANTIZE and DEQUANTIZE.
@@ -83,7 +61,7 @@ def quantize_version(op: Operator) -> int:
     return 2 if output.dtype == np.int16 else 1
 
 
-_DEQUANTIZED = (INT2, INT4, UINT4, _INT8, _UINT8, _INT16, np.dtype(np.float16), *_FLOAT8)
+_DEQUANTIZED = (INT2, INT4, UINT4, _INT8, _UINT8, _INT16, np.dtype(np.float16), *FLOAT8)
 
 
 def infer_dequantize(op: Operator, x: Spec) -> Spec:
@@ -103,7 +81,7 @@ def dequantize(op: Operator, x: np.ndarray) -> np.ndarray:
 def dequantize_version(op: Operator) -> int:
     """By type; 5 is for a scale per channel of int8."""
     x = op.inputs[0]
-    narrow = {UINT4: 8, INT2: 7, INT4: 6} | dict.fromkeys(_FLOAT8, 9)
+    narrow = {UINT4: 8, INT2: 7, INT4: 6} | dict.fromkeys(FLOAT8, 9)
     if x.dtype in narrow:
         return narrow[x.dtype]
     per_channel = x.quantization is not None and x.quantization.is_per_channel
@@ -135,65 +113,7 @@ def fake_quant(op: Operator, x: np.ndarray) -> np.ndarray:
     return round_half_away((clipped - least) * (np.float32(1) / scale)) * scale + least
 
 
-# CAST, BITCAST, DENSIFY.
-
-
-def infer_cast(op: Operator, x: Spec) -> Spec:
-    """Same shape; the output's type is the one that the file gives."""
-    # Files of TensorFlow leave the options out.
-    dtype = op.outputs[0].dtype if op.outputs else DTYPES[op.options.out_data_type]
-    for found in (x.dtype, dtype):
-        if found.hasobject or found.names:
-            raise op.error(f"casts {x.dtype} to {dtype}; both must be numbers or bool, choose another type")
-    return Spec(x.shape, dtype)
-
-
-def cast(op: Operator, x: np.ndarray) -> np.ndarray:
-    """x as another type: integers wrap, floats are truncated to integers and saturate, complex numbers lose their imaginary part."""
-    dtype = op.outputs[0].dtype
-    if x.dtype.kind == "c" and dtype.kind != "c":
-        x = x.real
-    if dtype.kind == "b":
-        return x != x.dtype.type(0)
-    if is_integer(dtype) and is_float(x.dtype):
-        return saturated(x, dtype)
-    if dtype.itemsize < 4 and not is_integer(dtype):
-        x = x.astype(np.float32)  # narrow floats are rounded from float32
-    return x.astype(dtype)
-
-
-def cast_version(op: Operator) -> int:
-    """The version that brought the newer of the two types."""
-    source, result = op.inputs[0].dtype, op.outputs[0].dtype
-    if (source, result) == (INT4, _FLOAT32):
-        return 6
-    versions = dict.fromkeys(_FLOAT8, 9) | {INT2: 8, UINT4: 8, BFLOAT16: 7}
-    versions |= {np.dtype(t): v for t, v in ((np.float64, 5), (np.float16, 5), (np.uint16, 4), (np.int8, 3), (np.uint32, 2))}
-    return max(versions.get(source, 1), versions.get(result, 1))
-
-
-def infer_bitcast(op: Operator, x: Spec) -> Spec:
-    """[...] to [..., k] where an element of the input holds k of the output's, [..., k] to [...] where k make one, else same shape."""
-    dtype = output_dtype(op, x.dtype)
-    for found in (x.dtype, dtype):
-        if found.hasobject or found.names or found in PACKED_BITS:
-            raise op.error(f"reads {x.dtype} as {dtype}; both must have elements of whole bytes, choose another type")
-    if x.dtype.itemsize > dtype.itemsize:
-        return Spec((*x.shape, x.dtype.itemsize // dtype.itemsize), dtype)
-    if x.dtype.itemsize < dtype.itemsize:
-        count = dtype.itemsize // x.dtype.itemsize
-        if x.shape[-1:] != (count,):
-            raise op.error(
-                f"{count} elements of {x.dtype} make one of {dtype}; the last dimension of {list(x.shape)} must be {count}, RESHAPE it"
-            )
-        return Spec(x.shape[:-1], dtype)
-    return Spec(x.shape, dtype)
-
-
-def bitcast(op: Operator, x: np.ndarray) -> np.ndarray:
-    """The same bytes, read as another type."""
-    spec = infer_bitcast(op, Spec(x.shape, x.dtype))
-    return np.frombuffer(x.tobytes(), spec.dtype).reshape(spec.shape)
+# DENSIFY.
 
 
 def densify(op: Operator, x: np.ndarray) -> np.ndarray:
@@ -203,19 +123,13 @@ def densify(op: Operator, x: np.ndarray) -> np.ndarray:
 
 # NumericVerify.
 
-
-def _verify_options(op: Operator) -> tuple[float, bool]:
-    """tolerance, in steps of the input's scale, and whether a greater difference is an error."""
-    try:
-        options = flexbuffer.read(op.custom_options)
-        return float(options["tolerance"]), bool(options["log_if_failed"])
-    except (FileError, KeyError, TypeError, ValueError) as problem:
-        raise op.error(f"its options cannot be read ({problem}); needed is a FlexBuffer map of tolerance and log_if_failed") from None
+#: The tolerance in steps of the input's scale, and whether a greater difference is an error.
+_VERIFY_OPTIONS: dict[str, type] = {"tolerance": float, "log_if_failed": bool}
 
 
 def infer_numeric_verify(op: Operator, x: Spec, reference: Spec) -> Spec:
     """A quantized tensor and the float32 tensor that it should equal; their difference has the same shape."""
-    _verify_options(op)
+    custom_options(op, **_VERIFY_OPTIONS)
     if reference.dtype != _FLOAT32 or reference.shape != x.shape:
         raise op.error(
             f"compares {x.dtype}{list(x.shape)} with {reference.dtype}{list(reference.shape)}; the second must be float32 of that shape"
@@ -226,7 +140,7 @@ def infer_numeric_verify(op: Operator, x: Spec, reference: Spec) -> Spec:
 def numeric_verify(op: Operator, x: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """The dequantized x minus the float32 reference. Raises OpError beyond a tolerance of 0.1 steps or more that is to be enforced."""
     difference = dequantize(op, x) - reference
-    tolerance, enforce = _verify_options(op)
+    tolerance, enforce = custom_options(op, **_VERIFY_OPTIONS)
     greatest = np.abs(difference).max(initial=0)
     if enforce and tolerance >= 0.1 and greatest > np.float32(tolerance) * op.inputs[0].scale:
         raise op.error(
@@ -265,16 +179,5 @@ register(
         in_place=True,
     )
 )
-register(
-    OpDef(
-        "CAST",
-        infer_cast,
-        cast,
-        "CastOptions",
-        ("f32", "f16", "bf16", "f64", "f8", "s8", "u8", "s16", "u16", "i32", "u32", "i64", "u64", "s4", "u4", "s2", "bool", "c64"),
-        version=cast_version,
-    )
-)
-register(OpDef("BITCAST", infer_bitcast, bitcast, "BitcastOptions", ("f32", "f16", "s8", "u8", "s16", "u16", "i32", "u32", "i64", "u64")))
 register(OpDef("DENSIFY", infer_unary, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True))
 register(OpDef("NumericVerify", infer_numeric_verify, numeric_verify, variants=("s8", "u8", "s16", "f16"), is_custom=True))

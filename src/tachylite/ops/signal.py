@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tachylite.model import flexbuffer
-from tachylite.model.errors import FileError
 from tachylite.model.graph import Operator
 
-from .arguments import new_shape, settle, vector
+from .arguments import custom_options, new_shape, settle, vector
 from .registry import OpDef, Spec, register
 
 # RFFT2D
@@ -56,15 +54,6 @@ for _name, _part in (("REAL", np.real), ("IMAG", np.imag), ("COMPLEX_ABS", np.ab
 # AudioSpectrogram, Mfcc
 
 
-def custom_options(op: Operator, **types: type) -> list[Any]:
-    """The named values of a custom operator's FlexBuffer map, in this order, as these types; what is missing is 0. Raises OpError."""
-    try:
-        values = flexbuffer.read(op.custom_options)
-        return [convert(values.get(name, 0)) for name, convert in types.items()]
-    except (FileError, AttributeError, TypeError, ValueError, OverflowError) as problem:
-        raise op.error(f"its options must be a FlexBuffer map with numbers for {', '.join(types)}: {problem}") from None
-
-
 def _spectrogram_options(op: Operator) -> tuple[int, int, bool]:
     window, stride, squared = custom_options(op, window_size=int, stride=int, magnitude_squared=bool)
     if window < 2 or stride < 1:
@@ -98,9 +87,7 @@ def audio_spectrogram(op: Operator, x: np.ndarray) -> np.ndarray:
     return power if squared else np.sqrt(power)
 
 
-register(
-    OpDef("AudioSpectrogram", infer=infer_audio_spectrogram, reference=audio_spectrogram, is_custom=True),
-)
+register(OpDef("AudioSpectrogram", infer=infer_audio_spectrogram, reference=audio_spectrogram, is_custom=True))
 
 
 def _mfcc_options(op: Operator) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 
 from tachylite.model import flexbuffer
-from tachylite.model.graph import Sparsity
+from tachylite.model.graph import Blockwise, Quantization, Sparsity, Tensor
 from tachylite.ops.builder import Builder
 
 from ..harness import Case, Operand, case, constant, out, quantized, scale_of
@@ -64,12 +64,25 @@ def quantization() -> Iterator[Case]:
     yield case("f16", "DEQUANTIZE", floats(7).astype(np.float16), out=out(np.float32, shape=(7,)))
     nibbles = rng_nibbles(7)
     yield case("int4", "DEQUANTIZE", Operand(nibbles, scale_of(0.3, 1), constant=True), out=out(np.float32, shape=(7,)))
+    yield blockwise()
     yield case("8-bits", "FAKE_QUANT", np.append(floats(30), np.float32(np.nan)), min=-5.0, max=6.5, num_bits=8)
     yield case("16-bits", "FAKE_QUANT", floats(30), min=-0.3, max=2.5, num_bits=16)
 
 
 def rng_nibbles(size: int) -> np.ndarray:
     return (integers(np.int8, size) >> 4).astype(ml_dtypes.int4)
+
+
+def blockwise() -> Case:
+    """LiteRT's kernel knows no blocks: the expected answer is the definition."""
+    steps, scales, zero_points = integers(np.int8, 2, 8), np.float16([0.5, 0.25, 2, 1]), np.array([1, 0, -3, 7], np.int32)
+    scale_tensor, zero_tensor = (Tensor(name, (2, 2), v.dtype, data=v.reshape(2, 2)) for name, v in (("s", scales), ("z", zero_points)))
+    details = Blockwise(scale_tensor, zero_tensor, 4)
+    operand = Operand(steps, Quantization(np.zeros(0, np.float32), np.zeros(0, np.int64), details=details))
+    expected = (steps.reshape(4, 4) - zero_points[:, None]).astype(np.float32) * scales[:, None].astype(np.float32)
+    result = case("blockwise", "DEQUANTIZE", operand, out=out(np.float32, shape=(2, 8)), expected=[expected.reshape(2, 8)])
+    result.graph.tensors += [scale_tensor, zero_tensor]
+    return result
 
 
 def casts() -> Iterator[Case]:
