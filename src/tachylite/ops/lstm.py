@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_int16, lstm_integer
+from . import lstm_basic, lstm_float, lstm_int8, lstm_int16
 from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
@@ -43,7 +43,7 @@ def _infer_cell(op: Operator, specs: Specs, batch: int, inputs: int) -> Sizes:
     expect_state(op, H, "output state", specs[H], batch * sizes.outputs, x.dtype)
     expect_state(op, C, "cell state", specs[C], batch * sizes.cells, kinds.state)
     if kinds is INT8:
-        lstm_integer.check(op)
+        lstm_int8.check(op)
     elif kinds is INT16:
         lstm_int16.check(op)
     return sizes
@@ -55,7 +55,7 @@ def _run(op: Operator, arrays: tuple[Any, ...], x: Array, time_major: bool) -> t
     cell = cell_of(op, arrays, CELL, norm=NORMS)
     state = _rows(x.shape[1], h, c)
     if x.dtype == np.int8:
-        y, state = lstm_integer.run(op, cell, x, state, time_major)
+        y, state = lstm_int8.run(op, cell, x, state, time_major)
     else:
         y, state = (lstm_int16 if x.dtype == np.int16 else lstm_float).run(op, cell, x, state)
     return y, state[0].reshape(h.shape), state[1].reshape(c.shape)
