@@ -3,7 +3,7 @@
 Where every shape inside is known, the graphs are inlined and become jumps. Otherwise the operator runs on the host, which calls its graphs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tachylite.model.graph import Graph, Operator, Tensor
 
 from . import registry
+from .arguments import ANY_TYPE
 from .builder import Builder
 from .inference import infer_graph, without_value
 from .registry import Context, OpDef, Spec, register
@@ -42,6 +43,11 @@ def call_and_bind(low: Any, op: Operator, graph: Graph, values: Sequence[Tensor 
     specs = [without_value(low.spec(t)) for t in values]
     results = low.inline(graph, [low.value(t) for t in values], specs)
     low.move(list(zip(results, outputs, strict=True)))
+
+
+def _define(name: str, options: str, infer: Callable[..., Any], reference: Callable[..., Any], lower: Callable[..., None]) -> None:
+    """Register an operator that calls graphs."""
+    register(OpDef(name, infer, reference, options, ANY_TYPE, context=True, lower=lower))
 
 
 # IF and CASE: one of several graphs.
@@ -80,7 +86,7 @@ def lower_if(low: Any, op: Operator) -> None:
     end()
 
 
-register(OpDef("IF", options="IfOptions", infer=infer_if, reference=run_if, lower=lower_if, context=True, variants=("any",)))
+_define("IF", "IfOptions", infer_if, run_if, lower_if)
 
 
 def infer_case(op: Operator, index: Spec, *specs: Spec) -> list[Spec] | None:
@@ -122,17 +128,7 @@ def _is_branch(low: Any, op: Operator, number: int) -> int:
     return value
 
 
-register(
-    OpDef(
-        "STABLEHLO_CASE",
-        options="StablehloCaseOptions",
-        infer=infer_case,
-        reference=run_case,
-        lower=lower_case,
-        context=True,
-        variants=("any",),
-    )
-)
+_define("STABLEHLO_CASE", "StablehloCaseOptions", infer_case, run_case, lower_case)
 
 # WHILE: cond and body over a tuple of loop values.
 
@@ -199,7 +195,7 @@ def lower_while(low: Any, op: Operator) -> None:
         low.bind(tensor, value)
 
 
-register(OpDef("WHILE", options="WhileOptions", infer=infer_while, reference=run_while, lower=lower_while, context=True, variants=("any",)))
+_define("WHILE", "WhileOptions", infer_while, run_while, lower_while)
 
 # CALL_ONCE: initialization, at the first run only.
 
@@ -236,11 +232,7 @@ def _pending(op: Operator) -> str:
     return f"initializer {id(op.subgraphs[0])}"
 
 
-register(
-    OpDef(
-        "CALL_ONCE", options="CallOnceOptions", infer=infer_nothing, reference=run_once, lower=lower_once, context=True, variants=("any",)
-    )
-)
+_define("CALL_ONCE", "CallOnceOptions", infer_nothing, run_once, lower_once)
 
 # Composites: an operation by name, with the graph that defines it.
 
@@ -261,14 +253,4 @@ def lower_composite(low: Any, op: Operator) -> None:
     call_and_bind(low, op, op.subgraphs[0], op.inputs, [low.define(t) for t in op.outputs])
 
 
-register(
-    OpDef(
-        "STABLEHLO_COMPOSITE",
-        options="StableHLOCompositeOptions",
-        infer=infer_composite,
-        reference=run_composite,
-        lower=lower_composite,
-        context=True,
-        variants=("any",),
-    )
-)
+_define("STABLEHLO_COMPOSITE", "StableHLOCompositeOptions", infer_composite, run_composite, lower_composite)

@@ -8,6 +8,7 @@ from tachylite.model.graph import Operator, Shape
 
 from .arguments import (
     ANY_TYPE,
+    check_dimensions,
     check_positions,
     check_type,
     new_shape,
@@ -191,8 +192,7 @@ def _select_version(op: Operator) -> int:
 
 def _infer_where(op: Operator, condition: Spec) -> Spec | None:
     check_type(op, condition, "the condition")
-    if not condition.rank:
-        raise op.error("the condition is a scalar, it must have dimensions; RESHAPE it to [1]")
+    check_dimensions(op, condition, "the condition")
     return None if condition.value is None else Spec((int(np.count_nonzero(condition.value)), condition.rank), np.dtype(np.int64))
 
 
@@ -229,8 +229,7 @@ def sparse_to_dense(op: Operator, positions: np.ndarray, shape: np.ndarray, valu
 
 def _infer_matrix_diag(op: Operator, diagonal: Spec) -> Spec:
     check_type(op, diagonal, "the diagonal")
-    if not diagonal.rank:
-        raise op.error("the diagonal is a scalar, it must have dimensions; RESHAPE it to [1]")
+    check_dimensions(op, diagonal, "the diagonal")
     return Spec(new_shape(op, (*diagonal.shape, diagonal.shape[-1])), diagonal.dtype)
 
 

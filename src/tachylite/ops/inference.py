@@ -44,7 +44,7 @@ def _fold(op: Operator, specs: registry.Specs, results: list[Spec]) -> list[Spec
     try:
         with np.errstate(all="ignore"):
             values = as_list(definition.reference(op, *(None if s is None else s.value for s in specs)))
-    except (OpError, ArithmeticError, LookupError, TypeError, ValueError):
+    except (OpError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError):
         return results  # it may stand in a branch that never runs; if it does run, it fails there
     return [Spec(v.shape, r.dtype, frozen(v)) for v, r in zip(values, results, strict=True)]
 

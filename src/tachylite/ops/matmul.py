@@ -193,7 +193,7 @@ register(
         options="FullyConnectedOptions",
         infer=infer_fully_connected,
         reference=fully_connected,
-        variants=("f32", "f16", "s8", "u8", "s16", "s4", "s2"),
+        variants=("f32", "f32w16", "f32w8", "f32w4", "f32w2", "u8", "s8", "s8w4", "s8w2", "s16", "s16w4", "s16w2", "s16w16"),
         version=_fully_connected_version,
     )
 )
@@ -272,7 +272,7 @@ register(
         options="BatchMatMulOptions",
         infer=infer_batch_matmul,
         reference=batch_matmul,
-        variants=("f32", "s8", "s16"),
+        variants=("f32", "f32w8", "s8", "s16", "s16w8"),
         version=_batch_matmul_version,
     )
 )

@@ -6,7 +6,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import check_type, version_by_type
+from .arguments import check_dimensions, check_type, version_by_type
 from .fixedpoint import rescale, saturate
 from .registry import OpDef, Spec, register
 from .scales import centred, require_output_quantization
@@ -14,8 +14,7 @@ from .scales import centred, require_output_quantization
 
 def infer_l2_normalization(op: Operator, x: Spec) -> Spec:
     """Same shape and type: float32, uint8 or int8, the latter with the scale 1/128 and 0 in the middle."""
-    if x.rank < 1:
-        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    check_dimensions(op, x)
     check_type(op, x)
     if op.options.fused_activation_function != "NONE":
         raise op.error(

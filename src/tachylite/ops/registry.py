@@ -69,7 +69,8 @@ class OpDef:
         that gives them (see `updated`).
     context: the operator needs a Context: it keeps state, calls graphs, or draws random numbers.
     lower: `lower(low, op)` emits the operator's code; None makes it a host operator, which runs its reference.
-    variants: dtype suffixes that it supports, for tables and tests: f32, f16, bf16, s8, u8, s16, s4, i32, i64, bool, c64, str ...
+    variants: the types that it computes in, for checks, tables and tests, in one vocabulary: f16 and bf16 floats, s8 and u8 integers that
+        may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
     permute: how the operator follows a permutation of its input's axes.

@@ -7,7 +7,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import check_type, version_by_type
+from .arguments import check_dimensions, check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .lut import look_up_int16, table_int16
 from .registry import OpDef, Spec, output_dtype, register
@@ -24,8 +24,7 @@ _OUTPUTS_OF = {np.uint8: (np.uint8, np.int16), np.int8: (np.int8, np.int16), np.
 
 def infer_softmax(op: Operator, x: Spec) -> Spec:
     """Same shape; float keeps its type, uint8 and int8 may give int16."""
-    if x.rank < 1:
-        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    check_dimensions(op, x)
     result = Spec(x.shape, output_dtype(op, x.dtype))
     allowed = (x.dtype,) if x.dtype in _FLOATS else _OUTPUTS_OF.get(x.dtype.type, ())
     if result.dtype not in allowed:
@@ -118,8 +117,7 @@ def _softmax_int16(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def infer_log_softmax(op: Operator, x: Spec) -> Spec:
     """Same shape and type: float32, uint8 or int8, the latter with the scale 1/16 and the zero point at the greatest value."""
-    if x.rank < 1:
-        raise op.error("the input is a scalar; it needs at least one dimension to normalize over: RESHAPE it")
+    check_dimensions(op, x)
     check_type(op, x)
     if x.dtype != np.float32:
         require_output_quantization(op, 1 / 16, np.iinfo(x.dtype).max)

@@ -7,7 +7,7 @@ import numpy as np
 from tachylite.model.dtypes import DTYPES
 from tachylite.model.graph import Operator
 
-from .arguments import axis_of, check_type, scalar, settle, version_by_type
+from .arguments import axis_of, check_dimensions, check_type, scalar, settle, version_by_type
 from .registry import OpDef, Spec, register
 
 
@@ -20,8 +20,7 @@ def _index_type(op: Operator, name: str) -> np.dtype:
 
 def _infer_topk(op: Operator, x: Spec, k: Spec) -> list[Spec] | None:
     check_type(op, x)
-    if not x.rank:
-        raise op.error("the input is a scalar, it must have dimensions; RESHAPE it to [1]")
+    check_dimensions(op, x)
     positions = op.outputs[1].dtype if len(op.outputs) > 1 else np.dtype(np.int32)
     if positions not in (np.int16, np.int32):
         raise op.error(f"the positions are {positions}, they must be int16 or int32")

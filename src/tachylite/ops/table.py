@@ -48,7 +48,8 @@ def markdown() -> str:
     custom = sum(row.code is None for row in table)
     legend = (
         "Types: f float, bf bfloat, s signed and u unsigned integers, quantized where the tensor has a scale, i plain integers, c complex, "
-        "str strings, any every type. The family is the file in `src/tachylite/ops/` that defines the operator."
+        "str strings, resource handles, any every type; w8 says that the weights have 8 bits. "
+        "The family is the file in `src/tachylite/ops/` that defines the operator."
     )
     lines = [
         "# Operators",

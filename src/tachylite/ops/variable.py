@@ -7,6 +7,7 @@ import numpy as np
 from tachylite.model.dtypes import RESOURCE
 from tachylite.model.graph import Operator
 
+from .arguments import ANY_TYPE
 from .registry import Context, OpDef, Spec, register
 
 
@@ -60,7 +61,7 @@ def lower_read(low: Any, op: Operator) -> None:
     low.move([(variable, low.define(op.outputs[0]))])
 
 
-register(OpDef("READ_VARIABLE", options="ReadVariableOptions", infer=infer_read, reference=read, lower=lower_read, context=True))
+register(OpDef("READ_VARIABLE", infer_read, read, "ReadVariableOptions", ANY_TYPE, context=True, lower=lower_read))
 
 
 def infer_assign(op: Operator, resource: Spec, value: Spec) -> list[Spec]:
@@ -83,4 +84,4 @@ def lower_assign(low: Any, op: Operator) -> None:
     low.move([(low.value(op.inputs[1]), low.persistent(key_of(op, resource.value), value))])
 
 
-register(OpDef("ASSIGN_VARIABLE", options="AssignVariableOptions", infer=infer_assign, reference=assign, lower=lower_assign, context=True))
+register(OpDef("ASSIGN_VARIABLE", infer_assign, assign, "AssignVariableOptions", ANY_TYPE, context=True, lower=lower_assign))
