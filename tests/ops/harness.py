@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tachylite import Interpreter, Model
 from tachylite.model.graph import Graph, Quantization, Tensor
 from tachylite.ops.builder import Builder
 
@@ -90,3 +91,13 @@ def case(
     outputs = getattr(build, op)(*tensors, **options)
     graph = build.outputs(*(outputs if isinstance(outputs, list) else [outputs]))
     return Case(name, op, graph, inputs, rtol, atol, expected, runs)
+
+
+def answers(graph: Graph, *inputs: np.ndarray) -> list[np.ndarray]:
+    """What our interpreter gives for a graph."""
+    interpreter = Interpreter(model_content=Model.of(graph).to_bytes())
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
