@@ -53,7 +53,7 @@ def leaky_relu_slopes(op: Operator) -> tuple[Multiplier, Multiplier]:
 class LeakyReluParams(Params):
     """One block for every variant: f32 reads alpha, the integer variants read the rest."""
 
-    _fields_ = [
+    _fields_ = (
         ("alpha", c_float),
         ("input_zero_point", c_int32),
         ("output_zero_point", c_int32),
@@ -61,7 +61,7 @@ class LeakyReluParams(Params):
         ("positive_shift", c_int32),
         ("negative_multiplier", c_int32),
         ("negative_shift", c_int32),
-    ]
+    )
 
 
 LEAKY_RELU = kernel("leaky_relu", LeakyReluParams, "f32", "s8", "u8", "s16")

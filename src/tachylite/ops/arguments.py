@@ -62,6 +62,20 @@ def check_type(op: Operator, x: Spec, name: str = "the input") -> None:
         raise op.error(f"{name} is {x.dtype}, it must be one of {', '.join(known)}; insert a CAST")
 
 
+def check_dtype(op: Operator, name: str, x: Spec, *allowed: type) -> None:
+    """Refuse an operand of another type than these, whatever the operator's variants are: positions, lengths."""
+    if x.dtype not in allowed:
+        raise op.error(f"{name} are {x.dtype}, they must be {' or '.join(t.__name__ for t in allowed)}; insert a CAST")
+
+
+def index_type(op: Operator, option: str) -> np.dtype:
+    """The type that an option gives to positions and sizes."""
+    name = getattr(op.options, option)
+    if name not in ("INT32", "INT64"):
+        raise op.error(f"{option} is {name}, it must be INT32 or INT64; correct the options")
+    return DTYPES[name]
+
+
 def check_dimensions(op: Operator, x: Spec, name: str = "the input") -> None:
     """Refuse a scalar."""
     if not x.rank:

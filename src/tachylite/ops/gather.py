@@ -9,6 +9,7 @@ from tachylite.model.graph import Operator, Shape
 from .arguments import (
     ANY_TYPE,
     check_dimensions,
+    check_dtype,
     check_positions,
     check_type,
     new_shape,
@@ -19,11 +20,6 @@ from .arguments import (
     version_by_type,
 )
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
-
-
-def _check_integer(op: Operator, name: str, x: Spec, *allowed: type) -> None:
-    if x.dtype not in allowed:
-        raise op.error(f"{name} are {x.dtype}, they must be {' or '.join(t.__name__ for t in allowed)}; insert a CAST")
 
 
 def _gather_axes(op: Operator, x: Spec, positions: Spec) -> tuple[int, int]:
@@ -40,7 +36,7 @@ def _gather_axes(op: Operator, x: Spec, positions: Spec) -> tuple[int, int]:
 
 def _infer_gather(op: Operator, x: Spec, positions: Spec) -> Spec:
     check_type(op, x)
-    _check_integer(op, "the positions", positions, np.int16, np.int32, np.int64)
+    check_dtype(op, "the positions", positions, np.int16, np.int32, np.int64)
     axis, batch = _gather_axes(op, x, positions)
     return Spec(new_shape(op, x.shape[:axis] + positions.shape[batch:] + x.shape[axis + 1 :]), x.dtype)
 
@@ -67,7 +63,7 @@ def _gather_version(op: Operator) -> int:
 
 def _infer_gather_nd(op: Operator, x: Spec, positions: Spec) -> Spec:
     check_type(op, x)
-    _check_integer(op, "the positions", positions, np.int16, np.int32, np.int64)
+    check_dtype(op, "the positions", positions, np.int16, np.int32, np.int64)
     if not (x.rank and positions.rank and positions.shape[-1] <= x.rank):
         raise op.error(
             f"positions {list(positions.shape)} do not index {list(x.shape)}; their last dimension must be at most its rank, {x.rank}"
@@ -96,7 +92,7 @@ def _gather_nd_version(op: Operator) -> int:
 
 def _infer_scatter_nd(op: Operator, positions: Spec, updates: Spec, shape: Spec) -> Spec | None:
     check_type(op, updates, "the update")
-    _check_integer(op, "the positions", positions, np.int32)
+    check_dtype(op, "the positions", positions, np.int32)
     wanted = vector(op, "the dimensions", shape)
     if wanted is None:
         return None
@@ -122,7 +118,7 @@ def scatter_nd(op: Operator, positions: np.ndarray, updates: np.ndarray, shape: 
 def _infer_one_hot(op: Operator, positions: Spec, depth: Spec, on: Spec, off: Spec) -> Spec | None:
     check_type(op, on, "the value")
     same_type(op, on, off)
-    _check_integer(op, "the positions", positions, np.int32, np.int64)
+    check_dtype(op, "the positions", positions, np.int32, np.int64)
     if prod(on.shape) != 1 or prod(off.shape) != 1:
         raise op.error(f"the values have shapes {list(on.shape)} and {list(off.shape)}, they must be scalars")
     axis = _one_hot_axis(op, positions.rank)
@@ -204,7 +200,7 @@ def where(op: Operator, condition: np.ndarray) -> np.ndarray:
 def _infer_sparse_to_dense(op: Operator, positions: Spec, shape: Spec, values: Spec, default: Spec) -> Spec | None:
     check_type(op, values, "the value")
     same_type(op, values, default)
-    _check_integer(op, "the positions", positions, np.int32, np.int64)
+    check_dtype(op, "the positions", positions, np.int32, np.int64)
     vector(op, "the dimensions", shape)
     count = positions.shape[0] if positions.rank else 1
     if positions.rank > 2 or shape.shape != (positions.shape[1:] or (1,)):

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from tachylite.model.dtypes import DTYPES
 from tachylite.model.graph import Operator, Shape
 
 from .arguments import (
@@ -12,6 +11,7 @@ from .arguments import (
     MAX_ELEMENTS,
     axis_of,
     check_type,
+    index_type,
     new_shape,
     same_quantization,
     same_type,
@@ -75,15 +75,13 @@ def expand_dims(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 
 def _infer_shape(op: Operator, x: Spec) -> Spec:
-    if op.options.out_type not in ("INT32", "INT64"):
-        raise op.error(f"out_type is {op.options.out_type}, it must be INT32 or INT64")
-    value = np.array(x.shape, DTYPES[op.options.out_type])
+    value = np.array(x.shape, index_type(op, "out_type"))
     return Spec(value.shape, value.dtype, value)
 
 
 def shape_(op: Operator, x: np.ndarray) -> np.ndarray:
     """The shape of x: [rank], int32 or int64 as the option out_type says."""
-    return np.array(x.shape, DTYPES[op.options.out_type])
+    return np.array(x.shape, index_type(op, "out_type"))
 
 
 def _infer_rank(op: Operator, x: Spec) -> Spec:

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tachylite.model.graph import Operator
 
-from .arguments import custom_options, new_shape, settle, vector
+from .arguments import check_dtype, custom_options, new_shape, settle, vector
 from .registry import OpDef, Spec, register
 
 # RFFT2D
@@ -18,8 +18,7 @@ def infer_rfft2d(op: Operator, x: Spec, lengths: Spec) -> Spec | None:
     """[..., h, w] of float32 to complex64 [..., length 0, length 1 / 2 + 1]."""
     if x.rank < 2 or x.dtype != np.float32:
         raise op.error(f"the input is {x.dtype}{list(x.shape)}, it must be float32 of two or more dimensions; CAST or RESHAPE it")
-    if lengths.dtype != np.int32:
-        raise op.error(f"the lengths are {lengths.dtype}, they must be int32; CAST them")
+    check_dtype(op, "the lengths", lengths, np.int32)
     sizes = vector(op, "the lengths", lengths, 2)
     if sizes is None:
         return None

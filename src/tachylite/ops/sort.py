@@ -4,18 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tachylite.model.dtypes import DTYPES
 from tachylite.model.graph import Operator
 
-from .arguments import axis_of, check_dimensions, check_type, scalar, settle, version_by_type
+from .arguments import axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
 from .registry import OpDef, Spec, register
-
-
-def _index_type(op: Operator, name: str) -> np.dtype:
-    """The type that an option gives to positions."""
-    if name not in ("INT32", "INT64"):
-        raise op.error(f"the type of the positions is {name}, it must be INT32 or INT64; correct the options")
-    return DTYPES[name]
 
 
 def _infer_topk(op: Operator, x: Spec, k: Spec) -> list[Spec] | None:
@@ -47,7 +39,7 @@ def topk_v2(op: Operator, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.
 
 def _infer_unique(op: Operator, x: Spec) -> list[Spec] | None:
     check_type(op, x)
-    positions = _index_type(op, op.options.idx_out_type)
+    positions = index_type(op, "idx_out_type")
     if x.rank != 1:
         raise op.error(f"the input is {list(x.shape)}, it must have one dimension; RESHAPE it to [-1]")
     return None if x.value is None else [Spec((len(np.unique(x.value)),), x.dtype), Spec(x.shape, positions)]
@@ -58,12 +50,12 @@ def unique(op: Operator, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     _, first, inverse = np.unique(x, return_index=True, return_inverse=True)
     appearance = np.argsort(first)
     place = np.argsort(appearance)
-    return x[first[appearance]], place[inverse].astype(_index_type(op, op.options.idx_out_type))
+    return x[first[appearance]], place[inverse].astype(index_type(op, "idx_out_type"))
 
 
 def _infer_extreme(op: Operator, x: Spec, axis: Spec) -> Spec | None:
     check_type(op, x)
-    positions = _index_type(op, op.options.output_type)
+    positions = index_type(op, "output_type")
     along = axis_of(op, "the axis", axis, x.rank)
     if along is None:
         return None
