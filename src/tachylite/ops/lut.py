@@ -4,14 +4,13 @@
 tanh have a table of their own, whose samples do not depend on the scales.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Tensor
 
-from .fixedpoint import round_half_away, saturate
+from .fixedpoint import exponent_of, round_half_away, saturate
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -89,9 +88,9 @@ def sigmoid_scaling(scale: float | np.floating, exact_shifts: tuple[int, ...] = 
 
     Scales of 2**(shift - 12) need no rounding for the `exact_shifts`: (0,) for the sigmoid, (0, 1) for tanh.
     """
-    log2 = math.log2(scale)
-    if abs(log2 - round(log2)) < 1e-3 and round(log2) + 12 in exact_shifts:
-        return 3 << (round(log2) + 12), 0
+    exponent = exponent_of(scale)
+    if exponent is not None and exponent + 12 in exact_shifts:
+        return 3 << (exponent + 12), 0
     multiplier, shift = float(scale) * 4096 * 3, 0
     while multiplier <= 32767 / 2 and shift <= 30:
         multiplier, shift = 2 * multiplier, shift + 1

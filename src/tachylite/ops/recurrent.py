@@ -1,4 +1,4 @@
-"""What the recurrent operators share: weights, their products with rows of activations, and the walk along time."""
+"""What the recurrent operators share: weights and their products, the walk along time, the checks of operands, versions."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
