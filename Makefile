@@ -5,13 +5,16 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 C_FILES := $(wildcard native/*.[ch] native/*/*.[ch] native/*/*/*.[ch])
 
-.PHONY: help demo test check format clean
+NATIVE := tools/build_native.py $(C_FILES) $(wildcard native/*.inc)
+
+.PHONY: help demo test check format native clean
 
 help:
 	@echo "make demo     recognize handwritten digits with a float and an int8 net"
 	@echo "make test     run the tests"
 	@echo "make check    everything else that must hold before a commit: lint, types, generated files"
 	@echo "make format   format the sources and write the generated files again"
+	@echo "make native   build the native library again, after a change to its sources"
 	@echo "make clean    remove .venv and whatever was built"
 
 demo: .venv/core
@@ -37,12 +40,15 @@ clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/core: pyproject.toml | .venv/bin/python
+native: .venv/core
+	@$(BIN)/python tools/build_native.py
+
+.venv/core: pyproject.toml $(NATIVE) | .venv/bin/python
 	@echo "Installing Tachylite into .venv ..."
 	@$(INSTALL) .
 	@touch $@
 
-.venv/dev: pyproject.toml | .venv/bin/python
+.venv/dev: pyproject.toml $(NATIVE) | .venv/bin/python
 	@echo "Installing Tachylite and what its tests need into .venv (about a minute) ..."
 	@$(INSTALL) '.[dev]'
 	@touch $@ .venv/core

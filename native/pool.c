@@ -1,5 +1,5 @@
-/* Threads that share one kernel call at a time. Workers claim pieces of its range until none are left; between calls they spin for a short
- * while, because the next call mostly follows at once, and then sleep. */
+/* Threads that share one kernel call at a time. Workers claim pieces of its range until none are left; between calls
+ * they spin for a short while, because the next call mostly follows at once, and then sleep. */
 #include "tl_runtime.h"
 
 #include <pthread.h>
@@ -128,7 +128,8 @@ int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const 
     pool->params = p;
     pool->args = t;
     pool->work = work;
-    pool->piece = TL_MAX(TL_MAX(grain, 1), (work + pool->workers * PIECES_PER_WORKER - 1) / (pool->workers * PIECES_PER_WORKER));
+    pool->piece =
+        TL_MAX(TL_MAX(grain, 1), (work + pool->workers * PIECES_PER_WORKER - 1) / (pool->workers * PIECES_PER_WORKER));
     atomic_store(&pool->next, 0);
     atomic_store(&pool->status, TL_OK);
     atomic_store(&pool->busy, pool->workers - 1);

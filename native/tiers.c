@@ -9,7 +9,7 @@ TL_TIERS(DECLARE)
 const char *tl_tiers(void) {
     static char names[64];
     if (!*names) {
-#define APPEND(name, runs)                                                                                                                  \
+#define APPEND(name, runs) \
     if (runs) strcat(names, *names ? " " #name : #name);
         TL_TIERS(APPEND)
     }
@@ -24,14 +24,16 @@ static tl_kernel search(const tl_entry *table, const char *name) {
         const size_t middle = (low + high) / 2;
         const int order = strcmp(name, table[middle].name);
         if (!order) return table[middle].kernel;
-        if (order < 0) high = middle;
-        else low = middle + 1;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return NULL;
 }
 
 tl_kernel tl_find(const char *tier, const char *name) {
-#define FIND(candidate, runs)                                                                                                               \
+#define FIND(candidate, runs) \
     if (!strcmp(tier, #candidate)) return search(tl_table__##candidate, name);
     TL_TIERS(FIND)
     return NULL;

@@ -26,7 +26,7 @@ X86_TIERS = {
 }
 """Compiler flags of each tier of tl_tiers.h."""
 
-FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra"]
+FLAGS = "-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra".split()
 
 
 def compiler() -> list[str]:
@@ -46,7 +46,7 @@ def tiers() -> dict[str, list[str]]:
 
 def units() -> list[tuple[Path, str, list[str]]]:
     """What to compile: source, tier (or nothing) and flags."""
-    common = [(NATIVE / name, "", []) for name in ("runtime.c", "pool.c", "tiers.c")]
+    common: list[tuple[Path, str, list[str]]] = [(NATIVE / name, "", []) for name in ("runtime.c", "pool.c", "tiers.c")]
     kernels = [NATIVE / "tier.c", *sorted((NATIVE / "kernels").glob("*.c"))]
     return common + [(path, tier, [*flags, *contraction(path), f"-DTL_TIER={tier}"]) for tier, flags in tiers().items() for path in kernels]
 

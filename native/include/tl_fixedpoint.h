@@ -1,4 +1,5 @@
-/* Integer requantization, bit for bit as tachylite/ops/fixedpoint.py defines it. A real multiplier is mantissa * 2^(shift - 31). */
+/* Integer requantization, bit for bit as tachylite/ops/fixedpoint.py defines it. A real multiplier is mantissa *
+ * 2^(shift - 31). */
 #ifndef TL_FIXEDPOINT_H
 #define TL_FIXEDPOINT_H
 
@@ -37,7 +38,8 @@ static inline int32_t tl_rescale_once(int32_t x, int32_t mantissa, int32_t shift
     return (int32_t)(((int64_t)x * mantissa + ((int64_t)1 << (total - 1))) >> total);
 }
 
-/* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators. */
+/* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators.
+ */
 static inline int32_t tl_rescale_s64(int64_t x, int32_t mantissa, int32_t shift) {
     const int64_t reduced = mantissa < 0x7FFF0000 ? (mantissa + (1 << 15)) >> 16 : 0x7FFF;
     const int32_t total = 15 - shift;

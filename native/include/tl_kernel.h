@@ -2,8 +2,9 @@
  *
  * A kernel is a loop over a 1-D range of work items:
  *     int32_t tl_<name>_<variant>(const tl_<name>_params *p, void *const *t, tl_range r);
- * p: parameters; t: the tensors (inputs, outputs, scratch), each pointing at its first element; what a work item is, the kernel's own comment
- * says. It returns TL_OK or an error code. It starts no threads, allocates nothing, and reads no globals. */
+ * p: parameters; t: the tensors (inputs, outputs, scratch), each pointing at its first element; what a work item is,
+ * the kernel's own comment says. It returns TL_OK or an error code. It starts no threads, allocates nothing, and reads
+ * no globals. */
 #ifndef TL_KERNEL_H
 #define TL_KERNEL_H
 
@@ -33,7 +34,8 @@ enum {
 #define TL_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define TL_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* Kernels need no libc; a freestanding compiler turns these into loops or into the four functions that it demands of any platform. */
+/* Kernels need no libc; a freestanding compiler turns these into loops or into the four functions that it demands of
+ * any platform. */
 #define tl_copy(to, from, bytes) __builtin_memcpy(to, from, bytes)
 #define tl_move(to, from, bytes) __builtin_memmove(to, from, bytes)
 #define tl_fill(to, byte, bytes) __builtin_memset(to, byte, bytes)

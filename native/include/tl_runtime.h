@@ -14,7 +14,8 @@ typedef int32_t (*tl_kernel)(const void *p, void *const *t, tl_range r);
 
 typedef enum { TL_CALL = 0, TL_MOVE = 1, TL_JUMP = 2, TL_JUMP_IF_FALSE = 3, TL_HOST = 4 } tl_kind;
 
-/* One part of a Move. The flags, where there are any, say whether a variable has been written: read checks its own, write sets its own. */
+/* One part of a Move. The flags, where there are any, say whether a variable has been written: read checks its own,
+ * write sets its own. */
 typedef struct {
     void *target;
     const void *source;
@@ -26,33 +27,36 @@ typedef struct {
 /* One instruction; its kind says which fields count. */
 typedef struct {
     int32_t kind;
-    int32_t target;      /* jumps: the next instruction */
-    int32_t work;        /* TL_CALL: number of work items */
-    int32_t grain;       /* TL_CALL: the least number of items worth a thread's while */
-    tl_kernel kernel;    /* TL_CALL */
-    const void *params;  /* TL_CALL: the parameter block; TL_MOVE: tl_part[work] */
-    void *const *args;   /* TL_CALL: the tensors; TL_JUMP_IF_FALSE: args[0] is the condition, one byte */
-    void *scratch;       /* TL_MOVE of several parts: room for all of their bytes, since they are read before any is written */
+    int32_t target;     /* jumps: the next instruction */
+    int32_t work;       /* TL_CALL: number of work items */
+    int32_t grain;      /* TL_CALL: the least number of items worth a thread's while */
+    tl_kernel kernel;   /* TL_CALL */
+    const void *params; /* TL_CALL: the parameter block; TL_MOVE: tl_part[work] */
+    void *const *args;  /* TL_CALL: the tensors; TL_JUMP_IF_FALSE: args[0] is the condition, one byte */
+    void
+        *scratch; /* TL_MOVE of several parts: room for all of their bytes, since they are read before any is written */
     int32_t must_change; /* TL_MOVE: stop with TL_ENDLESS where it changes nothing */
     int32_t reserved;
 } tl_instruction;
 
 /* How a run stopped, beside TL_OK and the kernels' own codes. */
 enum {
-    TL_STOP_HOST = 100,  /* at a TL_HOST instruction: do it, and go on with the next */
-    TL_ENDLESS = 101,    /* a loop that changes nothing will never end */
+    TL_STOP_HOST = 100,    /* at a TL_HOST instruction: do it, and go on with the next */
+    TL_ENDLESS = 101,      /* a loop that changes nothing will never end */
     TL_UNINITIALIZED = 102 /* a variable is read before it was written */
 };
 
 typedef struct tl_pool tl_pool;
 
-/* Threads for `workers` at once, the caller among them (so that 1 starts none). NULL where there is no memory or no thread to be had. */
+/* Threads for `workers` at once, the caller among them (so that 1 starts none). NULL where there is no memory or no
+ * thread to be had. */
 TL_EXPORT tl_pool *tl_pool_create(int32_t workers);
 TL_EXPORT void tl_pool_destroy(tl_pool *pool);
 
-/* Run a kernel over [0, work), in pieces of at least `grain` items, on all workers; returns when all are done, with the first error.
- * A pool of NULL runs it here, in one piece. */
-TL_EXPORT int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const *t, int32_t work, int32_t grain);
+/* Run a kernel over [0, work), in pieces of at least `grain` items, on all workers; returns when all are done, with the
+ * first error. A pool of NULL runs it here, in one piece. */
+TL_EXPORT int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const *t, int32_t work,
+                              int32_t grain);
 
 /* Run code[start .. count). Returns position * 256 + status: where it stopped, and why; {count, TL_OK} at the end. */
 TL_EXPORT int64_t tl_run(const tl_instruction *code, int32_t count, int32_t start, tl_pool *pool);

@@ -18,12 +18,12 @@ static inline int32_t leaky_step(const tl_leaky_relu_params *p, int32_t x) {
 }
 
 /* The integer variants differ in their type alone. */
-#define LEAKY_RELU(suffix, type, saturate)                                                                                                  \
-    int32_t tl_leaky_relu_##suffix(const tl_leaky_relu_params *p, void *const *t, tl_range r) {                                              \
-        const type *x = t[0];                                                                                                               \
-        type *y = t[1];                                                                                                                     \
-        for (int32_t i = r.begin; i < r.end; ++i) y[i] = saturate(leaky_step(p, x[i]));                                                     \
-        return TL_OK;                                                                                                                       \
+#define LEAKY_RELU(suffix, type, saturate)                                                      \
+    int32_t tl_leaky_relu_##suffix(const tl_leaky_relu_params *p, void *const *t, tl_range r) { \
+        const type *x = t[0];                                                                   \
+        type *y = t[1];                                                                         \
+        for (int32_t i = r.begin; i < r.end; ++i) y[i] = saturate(leaky_step(p, x[i]));         \
+        return TL_OK;                                                                           \
     }
 LEAKY_RELU(s8, int8_t, tl_saturate_s8)
 LEAKY_RELU(u8, uint8_t, tl_saturate_u8)

@@ -1,0 +1,20 @@
+"""Packaging: the native library is built from source wherever Tachylite is installed, an editable install included."""
+
+import runpy
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class NativeBuildHook(BuildHookInterface):
+    """Puts the library into the package; plain C loaded with ctypes, so that one wheel per platform serves every Python."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build, and name the platform in the wheel's tag."""
+        runpy.run_path(str(Path(self.root) / "tools" / "build_native.py"))["build"]()
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform}"
+        build_data["artifacts"].append("src/tachylite/lib/*")
