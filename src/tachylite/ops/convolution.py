@@ -66,7 +66,7 @@ def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarra
     """int8, uint8 or int16 x with integer filters; the result has x's dtype."""
     zero_point, output = op.inputs[data].zero_point, op.outputs[0]
     centred = x.astype(np.int32) - zero_point
-    weights = filters.astype(np.int32) - np.int32(op.inputs[1].zero_point)
+    weights = filters.astype(np.int32) - op.inputs[1].zero_point
     total = _exact_sums(sums, centred, reach(x.dtype, zero_point), weights, axis).astype(np.int64)
     if bias is not None:
         total += bias
