@@ -73,6 +73,9 @@ def main() -> None:
     (HERE / "digits.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     write_int8(model, train[:300], HERE / "digits_int8.tflite")
     np.savez_compressed(HERE / "held_out.npz", scans=held_out, labels=held_out_labels)
+    # The first of them, a nine, as a picture: white ink on black.
+    ink = np.round(held_out[0] * (255 / 16)).astype(np.uint8)
+    tf.io.write_file(str(HERE / "nine.png"), tf.io.encode_png(ink[..., None]))
 
 
 if __name__ == "__main__":
