@@ -13,7 +13,7 @@ from tachylite.model.graph import Operator, Quantization
 
 from .exact import exact_dtype, reach
 from .fixedpoint import multipliers, rescale, rescale_int64
-from .fused import activate, activation_range
+from .fused import activate, activation_range, check_activation
 from .hybrid import quantize_asymmetric, quantize_symmetric
 from .registry import Spec
 
@@ -169,7 +169,8 @@ def _check_scales(op: Operator, what: str, quantization: Quantization | None, co
 
 
 def check_output(op: Operator, x: Spec) -> None:
-    """Raise OpError unless the output, where there is one already, has x's type."""
+    """Raise OpError unless the fused activation is defined for x's type, and the output, where there is one already, has that type."""
+    check_activation(op, x.dtype)
     for output in op.outputs:
         if output.dtype != x.dtype:
             raise op.error(f"output is {output.dtype}, needed {x.dtype} like the input; insert a CAST or QUANTIZE")
