@@ -94,22 +94,6 @@ typedef struct {
     int32_t symmetric;
 } tl_quantize_rows_params;
 
-typedef struct {
-    int32_t kept_size[4];
-    int32_t kept_stride[4];
-    int32_t reduced_size[4];
-    int32_t reduced_stride[4];
-    int32_t inner;
-    int32_t blocks;
-    int64_t count;
-    int32_t offset;
-    int32_t mantissa;
-    int32_t shift;
-    int32_t zero_point;
-    float ratio;
-    float bias;
-} tl_reduce_params;
-
 #define tl_average_pool_f32 TL_TIERED(tl_average_pool_f32)
 int32_t tl_average_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s8 TL_TIERED(tl_average_pool_s8)
@@ -146,64 +130,6 @@ int32_t tl_max_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_max_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)
 int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r);
-#define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
-int32_t tl_reduce_all_bool(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_any_bool TL_TIERED(tl_reduce_any_bool)
-int32_t tl_reduce_any_bool(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_f32 TL_TIERED(tl_reduce_max_f32)
-int32_t tl_reduce_max_f32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_i32 TL_TIERED(tl_reduce_max_i32)
-int32_t tl_reduce_max_i32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_i64 TL_TIERED(tl_reduce_max_i64)
-int32_t tl_reduce_max_i64(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_s8 TL_TIERED(tl_reduce_max_s8)
-int32_t tl_reduce_max_s8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_u8 TL_TIERED(tl_reduce_max_u8)
-int32_t tl_reduce_max_u8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_max_s16 TL_TIERED(tl_reduce_max_s16)
-int32_t tl_reduce_max_s16(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_f32 TL_TIERED(tl_reduce_mean_f32)
-int32_t tl_reduce_mean_f32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_i32 TL_TIERED(tl_reduce_mean_i32)
-int32_t tl_reduce_mean_i32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_i64 TL_TIERED(tl_reduce_mean_i64)
-int32_t tl_reduce_mean_i64(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_s8 TL_TIERED(tl_reduce_mean_s8)
-int32_t tl_reduce_mean_s8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_u8 TL_TIERED(tl_reduce_mean_u8)
-int32_t tl_reduce_mean_u8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_mean_s16 TL_TIERED(tl_reduce_mean_s16)
-int32_t tl_reduce_mean_s16(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_f32 TL_TIERED(tl_reduce_min_f32)
-int32_t tl_reduce_min_f32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_i32 TL_TIERED(tl_reduce_min_i32)
-int32_t tl_reduce_min_i32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_i64 TL_TIERED(tl_reduce_min_i64)
-int32_t tl_reduce_min_i64(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_s8 TL_TIERED(tl_reduce_min_s8)
-int32_t tl_reduce_min_s8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_u8 TL_TIERED(tl_reduce_min_u8)
-int32_t tl_reduce_min_u8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_min_s16 TL_TIERED(tl_reduce_min_s16)
-int32_t tl_reduce_min_s16(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_prod_f32 TL_TIERED(tl_reduce_prod_f32)
-int32_t tl_reduce_prod_f32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_prod_i32 TL_TIERED(tl_reduce_prod_i32)
-int32_t tl_reduce_prod_i32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_prod_i64 TL_TIERED(tl_reduce_prod_i64)
-int32_t tl_reduce_prod_i64(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_f32 TL_TIERED(tl_reduce_sum_f32)
-int32_t tl_reduce_sum_f32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_i32 TL_TIERED(tl_reduce_sum_i32)
-int32_t tl_reduce_sum_i32(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_i64 TL_TIERED(tl_reduce_sum_i64)
-int32_t tl_reduce_sum_i64(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_s8 TL_TIERED(tl_reduce_sum_s8)
-int32_t tl_reduce_sum_s8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_u8 TL_TIERED(tl_reduce_sum_u8)
-int32_t tl_reduce_sum_u8(const tl_reduce_params *p, void *const *t, tl_range r);
-#define tl_reduce_sum_s16 TL_TIERED(tl_reduce_sum_s16)
-int32_t tl_reduce_sum_s16(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
 int32_t tl_strided_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b16 TL_TIERED(tl_strided_copy_b16)
