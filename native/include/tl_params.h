@@ -17,45 +17,6 @@ typedef struct {
 } tl_copy_params;
 
 typedef struct {
-    int32_t height;
-    int32_t width;
-    int32_t channels;
-    int32_t multiplier;
-    int32_t image;
-    int32_t start;
-    int32_t row_step;
-    int32_t column_step;
-    int32_t taps;
-    int32_t tap_columns;
-    int32_t tap_row_step;
-    int32_t tap_step;
-    float low;
-    float high;
-} tl_hybrid_depthwise_params;
-
-typedef struct {
-    int32_t rows;
-    int32_t outputs;
-    int32_t groups;
-    int32_t height;
-    int32_t width;
-    int32_t image;
-    int32_t start;
-    int32_t row_step;
-    int32_t column_step;
-    int32_t runs;
-    int32_t run_columns;
-    int32_t run_row_step;
-    int32_t run_step;
-    int32_t length;
-    int32_t scale_step;
-    int32_t scales_first;
-    int32_t columns_inner;
-    float low;
-    float high;
-} tl_hybrid_product_params;
-
-typedef struct {
     float alpha;
     int32_t input_zero_point;
     int32_t output_zero_point;
@@ -83,17 +44,6 @@ typedef struct {
     float high_f32;
 } tl_pool_params;
 
-typedef struct {
-    int32_t height;
-    int32_t width;
-    int32_t channels;
-    int32_t row_step;
-    int32_t column_step;
-    int32_t start;
-    int32_t image;
-    int32_t symmetric;
-} tl_quantize_rows_params;
-
 #define tl_average_pool_f32 TL_TIERED(tl_average_pool_f32)
 int32_t tl_average_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s8 TL_TIERED(tl_average_pool_s8)
@@ -102,10 +52,6 @@ int32_t tl_average_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s16 TL_TIERED(tl_average_pool_s16)
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
-#define tl_hybrid_depthwise_f32 TL_TIERED(tl_hybrid_depthwise_f32)
-int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const *t, tl_range r);
-#define tl_hybrid_product_f32 TL_TIERED(tl_hybrid_product_f32)
-int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
@@ -128,8 +74,6 @@ int32_t tl_max_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_max_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_max_pool_s16 TL_TIERED(tl_max_pool_s16)
 int32_t tl_max_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
-#define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)
-int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
 int32_t tl_strided_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b16 TL_TIERED(tl_strided_copy_b16)

@@ -1,7 +1,6 @@
 """Two-dimensional convolutions, NHWC: CONV_2D and DEPTHWISE_CONV_2D."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,7 +9,6 @@ from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator
 
 from .convolution import check, convolve, filter_scales
-from .hybrid_native import lower_convolution, lower_depthwise
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -94,16 +92,6 @@ def conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray |
     return convolve(op, x, filters, bias, lambda x, f: correlate(x, f, windows), symmetric=symmetric)
 
 
-def lower_conv_2d(low: Any, op: Operator) -> None:
-    """Hybrid convolutions natively."""
-    x, filters = low.spec(op.inputs[0]), low.spec(op.inputs[1])
-    if not _is_hybrid(op):
-        low.host(op)
-        return
-    symmetric = x.shape[3] == filters.shape[3] and np.ptp(filter_scales(op)) == 0
-    lower_convolution(low, op, sliding(op, x.shape[1:3], filters.shape[1:3]), filter_scales(op), bool(symmetric))
-
-
 def _conv_2d_version(op: Operator) -> int:
     x, filters = op.inputs[0], op.inputs[1]
     needs = [1]
@@ -134,15 +122,6 @@ def depthwise_conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np
     return convolve(op, x, filters, bias, lambda x, f: correlate_channels(x, f, windows), axis=3)
 
 
-def lower_depthwise_conv_2d(low: Any, op: Operator) -> None:
-    """Hybrid convolutions natively."""
-    if _is_hybrid(op):
-        windows = sliding(op, low.spec(op.inputs[0]).shape[1:3], low.spec(op.inputs[1]).shape[1:3])
-        lower_depthwise(low, op, windows, filter_scales(op))
-    else:
-        low.host(op)
-
-
 def _depthwise_conv_2d_version(op: Operator) -> int:
     x, filters = op.inputs[0], op.inputs[1]
     if filters.dtype == INT4:
@@ -164,7 +143,6 @@ register(
         reference=conv_2d,
         variants=_VARIANTS,
         version=_conv_2d_version,
-        lower=lower_conv_2d,
     )
 )
 register(
@@ -175,6 +153,5 @@ register(
         reference=depthwise_conv_2d,
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
-        lower=lower_depthwise_conv_2d,
     )
 )

@@ -1,7 +1,6 @@
 """Products of matrices: FULLY_CONNECTED and BATCH_MATMUL."""
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
 from .hybrid import hybrid_product, quantize_asymmetric
-from .hybrid_native import lower_matrix
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
 from .scales import centred, check_scales, check_weight_scales
 
@@ -96,20 +94,6 @@ def fully_connected(
         return _fully_connected_integer(op, rows, weights, bias).reshape(shape)
     product = rows @ weights.astype(np.float32).T if weights.dtype in _FLOAT_WEIGHTS else _multiply_hybrid(op, rows, weights)
     return activate(op, product if bias is None else product + bias.reshape(-1)).reshape(shape)
-
-
-def lower_fully_connected(low: Any, op: Operator) -> None:
-    """Hybrid products natively."""
-    weights = low.spec(op.inputs[1])
-    if weights.dtype not in _HYBRID_WEIGHTS or op.inputs[0].dtype != np.float32 or not weights.shape[1]:
-        low.host(op)
-        return
-    quantization = op.inputs[1].quantization
-    if isinstance(blocks := quantization.details, Blockwise):
-        scales = blocks.scales.data.astype(np.float32).reshape(weights.shape[0], -1)
-        lower_matrix(low, op, np.ascontiguousarray(scales.T), blocks.size, asymmetric=True)
-    else:
-        lower_matrix(low, op, quantization.scale, weights.shape[1], op.options.asymmetric_quantize_inputs)
 
 
 def _multiply_hybrid(op: Operator, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -211,7 +195,6 @@ register(
         reference=fully_connected,
         variants=("f32", "f32w16", "f32w8", "f32w4", "f32w2", "u8", "s8", "s8w4", "s8w2", "s16", "s16w4", "s16w2", "s16w16"),
         version=_fully_connected_version,
-        lower=lower_fully_connected,
     )
 )
 

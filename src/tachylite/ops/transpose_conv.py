@@ -1,15 +1,12 @@
 """Transposed two-dimensional convolution, NHWC: TRANSPOSE_CONV."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from tachylite.model.dtypes import is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from .convolution import check, convolve, filter_scales
-from .hybrid_native import lower_transposed
+from .convolution import check, convolve
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -71,16 +68,6 @@ def transpose_conv(op: Operator, shape: np.ndarray, filters: np.ndarray, x: np.n
     return convolve(op, x, filters, bias, lambda x, f: spread(x, f, windows), data=2)
 
 
-def lower_transpose_conv(low: Any, op: Operator) -> None:
-    """Hybrid convolutions natively."""
-    filters, x = (low.spec(t) for t in op.inputs[1:3])
-    if x.dtype == np.float32 and is_quantizable(filters.dtype):
-        windows = result_windows(op, low.spec(op.outputs[0]).shape, x.shape, filters.shape[1:-1])
-        lower_transposed(low, op, windows, filter_scales(op))
-    else:
-        low.host(op)
-
-
 def _transpose_conv_version(op: Operator) -> int:
     x, filters = op.inputs[2], op.inputs[1]
     if x.dtype == np.int16 and op.options.quantized_bias_type != "FLOAT32":
@@ -100,6 +87,5 @@ register(
         reference=transpose_conv,
         variants=("f32", "u8", "s8", "s16", "f32w8"),
         version=_transpose_conv_version,
-        lower=lower_transpose_conv,
     )
 )
