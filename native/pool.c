@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* About 20 microseconds: longer than the gap between two calls of a run, much shorter than a time slice. */
+/* Meant to outlast the gap between two calls of a run, and to end long before a time slice does. */
 enum { SPINS = 4000, PIECES_PER_WORKER = 4 };
 
 struct tl_pool {
@@ -16,10 +16,10 @@ struct tl_pool {
     pthread_t *threads;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    atomic_int round; /* counts the calls; a change starts the workers */
-    atomic_int busy;  /* workers that have not finished the call */
+    atomic_uint round; /* counts the calls; a change starts the workers */
+    atomic_int busy;   /* workers that have not finished the call */
     atomic_int stop;
-    atomic_int next; /* first item that nobody has claimed */
+    atomic_llong next; /* first item that nobody has claimed */
     atomic_int status;
     int32_t sleeping;
     tl_kernel kernel;
@@ -43,16 +43,17 @@ static inline void relax(void) {
 
 static void claim(tl_pool *pool, int32_t worker) {
     for (;;) {
-        const int32_t begin = atomic_fetch_add_explicit(&pool->next, pool->piece, memory_order_relaxed);
+        /* In 64 bits: every worker claims once beyond the end. */
+        const int64_t begin = atomic_fetch_add_explicit(&pool->next, pool->piece, memory_order_relaxed);
         if (begin >= pool->work) return;
-        const int32_t end = TL_MIN(begin + pool->piece, pool->work);
-        const int32_t status = pool->kernel(pool->params, pool->args, (tl_range){begin, end, worker});
+        const int64_t end = TL_MIN(begin + pool->piece, pool->work);
+        const int32_t status = pool->kernel(pool->params, pool->args, (tl_range){(int32_t)begin, (int32_t)end, worker});
         if (status != TL_OK) atomic_store(&pool->status, status);
     }
 }
 
 /* Wait until the round is no longer `seen`. */
-static void wait_for_round(tl_pool *pool, int seen) {
+static void wait_for_round(tl_pool *pool, unsigned seen) {
     for (int spin = 0; spin < SPINS; ++spin) {
         if (atomic_load_explicit(&pool->round, memory_order_acquire) != seen) return;
         relax();
@@ -76,7 +77,7 @@ static void *serve(void *argument) {
     tl_pool *pool = mine->pool;
     const int32_t number = mine->number;
     free(mine);
-    int seen = 0;
+    unsigned seen = 0;
     for (;;) {
         wait_for_round(pool, seen);
         ++seen;

@@ -1,7 +1,8 @@
 /* The executor: a loop over linear code. */
 #include "tl_runtime.h"
 
-/* One call at a time is many: a Call is a barrier, so that what it wrote is there for the next. */
+/* A parallel assignment: with several parts, all sources are read into the scratch room before any target is written.
+ */
 static int32_t move(const tl_instruction *i) {
     const tl_part *part = i->params;
     char *room = i->scratch;

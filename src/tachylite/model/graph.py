@@ -234,13 +234,12 @@ class Graph:
         self._adopt(op.inputs + op.outputs + op.intermediates)
 
     def erase(self, op: Operator) -> None:
-        """Remove `op` and its outputs, which nothing may read any more."""
-        del self.operators[self._position(op)]
+        """Remove `op` and its outputs. Raises OpError, and changes nothing, where something else still reads one of them."""
         for tensor in op.outputs:
-            readers = self.consumers(tensor)
+            readers = [reader for reader in self.consumers(tensor) if reader is not op]
             if readers or any(t is tensor for t in self.outputs):
-                self.operators.append(op)
                 raise op.error(f"cannot be erased: {tensor.name!r} is still read by {readers or 'the graph outputs'}; replace it first")
+        del self.operators[self._position(op)]
         self.tensors = [t for t in self.tensors if not any(t is o for o in op.outputs)]
 
     def verify(self) -> None:

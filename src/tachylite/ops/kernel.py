@@ -11,9 +11,6 @@ from .registry import load_families
 class Params(ctypes.Structure):
     """A kernel's parameter block: fixed-width scalars and arrays of them only, so that every compiler and word size lays it out alike."""
 
-    def __init__(self, **values: Any):
-        super().__init__(**values)
-
 
 class NoParams(Params):
     """For kernels that need none."""

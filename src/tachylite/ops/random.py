@@ -69,7 +69,7 @@ def _stream(op: Operator, context: Context) -> _Stream:
     if op not in context.state:
         # TensorFlow Lite keeps 32 bits of a seed, with their sign.
         seeds = np.array([op.options.seed, op.options.seed2], np.int64).astype(np.int32)
-        words = seeds.astype(np.uint64) if seeds.any() else context.random(op, (0, 0)).integers(0, 2**64, 2, np.uint64)
+        words = seeds.astype(np.uint64) if seeds.any() else np.random.default_rng().integers(0, 2**64, 2, np.uint64)
         context.state[op] = _Stream(*words)
     return context.state[op]
 

@@ -50,10 +50,6 @@ class Context(Protocol):
         """Run another graph of the model on these inputs."""
         ...
 
-    def random(self, op: Operator, seed: Sequence[int]) -> np.random.Generator:
-        """The operator's own stream of random numbers; seeded where a seed is not 0."""
-        ...
-
 
 @dataclass(frozen=True)
 class OpDef:

@@ -207,11 +207,11 @@ class Lowering:
         """Emit a call of the operator's reference."""
         definition = registry.get(op)
         outputs = [self.define(tensor) for tensor in op.outputs]
-        state = [self.value(tensor) for i in definition.updated(op) if i < len(op.inputs) and (tensor := op.inputs[i]) is not None]
-        for tensor, number in zip((op.inputs[i] for i in definition.updated(op) if i < len(op.inputs)), state, strict=False):
-            if self.program.values[number].kind is Kind.CONST:
+        state = [tensor for i in definition.updated(op) if i < len(op.inputs) and (tensor := op.inputs[i]) is not None]
+        for tensor in state:
+            if self.program.values[self.value(tensor)].kind is Kind.CONST:
                 raise op.error(f"keeps state in {tensor!r}, which is a constant; it must be a variable tensor")
-        self._host_call(op, outputs, state)
+        self._host_call(op, outputs, [self.value(tensor) for tensor in state])
 
     def _host_call(self, op: Operator, outputs: list[int], state: list[int]) -> None:
         for tensor, number in zip(op.outputs, outputs, strict=True):

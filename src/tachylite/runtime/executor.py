@@ -112,8 +112,7 @@ class Executor(ABC):
 
     def run(self) -> None:
         """Run the entry's code, and what follows its barrier. Raises OpError."""
-        with np.errstate(all="ignore"):
-            self._execute()
+        self._execute()
         if self.entry.barrier is not None:
             self._run_rest()
 
@@ -155,7 +154,7 @@ class Executor(ABC):
         """Run an operator's reference; of a native call, the one that it stands for. Raises OpError with the operator's place."""
         definition = registry.get(call.op)
         leading: tuple[Any, ...] = (call.op, RunContext(self._state)) if definition.context else (call.op,)
-        with located(call.op, call.place):
+        with located(call.op, call.place), np.errstate(all="ignore"):
             arguments = [None if number is None else frozen(self._load(number)) for number in call.inputs]
             for number, array in zip(call.outputs, as_list(definition.reference(*leading, *arguments)), strict=True):
                 self._store(number, array)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
-from tachylite.model.graph import Graph, Operator, Shape
+from tachylite.model.graph import Graph, Shape
 from tachylite.ops.inference import frozen
 
 
@@ -84,11 +84,3 @@ class RunContext:
     def call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run another graph of the model."""
         return self._state.call(graph, arguments)
-
-    def random(self, op: Operator, seed: Sequence[int]) -> np.random.Generator:
-        """The operator's stream: it goes on from run to run; without a seed it differs from process to process."""
-        key = ("random", op)
-        if key not in self.state:
-            self.state[key] = np.random.default_rng([s % 2**64 for s in seed] if any(seed) else None)
-        stream: np.random.Generator = self.state[key]
-        return stream
