@@ -2,8 +2,8 @@
 
 Needs TensorFlow and scikit-learn, which Tachylite itself does not; use a scratch environment:
 
-    python3 -m venv /tmp/digits && /tmp/digits/bin/pip install tensorflow scikit-learn
-    /tmp/digits/bin/python examples/digits/train.py
+    python3 -m venv scratch && scratch/bin/pip install tensorflow scikit-learn
+    scratch/bin/python examples/digits/train.py
 """
 
 from pathlib import Path

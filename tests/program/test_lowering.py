@@ -177,6 +177,16 @@ def test_unknown_operators_are_all_named() -> None:
         Interpreter(model_content=Model.of(graph)).allocate_tensors()
 
 
+def test_a_loop_that_only_passes_its_variables_on_is_refused() -> None:
+    body = Builder(Graph("body"))
+    build = Builder()
+    start = build.input("i", (), np.int32)
+    out = while_loop(build, less_than(3, 0, ()), body.outputs(body.input("i", (), np.int32)), start)
+    assert run(build.outputs(*out), np.int32(7)) == [7]
+    with pytest.raises(TachyliteError, match="never ends"):
+        run(build.graph, np.int32(0))
+
+
 @pytest.mark.parametrize("grows", [False, True])
 def test_a_loop_that_never_ends_is_refused(grows: bool) -> None:
     """i + 0 < 3: by jumps, and (where shapes are not known) on the host."""

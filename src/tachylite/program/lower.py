@@ -290,9 +290,9 @@ class Lowering:
 
     def move(self, pairs: Sequence[tuple[int, int]], must_change: bool = False) -> None:
         """Emit a parallel assignment of (source, target) values; see Move."""
-        pairs = tuple((a, b) for a, b in pairs if a != b)
-        if pairs:
-            self.code.append(Move(pairs, must_change))
+        changing = tuple((a, b) for a, b in pairs if a != b)
+        if changing or must_change:
+            self.code.append(Move(changing, must_change))
 
     def inline(self, graph: Graph, arguments: Sequence[int], specs: Sequence[Spec]) -> list[int]:
         """Emit a graph's code on these values, whose specs are given; returns the values of its outputs."""
