@@ -7,6 +7,24 @@
 /* clang-format off */
 
 typedef struct {
+    int32_t n;
+    int32_t inner;
+    int32_t wide;
+    int32_t exclusive;
+    int32_t backward;
+} tl_axis_params;
+
+typedef struct {
+    int32_t source_offset;
+    int32_t target_offset;
+    int32_t piece;
+    int32_t pieces;
+    int32_t size[8];
+    int32_t source_stride[8];
+    int32_t target_stride[8];
+} tl_copy_params;
+
+typedef struct {
     float alpha;
     int32_t input_zero_point;
     int32_t output_zero_point;
@@ -16,6 +34,68 @@ typedef struct {
     int32_t negative_shift;
 } tl_leaky_relu_params;
 
+typedef struct {
+    int32_t depth;
+    int32_t inner;
+    int32_t position_bytes;
+} tl_one_hot_params;
+
+typedef struct {
+    int64_t outer_stride;
+    int64_t stride[8];
+    int32_t size[8];
+    int32_t depth;
+    int32_t position_bytes;
+    int32_t count;
+    int32_t outer;
+    int32_t run;
+    int32_t positions;
+    int32_t source;
+    int32_t target;
+} tl_position_params;
+
+typedef struct {
+    int32_t first;
+    int32_t middle;
+    int32_t second;
+    int32_t run;
+    int32_t sequence_first;
+    int32_t position_bytes;
+} tl_reverse_sequence_params;
+
+typedef struct {
+    int64_t stride[8];
+    int32_t size[8];
+    int32_t limit[8];
+    int32_t rank;
+    int32_t position_bytes;
+    int32_t run;
+} tl_update_slice_params;
+
+#define tl_arg_max_f32 TL_TIERED(tl_arg_max_f32)
+int32_t tl_arg_max_f32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_max_s8 TL_TIERED(tl_arg_max_s8)
+int32_t tl_arg_max_s8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_max_u8 TL_TIERED(tl_arg_max_u8)
+int32_t tl_arg_max_u8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_max_i32 TL_TIERED(tl_arg_max_i32)
+int32_t tl_arg_max_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_min_f32 TL_TIERED(tl_arg_min_f32)
+int32_t tl_arg_min_f32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_min_s8 TL_TIERED(tl_arg_min_s8)
+int32_t tl_arg_min_s8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_min_u8 TL_TIERED(tl_arg_min_u8)
+int32_t tl_arg_min_u8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_arg_min_i32 TL_TIERED(tl_arg_min_i32)
+int32_t tl_arg_min_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
+int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)
+int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_cumsum_i64 TL_TIERED(tl_cumsum_i64)
+int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_gather_any TL_TIERED(tl_gather_any)
+int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
 int32_t tl_leaky_relu_f32(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s8 TL_TIERED(tl_leaky_relu_s8)
@@ -24,5 +104,67 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
+int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
+int32_t tl_mapped_copy_b16(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
+int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)
+int32_t tl_one_hot_b16(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_one_hot_b32 TL_TIERED(tl_one_hot_b32)
+int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_one_hot_b64 TL_TIERED(tl_one_hot_b64)
+int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
+int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
+#define tl_scatter_b8 TL_TIERED(tl_scatter_b8)
+int32_t tl_scatter_b8(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_b16 TL_TIERED(tl_scatter_b16)
+int32_t tl_scatter_b16(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_b32 TL_TIERED(tl_scatter_b32)
+int32_t tl_scatter_b32(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_b64 TL_TIERED(tl_scatter_b64)
+int32_t tl_scatter_b64(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_add_b8 TL_TIERED(tl_scatter_add_b8)
+int32_t tl_scatter_add_b8(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_add_b32 TL_TIERED(tl_scatter_add_b32)
+int32_t tl_scatter_add_b32(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_add_b64 TL_TIERED(tl_scatter_add_b64)
+int32_t tl_scatter_add_b64(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_add_f32 TL_TIERED(tl_scatter_add_f32)
+int32_t tl_scatter_add_f32(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_scatter_add_bool TL_TIERED(tl_scatter_add_bool)
+int32_t tl_scatter_add_bool(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
+int32_t tl_strided_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_strided_copy_b16 TL_TIERED(tl_strided_copy_b16)
+int32_t tl_strided_copy_b16(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_strided_copy_b32 TL_TIERED(tl_strided_copy_b32)
+int32_t tl_strided_copy_b32(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_strided_copy_b64 TL_TIERED(tl_strided_copy_b64)
+int32_t tl_strided_copy_b64(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_topk_f32 TL_TIERED(tl_topk_f32)
+int32_t tl_topk_f32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_topk_s8 TL_TIERED(tl_topk_s8)
+int32_t tl_topk_s8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_topk_u8 TL_TIERED(tl_topk_u8)
+int32_t tl_topk_u8(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_topk_s16 TL_TIERED(tl_topk_s16)
+int32_t tl_topk_s16(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_topk_i32 TL_TIERED(tl_topk_i32)
+int32_t tl_topk_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_topk_i64 TL_TIERED(tl_topk_i64)
+int32_t tl_topk_i64(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_transpose_b8 TL_TIERED(tl_transpose_b8)
+int32_t tl_transpose_b8(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_transpose_b16 TL_TIERED(tl_transpose_b16)
+int32_t tl_transpose_b16(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_transpose_b32 TL_TIERED(tl_transpose_b32)
+int32_t tl_transpose_b32(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_transpose_b64 TL_TIERED(tl_transpose_b64)
+int32_t tl_transpose_b64(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_update_slice_any TL_TIERED(tl_update_slice_any)
+int32_t tl_update_slice_any(const tl_update_slice_params *p, void *const *t, tl_range r);
 
 #endif

@@ -100,6 +100,10 @@ IN_THE_RUN: list[tuple[str, Callable[[], Case]]] = [
     ("index 4 at", lambda: case("", "EMBEDDING_LOOKUP", IDS, TABLE)),
     ("no dimension may be negative", lambda: sparse(3, (-1, 1))),
     ("is out of range; it must lie in", lambda: sparse(3, (0, 1))),
+    ("index 4 at", lambda: case("", "GATHER", TABLE, IDS)),
+    ("index 4 at", lambda: case("", "GATHER_ND", TABLE, IDS[:, None])),
+    ("index 4 at", lambda: case("", "SCATTER_ND", IDS[:, None], IDS, constant([4], dtype=np.int32))),
+    ("a length is 4", lambda: case("", "REVERSE_SEQUENCE", np.zeros((len(IDS), 3), np.float32), IDS, seq_dim=1)),
     ("powers of two", lambda: case("", "RFFT2D", X, np.array([0, 4], np.int32), out=out(np.complex64))),
     ("does not reach the upper limit of 4000", lambda: audio("Mfcc", X[None], np.array([5000], np.int32), **LIMITS)),
 ]

@@ -8,11 +8,32 @@ from tachylite import Builder, Graph, Model
 from tachylite.program.lower import lower
 from tachylite.program.memory import lifetimes
 from tachylite.program.program import Kind
+from tachylite.program.target import Target
 
 from .graphs import run
 from .test_lowering import loop_reading_an_outer_value
 
 SIZES = st.integers(1, 40)
+
+
+def reshaped(again: bool) -> tuple[int, int]:
+    """Offsets of a RESHAPE's input and output; the input is used `again` afterwards."""
+    build = Builder()
+    a = build.NEG(build.input("x", (6,), np.int32))
+    b = build.RESHAPE(a, build.constant(np.array([2, 3], np.int32)))
+    program = lower(Model.of(build.outputs(build.NEG(b), *([build.NEG(a)] if again else []))), target=Target("baseline"))
+    values = program.entries["main"].values
+    return program.values[values[a]].offset, program.values[values[b]].offset
+
+
+def test_a_reshape_takes_over_memory_that_nobody_needs() -> None:
+    source, target = reshaped(again=False)
+    assert source == target
+
+
+def test_a_reshape_leaves_memory_that_is_needed_again() -> None:
+    source, target = reshaped(again=True)
+    assert source != target
 
 
 @st.composite

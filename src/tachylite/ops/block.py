@@ -1,12 +1,14 @@
 """Blocks: operators that trade the extent of spatial dimensions for depth or for batches."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from .arguments import ANY_TYPE, amounts, check_type, new_shape, same_quantization, settle, vector, version_by_type
+from .copy import canvas, constant, fill_around, is_plain, lower_views, strided_copy
 from .registry import OpDef, Spec, register
 from .scales import padding_of
 
@@ -30,10 +32,14 @@ def _infer_space_to_depth(op: Operator, x: Spec) -> Spec:
 
 def space_to_depth(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: [batch, height, width, depth]; every block of pixels becomes one pixel, as deep as all of them together."""
-    shape = settle(_infer_space_to_depth, op, x).shape
-    batch, height, width, _ = shape
-    size, depth = op.options.block_size, x.shape[3]
-    return x.reshape(batch, height, size, width, size, depth).transpose(0, 1, 3, 2, 4, 5).reshape(shape)
+    return _pixels_of_blocks(op, x).reshape(settle(_infer_space_to_depth, op, x).shape)
+
+
+def _pixels_of_blocks(op: Operator, x: np.ndarray) -> np.ndarray:
+    """[batch, height, width, side, side, depth]: the result with its depth in three."""
+    batch, height, width, depth = x.shape
+    size = op.options.block_size
+    return x.reshape(batch, height // size, size, width // size, size, depth).transpose(0, 1, 3, 2, 4, 5)
 
 
 def _infer_depth_to_space(op: Operator, x: Spec) -> Spec:
@@ -46,10 +52,14 @@ def _infer_depth_to_space(op: Operator, x: Spec) -> Spec:
 
 def depth_to_space(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: [batch, height, width, depth]; every pixel becomes a block of pixels, which share its depth."""
-    shape = settle(_infer_depth_to_space, op, x).shape
-    batch, height, width, _ = x.shape
-    size, depth = op.options.block_size, shape[3]
-    return x.reshape(batch, height, width, size, size, depth).transpose(0, 1, 3, 2, 4, 5).reshape(shape)
+    return _blocks_of_pixels(op, x).reshape(settle(_infer_depth_to_space, op, x).shape)
+
+
+def _blocks_of_pixels(op: Operator, x: np.ndarray) -> np.ndarray:
+    """[batch, height, side, width, side, depth]: the result with its height and width each in two."""
+    batch, height, width, depth = x.shape
+    size = op.options.block_size
+    return x.reshape(batch, height, width, size, size, depth // (size * size)).transpose(0, 1, 3, 2, 4, 5)
 
 
 def _blocks(op: Operator, x: Spec, block: Spec) -> list[int] | None:
@@ -90,6 +100,30 @@ def space_to_batch_nd(op: Operator, x: np.ndarray, block: np.ndarray, paddings: 
     return split.transpose(*range(2, 2 * n + 1, 2), 0, *range(1, 2 * n, 2), 2 * n + 1).reshape(shape)
 
 
+def lower_space_to_batch(low: Any, op: Operator) -> None:
+    """Each position in a block takes every so many elements of the input, and has paddings of its own."""
+    x, block, paddings = (low.spec(t) for t in op.inputs)
+    if not is_plain(x.dtype):
+        low.host(op)
+        return
+    sides, result = block.value.tolist(), low.define(op.outputs[0])
+    source, fill = low.value(op.inputs[0]), constant(low, padding_of(op, x.dtype), x.dtype)
+    shape = low.spec(op.outputs[0]).shape
+    batches = canvas(shape).reshape(*sides, x.shape[0], *shape[1:])
+    for place in np.ndindex(*sides):
+        pairs, taken = [(0, 0)], [slice(None)]
+        axes = zip(place, sides, shape[1:-1], x.shape[1:-1], paddings.value[:, 0].tolist(), strict=True)
+        for at, side, count, size, before in axes:
+            # Element i of the result is element i * side + at - before of the input, where there is one.
+            first = min(max(-((at - before) // side), 0), count)
+            stop = min(max(-((at - before - size) // side), first), count)
+            pairs.append((first, count - stop))
+            begin = first * side + at - before
+            taken.append(slice(begin, begin + (stop - first) * side, side) if stop > first else slice(0, 0))
+        inner = fill_around(low, op, fill, result, batches[place], [*pairs, (0, 0)])
+        strided_copy(low, op, source, canvas(x.shape)[*taken, :], result, inner)
+
+
 def _infer_batch_to_space(op: Operator, x: Spec, block: Spec, crops: Spec) -> Spec | None:
     sides = _blocks(op, x, block)
     pairs = amounts(op, "the crops", crops, x.rank - 2)
@@ -112,14 +146,49 @@ def batch_to_space_nd(op: Operator, x: np.ndarray, block: np.ndarray, crops: np.
     return whole[:, *(slice(a, a + d) for (a, _), d in zip(crops.tolist(), shape[1:-1], strict=True))]
 
 
+def lower_batch_to_space(low: Any, op: Operator) -> None:
+    """Each position in a block gives every so many elements of the result."""
+    x, block, crops = (low.spec(t) for t in op.inputs)
+    if not is_plain(x.dtype):
+        low.host(op)
+        return
+    sides, source, result = block.value.tolist(), low.value(op.inputs[0]), low.define(op.outputs[0])
+    whole = canvas(low.spec(op.outputs[0]).shape)
+    batches = canvas(x.shape).reshape(*sides, whole.shape[0], *x.shape[1:])
+    for place in np.ndindex(*sides):
+        taken, given = [slice(None)], [slice(None)]
+        for at, side, size, before in zip(place, sides, whole.shape[1:-1], crops.value[:, 0].tolist(), strict=True):
+            # Element i of the batch is element i * side + at - before of the result, where there is one.
+            first = max(-((at - before) // side), 0)
+            stop = max(-((at - before - size) // side), first)
+            taken.append(slice(first, stop))
+            given.append(slice(first * side + at - before, size, side))
+        part = batches[place][*taken, :]
+        if part.size:
+            strided_copy(low, op, source, part, result, whole[*given, :])
+
+
 def _batch_version(op: Operator) -> int:
     return max(3 if len(op.inputs[0].shape) != 4 else 1, version_by_type(s8=2, s16=4)(op))
 
 
-for _name, _infer, _reference, _options in (
-    ("SPACE_TO_DEPTH", _infer_space_to_depth, space_to_depth, "SpaceToDepthOptions"),
-    ("DEPTH_TO_SPACE", _infer_depth_to_space, depth_to_space, "DepthToSpaceOptions"),
+for _name, _infer, _reference, _view, _options in (
+    ("SPACE_TO_DEPTH", _infer_space_to_depth, space_to_depth, _pixels_of_blocks, "SpaceToDepthOptions"),
+    ("DEPTH_TO_SPACE", _infer_depth_to_space, depth_to_space, _blocks_of_pixels, "DepthToSpaceOptions"),
 ):
-    register(OpDef(_name, _infer, _reference, _options, ("f32", "s8", "u8", "i32", "i64"), version=version_by_type(s8=2)))
-register(OpDef("SPACE_TO_BATCH_ND", _infer_space_to_batch, space_to_batch_nd, "SpaceToBatchNDOptions", ANY_TYPE, version=_batch_version))
-register(OpDef("BATCH_TO_SPACE_ND", _infer_batch_to_space, batch_to_space_nd, "BatchToSpaceNDOptions", ANY_TYPE, version=_batch_version))
+    register(
+        OpDef(
+            _name,
+            infer=_infer,
+            reference=_reference,
+            options=_options,
+            variants=("f32", "s8", "u8", "i32", "i64"),
+            version=version_by_type(s8=2),
+            lower=lower_views(_view),
+        )
+    )
+for _name, _infer_blocks, _move, _lower, _options in (
+    ("SPACE_TO_BATCH_ND", _infer_space_to_batch, space_to_batch_nd, lower_space_to_batch, "SpaceToBatchNDOptions"),
+    ("BATCH_TO_SPACE_ND", _infer_batch_to_space, batch_to_space_nd, lower_batch_to_space, "BatchToSpaceNDOptions"),
+):
+    register(OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower))

@@ -5,6 +5,7 @@ import numpy as np
 from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4, limits
 from tachylite.model.graph import Operator
 
+from .copy import lower_same
 from .registry import OpDef, Spec, output_dtype, register
 
 FLOAT8 = (DTYPES["FLOAT8_E4M3FN"], DTYPES["FLOAT8_E5M2"])
@@ -98,4 +99,14 @@ register(
         version=cast_version,
     )
 )
-register(OpDef("BITCAST", infer_bitcast, bitcast, "BitcastOptions", ("f32", "f16", "s8", "u8", "s16", "u16", "i32", "u32", "i64", "u64")))
+register(
+    OpDef(
+        "BITCAST",
+        infer_bitcast,
+        bitcast,
+        "BitcastOptions",
+        ("f32", "f16", "s8", "u8", "s16", "u16", "i32", "u32", "i64", "u64"),
+        in_place=True,
+        lower=lower_same,
+    )
+)

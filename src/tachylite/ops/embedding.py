@@ -1,6 +1,7 @@
 """Lookups by key and by hash: EMBEDDING_LOOKUP, EMBEDDING_LOOKUP_SPARSE, HASHTABLE_LOOKUP and LSH_PROJECTION."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from tachylite.model.dtypes import INT2, INT4, STRING
 from tachylite.model.graph import Blockwise, Operator
 
 from .arguments import check_positions, new_shape
+from .copy import lower_rows
 from .farmhash import fingerprint64
 from .registry import OpDef, Spec, output_dtype, register
 from .scales import check_weight_scales
@@ -62,6 +64,15 @@ def _dequantize_rows(op: Operator, indices: np.ndarray, rows: np.ndarray) -> np.
     return values * scale.reshape(-1, *[1] * (rows.ndim - 1))
 
 
+def lower_embedding_lookup(low: Any, op: Operator) -> None:
+    """Rows are moved as they are; those that have to be dequantized are left to the host."""
+    indices, table = (low.spec(t) for t in op.inputs)
+    if _is_hybrid(table.dtype, low.spec(op.outputs[0]).dtype):
+        low.host(op)
+    else:
+        lower_rows(low, op, table.shape[:1], indices, table.shape[1:], 1, indices.shape, source=1)
+
+
 def _embedding_lookup_version(op: Operator) -> int:
     table = op.inputs[1]
     if table.dtype == INT4 or (table.quantization is not None and table.quantization.is_per_channel):
@@ -76,6 +87,7 @@ register(
         reference=embedding_lookup,
         variants=("f32", "f16", "bf16", "s8", "u8", "s4", "s2", "i32", "i64", "bool"),
         version=_embedding_lookup_version,
+        lower=lower_embedding_lookup,
     )
 )
 

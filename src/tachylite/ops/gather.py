@@ -1,6 +1,7 @@
 """Elements chosen by position or by condition, and scattered to positions."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
+from .copy import ONE_HOT, RANK, SCATTER, OneHotParams, canvas, constant, lower_rows, moved, position_params, strided_copy, width
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
 
@@ -56,6 +58,13 @@ def gather(op: Operator, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.moveaxis(chosen, range(positions.ndim, positions.ndim + len(between)), range(batch, axis))
 
 
+def lower_gather(low: Any, op: Operator) -> None:
+    """Behind the axis lies what is moved as it is."""
+    x, positions = (low.spec(t) for t in op.inputs)
+    axis, batch = _gather_axes(op, x, positions)
+    lower_rows(low, op, x.shape[axis : axis + 1], positions, x.shape[axis + 1 :], prod(x.shape[batch:axis]), positions.shape[batch:])
+
+
 def _gather_version(op: Operator) -> int:
     index = 6 if op.inputs[1].dtype == np.int16 else 5 if op.options.batch_dims else 1
     return max(index, version_by_type(s8=2, bool=3, s16=4, s4=7, f8=8)(op))
@@ -76,6 +85,13 @@ def gather_nd(op: Operator, x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     n = positions.shape[-1]
     rows = x.reshape(prod(x.shape[:n]), *x.shape[n:])
     return rows.take(_rows(op, positions, x.shape[:n]), axis=0)
+
+
+def lower_gather_nd(low: Any, op: Operator) -> None:
+    """Behind the first n dimensions lies what is moved as it is."""
+    x, positions = (low.spec(t) for t in op.inputs)
+    n = positions.shape[-1]
+    lower_rows(low, op, x.shape[:n], positions, x.shape[n:], 1, positions.shape[:-1])
 
 
 def _rows(op: Operator, positions: np.ndarray, dimensions: Shape) -> np.ndarray:
@@ -115,6 +131,30 @@ def scatter_nd(op: Operator, positions: np.ndarray, updates: np.ndarray, shape: 
     return result
 
 
+def lower_scatter_nd(low: Any, op: Operator) -> None:
+    """All is zero, then the updates are added one after another."""
+    positions, updates, _ = (low.spec(t) for t in op.inputs)
+    n = positions.shape[-1]
+    suffix = "add_f32" if updates.dtype == np.float32 else "add_bool" if updates.dtype == np.bool_ else f"add_{width(updates.dtype)}"
+    zero = constant(low, 0, updates.dtype)
+    _lower_scatter(low, op, 1, prod(positions.shape[:-1]), n, low.spec(op.outputs[0]).shape, zero, suffix)
+
+
+def _lower_scatter(low: Any, op: Operator, updates: int, count: int, n: int, shape: Shape, rest: int, suffix: str) -> None:
+    """Fill the output with the element in `rest`, then put `count` of input `updates`, or its only one, to the positions of input 0."""
+    if n > RANK:
+        low.host(op)
+        return
+    run = prod(shape[n:])
+    stride = run if low.spec(op.inputs[updates]).rank else 0
+    places = {"positions": 0, "source": updates, "target": len(op.inputs)}
+    params = position_params(shape[:n], 1, run, low.spec(op.inputs[0]), count=count, outer_stride=stride, **places)
+    result = low.define(op.outputs[0])
+    strided_copy(low, op, rest, canvas(()), result, canvas(shape))
+    inputs = [low.value(t) for t in op.inputs]
+    low.call(SCATTER, suffix, op, params, work=run, inputs=inputs, outputs=[result], grain=moved(count))
+
+
 def _infer_one_hot(op: Operator, positions: Spec, depth: Spec, on: Spec, off: Spec) -> Spec | None:
     check_type(op, on, "the value")
     same_type(op, on, off)
@@ -139,6 +179,18 @@ def one_hot(op: Operator, positions: np.ndarray, depth: np.ndarray, on: np.ndarr
     axis = _one_hot_axis(op, positions.ndim)
     steps = np.arange(shape[axis]).reshape((-1,) + (1,) * (positions.ndim - axis))
     return np.where(np.expand_dims(positions, axis) == steps, on.reshape(()), off.reshape(()))
+
+
+def lower_one_hot(low: Any, op: Operator) -> None:
+    """All is `off`, then `on` is put to the positions."""
+    tensor, _, on, off = op.inputs
+    positions, shape = low.spec(tensor), low.spec(op.outputs[0]).shape
+    axis = _one_hot_axis(op, positions.rank)
+    result = low.define(op.outputs[0])
+    strided_copy(low, op, low.value(off), canvas(()), result, canvas(shape))
+    params = OneHotParams(depth=shape[axis], inner=prod(shape[axis + 1 :]), position_bytes=positions.dtype.itemsize)
+    inputs = [low.value(tensor), low.value(on)]
+    low.call(ONE_HOT, width(low.spec(on).dtype), op, params, work=prod(positions.shape), inputs=inputs, outputs=[result], grain=4096)
 
 
 def _check_select(op: Operator, condition: Spec, x: Spec, y: Spec) -> None:
@@ -223,6 +275,13 @@ def sparse_to_dense(op: Operator, positions: np.ndarray, shape: np.ndarray, valu
     return result.reshape(dimensions)
 
 
+def lower_sparse_to_dense(low: Any, op: Operator) -> None:
+    """All is the default, then the values are put to their positions."""
+    positions, shape = low.spec(op.inputs[0]), low.spec(op.outputs[0]).shape
+    count = positions.shape[0] if positions.rank else 1
+    _lower_scatter(low, op, 2, count, len(shape), shape, low.value(op.inputs[3]), width(low.spec(op.outputs[0]).dtype))
+
+
 def _infer_matrix_diag(op: Operator, diagonal: Spec) -> Spec:
     check_type(op, diagonal, "the diagonal")
     check_dimensions(op, diagonal, "the diagonal")
@@ -235,6 +294,18 @@ def matrix_diag(op: Operator, diagonal: np.ndarray) -> np.ndarray:
     result = np.zeros((*diagonal.shape, n), diagonal.dtype)
     result[..., np.arange(n), np.arange(n)] = diagonal
     return result
+
+
+def lower_matrix_diag(low: Any, op: Operator) -> None:
+    """All is zero, then the diagonals are written."""
+    spec = low.spec(op.outputs[0])
+    y, result = canvas(spec.shape), low.define(op.outputs[0])
+    strided_copy(low, op, constant(low, 0, spec.dtype), canvas(()), result, y)
+    strided_copy(low, op, low.value(op.inputs[0]), canvas(spec.shape[:-1]), result, _diagonals(y))
+
+
+def _diagonals(y: np.ndarray) -> np.ndarray:
+    return y.diagonal(axis1=-2, axis2=-1)
 
 
 def _infer_matrix_set_diag(op: Operator, x: Spec, diagonal: Spec) -> Spec:
@@ -255,6 +326,14 @@ def matrix_set_diag(op: Operator, x: np.ndarray, diagonal: np.ndarray) -> np.nda
     return result
 
 
+def lower_matrix_set_diag(low: Any, op: Operator) -> None:
+    """The output takes over the input's memory where it can, and only the diagonals are written."""
+    x, diagonal = op.inputs
+    result = low.define(op.outputs[0])
+    low.move([(low.value(x), result)])
+    strided_copy(low, op, low.value(diagonal), canvas(low.spec(diagonal).shape), result, _diagonals(canvas(low.spec(x).shape)))
+
+
 register(
     OpDef(
         "GATHER",
@@ -263,6 +342,7 @@ register(
         options="GatherOptions",
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "i64", "bool", "str"),
         version=_gather_version,
+        lower=lower_gather,
     )
 )
 register(
@@ -273,10 +353,20 @@ register(
         options="GatherNdOptions",
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool", "str"),
         version=_gather_nd_version,
+        lower=lower_gather_nd,
     )
 )
-register(OpDef("SCATTER_ND", _infer_scatter_nd, scatter_nd, "ScatterNdOptions", ("f32", "s8", "u8", "i32", "i64", "bool")))
-register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool")))
+register(
+    OpDef(
+        "SCATTER_ND",
+        infer=_infer_scatter_nd,
+        reference=scatter_nd,
+        options="ScatterNdOptions",
+        variants=("f32", "s8", "u8", "i32", "i64", "bool"),
+        lower=lower_scatter_nd,
+    )
+)
+register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool"), lower=lower_one_hot))
 register(OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version))
 register(OpDef("SELECT_V2", _infer_select_v2, select_v2, "SelectV2Options", ANY_TYPE, version=version_by_type(position=1, u32=2)))
 register(
@@ -297,10 +387,11 @@ register(
         options="SparseToDenseOptions",
         variants=("f32", "s8", "u8", "i32", "i64"),
         version=version_by_type(position=2, i64=2, s8=3, u8=3),
+        lower=lower_sparse_to_dense,
     )
 )
-for _name, _infer, _reference, _options in (
-    ("MATRIX_DIAG", _infer_matrix_diag, matrix_diag, "MatrixDiagOptions"),
-    ("MATRIX_SET_DIAG", _infer_matrix_set_diag, matrix_set_diag, "MatrixSetDiagOptions"),
+for _name, _infer, _reference, _options, _lower in (
+    ("MATRIX_DIAG", _infer_matrix_diag, matrix_diag, "MatrixDiagOptions", lower_matrix_diag),
+    ("MATRIX_SET_DIAG", _infer_matrix_set_diag, matrix_set_diag, "MatrixSetDiagOptions", lower_matrix_set_diag),
 ):
-    register(OpDef(_name, _infer, _reference, _options, ("f32", "s8", "u8", "s16", "i32", "i64", "bool")))
+    register(OpDef(_name, _infer, _reference, _options, ("f32", "s8", "u8", "s16", "i32", "i64", "bool"), lower=_lower))

@@ -1,10 +1,13 @@
 """Joining tensors along an axis, old or new, and taking them apart again."""
 
+from typing import Any
+
 import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
+from .copy import canvas, lower_views, strided_copy
 from .fixedpoint import round_half_away, saturate
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales, is_stored
@@ -55,6 +58,25 @@ def _in_steps_of(result: Tensor, source: Tensor, x: np.ndarray) -> np.ndarray:
     return saturate(steps.astype(np.float64) + result.zero_point, x.dtype)
 
 
+def lower_concatenation(low: Any, op: Operator) -> None:
+    """Each operand is copied to its place, through a table where its scale is another."""
+    result, shape = op.outputs[0], low.spec(op.outputs[0]).shape
+    target, whole = low.define(result), np.moveaxis(canvas(shape), op.options.axis, 0)
+    start = 0
+    for tensor in filter(None, op.inputs):
+        x = np.moveaxis(np.atleast_1d(canvas(low.spec(tensor).shape)), op.options.axis, 0)
+        table = None if _is_alike(tensor, result) else _table(low, result, tensor)
+        strided_copy(low, op, low.value(tensor), x, target, whole[start : start + len(x)], table)
+        start += len(x)
+
+
+def _table(low: Any, result: Tensor, source: Tensor) -> int:
+    """What each stored integer of `source` becomes, in the order of its bits."""
+    bits = np.arange(1 << 8 * source.dtype.itemsize, dtype=f"u{source.dtype.itemsize}")
+    steps = _in_steps_of(result, source, bits.view(source.dtype))
+    return int(low.temporary(Spec(steps.shape, steps.dtype, steps)))
+
+
 def _infer_pack(op: Operator, *xs: Spec) -> Spec:
     first = xs[0]
     check_type(op, first)
@@ -74,6 +96,13 @@ def pack(op: Operator, *xs: np.ndarray) -> np.ndarray:
     return np.stack(xs, axis=op.options.axis)
 
 
+def lower_pack(low: Any, op: Operator) -> None:
+    """Each operand is copied to its place."""
+    target, whole = low.define(op.outputs[0]), np.moveaxis(canvas(low.spec(op.outputs[0]).shape), op.options.axis, 0)
+    for i, tensor in enumerate(op.inputs):
+        strided_copy(low, op, low.value(tensor), canvas(low.spec(tensor).shape), target, whole[i, ...])
+
+
 def _infer_unpack(op: Operator, x: Spec) -> list[Spec]:
     check_type(op, x)
     same_quantization(op, 0)
@@ -86,7 +115,8 @@ def _infer_unpack(op: Operator, x: Spec) -> list[Spec]:
 
 def unpack(op: Operator, x: np.ndarray) -> list[np.ndarray]:
     """The slices of x along `axis`, which they no longer have."""
-    return list(np.moveaxis(x, op.options.axis, 0))
+    slices = np.moveaxis(x, op.options.axis, 0)
+    return [slices[i, ...] for i in range(len(slices))]
 
 
 def _outputs(op: Operator, count: int) -> int:
@@ -140,6 +170,7 @@ register(
         options="ConcatenationOptions",
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "u32", "i64", "bool"),
         version=version_by_type(s8=2, s16=3, u32=4, s4=5, f16=6, f8=7),
+        lower=lower_concatenation,
     )
 )
 register(
@@ -150,6 +181,7 @@ register(
         options="PackOptions",
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "u32", "i64"),
         version=version_by_type(s8=2, s16=3, u32=4, f8=5),
+        lower=lower_pack,
     )
 )
 register(
@@ -160,6 +192,7 @@ register(
         options="UnpackOptions",
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "bool"),
         version=version_by_type(s8=2, u8=2, bool=3, s16=4, f16=5, bf16=5, f8=6),
+        lower=lower_views(unpack),
     )
 )
 register(
@@ -170,6 +203,7 @@ register(
         options="SplitOptions",
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(position=1, s8=2, i32=3, s16=4, f8=5),
+        lower=lower_views(split, position=1),
     )
 )
 register(
@@ -180,5 +214,6 @@ register(
         options="SplitVOptions",
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(s8=2, f8=3),
+        lower=lower_views(split_v),
     )
 )

@@ -1,6 +1,7 @@
 """Shapes: operators that give the same elements another shape, that repeat them, or that tell and compute shapes."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
+from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
 
@@ -160,8 +162,14 @@ def _infer_tile(op: Operator, x: Spec, multiples: Spec) -> Spec | None:
 
 def tile(op: Operator, x: np.ndarray, multiples: np.ndarray) -> np.ndarray:
     """x: any shape and type, laid end to end multiples[i] times along dimension i; multiples: int32 or int64 [rank]."""
-    settle(_infer_tile, op, x, multiples)
-    return np.tile(x, multiples)
+    shape = settle(_infer_tile, op, x, multiples).shape
+    return _tiles(op, x, multiples).reshape(shape)
+
+
+def _tiles(op: Operator, x: np.ndarray, multiples: np.ndarray) -> np.ndarray:
+    """The result with each dimension in two: the tiles, and what lies in one."""
+    single = [part for d in x.shape for part in (1, d)]
+    return np.broadcast_to(x.reshape(single), [part for d, m in zip(x.shape, multiples.tolist(), strict=True) for part in (m, d)])
 
 
 def _infer_fill(op: Operator, dimensions: Spec, value: Spec) -> Spec | None:
@@ -175,6 +183,16 @@ def _infer_fill(op: Operator, dimensions: Spec, value: Spec) -> Spec | None:
 def fill(op: Operator, dimensions: np.ndarray, value: np.ndarray) -> np.ndarray:
     """A tensor of shape `dimensions` (int32 or int64 [rank]), every element of which is `value`, a scalar of any type."""
     return np.full(settle(_infer_fill, op, dimensions, value).shape, value[()], value.dtype)
+
+
+def lower_fill(low: Any, op: Operator) -> None:
+    """The one element is copied to every place."""
+    _, value = op.inputs
+    if not is_plain(low.spec(value).dtype):
+        low.host(op)
+        return
+    result = low.define(op.outputs[0])
+    strided_copy(low, op, low.value(value), canvas(()), result, canvas(low.spec(op.outputs[0]).shape))
 
 
 def _infer_range(op: Operator, start: Spec, limit: Spec, delta: Spec) -> Spec | None:
@@ -205,12 +223,16 @@ def range_(op: Operator, start: np.ndarray, limit: np.ndarray, delta: np.ndarray
     return np.cumsum(steps, dtype=start.dtype)
 
 
-register(OpDef("RESHAPE", _infer_reshape, reshape, "ReshapeOptions", ANY_TYPE, in_place=True))
-register(OpDef("SQUEEZE", _infer_squeeze, squeeze, "SqueezeOptions", ANY_TYPE, version=version_by_type(str=2), in_place=True))
-register(OpDef("EXPAND_DIMS", _infer_expand_dims, expand_dims, "ExpandDimsOptions", ANY_TYPE, in_place=True))
+register(OpDef("RESHAPE", _infer_reshape, reshape, "ReshapeOptions", ANY_TYPE, in_place=True, lower=lower_same))
+register(
+    OpDef("SQUEEZE", _infer_squeeze, squeeze, "SqueezeOptions", ANY_TYPE, version=version_by_type(str=2), in_place=True, lower=lower_same)
+)
+register(OpDef("EXPAND_DIMS", _infer_expand_dims, expand_dims, "ExpandDimsOptions", ANY_TYPE, in_place=True, lower=lower_same))
 register(OpDef("SHAPE", _infer_shape, shape_, "ShapeOptions", ANY_TYPE))
 register(OpDef("RANK", _infer_rank, rank, "RankOptions", ANY_TYPE))
-register(OpDef("TRANSPOSE", _infer_transpose, transpose, "TransposeOptions", ANY_TYPE, version=_transpose_version))
+register(
+    OpDef("TRANSPOSE", _infer_transpose, transpose, "TransposeOptions", ANY_TYPE, version=_transpose_version, lower=lower_views(transpose))
+)
 register(
     OpDef(
         "BROADCAST_TO",
@@ -220,10 +242,11 @@ register(
         variants=ANY_TYPE,
         # Version 1 was withdrawn.
         version=version_by_type(2, s8=3, s16=3, f8=4),
+        lower=lower_views(broadcast_to),
     )
 )
 register(OpDef("BROADCAST_ARGS", _infer_broadcast_args, broadcast_args, variants=("i32", "i64")))
-register(OpDef("TILE", _infer_tile, tile, "TileOptions", ANY_TYPE, version=version_by_type(str=2, s8=3)))
+register(OpDef("TILE", _infer_tile, tile, "TileOptions", ANY_TYPE, version=version_by_type(str=2, s8=3), lower=lower_views(_tiles)))
 register(
     OpDef(
         "FILL",
@@ -232,6 +255,7 @@ register(
         options="FillOptions",
         variants=ANY_TYPE,
         version=version_by_type(position=1, bool=2, str=2, s8=3, s16=3, f16=4, f8=5),
+        lower=lower_fill,
     )
 )
 register(OpDef("RANGE", _infer_range, range_, "RangeOptions", ("f32", "i32", "i64"), version=version_by_type(i64=2)))

@@ -1,6 +1,7 @@
 """Parts of tensors: cut out, written over, padded, spread or turned around."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,21 @@ from .arguments import (
     settle,
     vector,
     version_by_type,
+)
+from .copy import (
+    RANK,
+    REVERSE_SEQUENCE,
+    UPDATE_SLICE,
+    ReverseSequenceParams,
+    UpdateSliceParams,
+    canvas,
+    constant,
+    fill_around,
+    is_plain,
+    lower_views,
+    moved,
+    row_strides,
+    strided_copy,
 )
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import is_stored, padding_of
@@ -113,7 +129,7 @@ def strided_slice(op: Operator, x: np.ndarray, begin: np.ndarray, end: np.ndarra
     Bits of the masks say that a begin or end is open, that an entry is an ellipsis or a new axis, or that its axis shrinks away;
     `offset` counts end from begin.
     """
-    return x[_index(op, Spec(x.shape, x.dtype), begin.tolist(), end.tolist(), strides.tolist())]
+    return x[*_index(op, Spec(x.shape, x.dtype), begin.tolist(), end.tolist(), strides.tolist()), ...]
 
 
 def _strided_slice_version(op: Operator) -> int:
@@ -140,6 +156,16 @@ def pad(op: Operator, x: np.ndarray, paddings: np.ndarray, value: np.ndarray | N
     """x: any shape and numeric type; paddings: integers [rank, 2], before and behind each dimension; value: one of x's type, else 0."""
     shape = settle(_infer_pad, op, x, paddings, value).shape
     return _set_in(x, shape, padding_of(op, x.dtype) if value is None else value.item(), _box(paddings[:, 0].tolist(), x.shape))
+
+
+def lower_pad(low: Any, op: Operator) -> None:
+    """The edges are filled, the input is copied between them."""
+    x, paddings, *value = op.inputs
+    spec, pairs = low.spec(op.outputs[0]), low.spec(paddings).value.tolist()
+    fill = low.value(value[0]) if value else constant(low, padding_of(op, spec.dtype), spec.dtype)
+    result = low.define(op.outputs[0])
+    inner = fill_around(low, op, fill, result, canvas(spec.shape), pairs)
+    strided_copy(low, op, low.value(x), canvas(low.spec(x).shape), result, inner)
 
 
 def _set_in(x: np.ndarray, shape: tuple[int, ...], value: Any, index: Index) -> np.ndarray:
@@ -172,6 +198,26 @@ def mirror_pad(op: Operator, x: np.ndarray, paddings: np.ndarray) -> np.ndarray:
             positions = np.pad(np.arange(x.shape[axis]), (before, after), mode=op.options.mode.lower())
             x = x.take(positions, axis)
     return x
+
+
+def lower_mirror_pad(low: Any, op: Operator) -> None:
+    """The input is copied to the middle; then each axis, from the last on, is mirrored within the result."""
+    x, paddings = op.inputs
+    spec = low.spec(x)
+    if not is_plain(spec.dtype):
+        low.host(op)
+        return
+    y, pairs = canvas(low.spec(op.outputs[0]).shape), low.spec(paddings).value.tolist()
+    result = low.define(op.outputs[0])
+    box = _box([before for before, _ in pairs], spec.shape)
+    strided_copy(low, op, low.value(x), canvas(spec.shape), result, y[box])
+    edge = 1 if op.options.mode == "REFLECT" else 0
+    for axis in reversed(range(spec.rank)):
+        lines = np.moveaxis(y[box[:axis]], axis, 0)
+        before, after = pairs[axis]
+        stop = before + spec.shape[axis]
+        strided_copy(low, op, result, lines[before + edge :][:before][::-1], result, lines[:before])
+        strided_copy(low, op, result, lines[: stop - edge][::-1][:after], result, lines[stop:])
 
 
 def _infer_reverse(op: Operator, x: Spec, axes: Spec) -> Spec:
@@ -210,6 +256,23 @@ def reverse_sequence(op: Operator, x: np.ndarray, lengths: np.ndarray) -> np.nda
     return np.take_along_axis(x, source, sequence)
 
 
+def lower_reverse_sequence(low: Any, op: Operator) -> None:
+    """Runs behind the sequence and the batch dimension are moved as they are."""
+    x, lengths = (low.spec(t) for t in op.inputs)
+    sequence, batch = op.options.seq_dim, op.options.batch_dim
+    first, second = sorted((sequence, batch))
+    run = prod(x.shape[second + 1 :]) * x.dtype.itemsize
+    params = ReverseSequenceParams(
+        first=x.shape[first],
+        middle=prod(x.shape[first + 1 : second]),
+        second=x.shape[second],
+        run=run,
+        sequence_first=sequence == first,
+        position_bytes=lengths.dtype.itemsize,
+    )
+    low.call(REVERSE_SEQUENCE, "any", op, params, work=prod(x.shape[: second + 1]) if run else 0, grain=moved(run))
+
+
 def _infer_dynamic_update_slice(op: Operator, x: Spec, update: Spec, starts: Spec) -> Spec:
     same_type(op, x, update)
     vector(op, "the starts", starts, x.rank)
@@ -226,6 +289,38 @@ def dynamic_update_slice(op: Operator, x: np.ndarray, update: np.ndarray, starts
     result = x.copy()
     result[_box(inside.tolist(), update.shape)] = update
     return result
+
+
+def lower_dynamic_update_slice(low: Any, op: Operator) -> None:
+    """The output takes over the input's memory where it can, and only the update is written."""
+    x, update, starts = op.inputs
+    shape, part, width = low.spec(x).shape, low.spec(update).shape, low.spec(x).dtype.itemsize
+    if len(shape) > RANK or not is_plain(low.spec(x).dtype):
+        low.host(op)
+        return
+    result = low.define(op.outputs[0])
+    low.move([(low.value(x), result)])
+    rest = (0,) * (RANK - len(shape))
+    row = part[-1] if part else 1
+    params = UpdateSliceParams(
+        rank=len(shape),
+        position_bytes=low.spec(starts).dtype.itemsize,
+        run=row * width,
+        size=(*part, *rest),
+        limit=(*(d - u for d, u in zip(shape, part, strict=True)), *rest),
+        stride=(*(s * width for s in row_strides(shape)), *rest),
+    )
+    rows = prod(part[:-1]) if row else 0
+    low.call(
+        UPDATE_SLICE,
+        "any",
+        op,
+        params,
+        work=rows,
+        inputs=[low.value(update), low.value(starts)],
+        outputs=[result],
+        grain=moved(row * width),
+    )
 
 
 def _infer_dilate(op: Operator, x: Spec, dilations: Spec, value: Spec) -> Spec | None:
@@ -248,8 +343,30 @@ def dilate(op: Operator, x: np.ndarray, dilations: np.ndarray, value: np.ndarray
     return _set_in(x, shape, value.item(), tuple(slice(None, None, f) for f in dilations.tolist()))
 
 
-register(OpDef("SLICE", _infer_slice, slice_, "SliceOptions", ANY_TYPE, version=_slice_version))
-register(OpDef("STRIDED_SLICE", _infer_strided_slice, strided_slice, "StridedSliceOptions", ANY_TYPE, version=_strided_slice_version))
+def lower_dilate(low: Any, op: Operator) -> None:
+    """All is filled, then the input is spread over it."""
+    x, dilations, value = op.inputs
+    if not is_plain(low.spec(x).dtype):
+        low.host(op)
+        return
+    y, result = canvas(low.spec(op.outputs[0]).shape), low.define(op.outputs[0])
+    strided_copy(low, op, low.value(value), canvas(()), result, y)
+    spread = y[tuple(slice(None, None, f) for f in low.spec(dilations).value.tolist())]
+    strided_copy(low, op, low.value(x), canvas(low.spec(x).shape), result, spread)
+
+
+register(OpDef("SLICE", _infer_slice, slice_, "SliceOptions", ANY_TYPE, version=_slice_version, lower=lower_views(slice_)))
+register(
+    OpDef(
+        "STRIDED_SLICE",
+        infer=_infer_strided_slice,
+        reference=strided_slice,
+        options="StridedSliceOptions",
+        variants=ANY_TYPE,
+        version=_strided_slice_version,
+        lower=lower_views(strided_slice),
+    )
+)
 for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
     register(
         OpDef(
@@ -259,9 +376,20 @@ for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
             options=_options,
             variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
             version=_pad_version,
+            lower=lower_pad,
         )
     )
-register(OpDef("MIRROR_PAD", _infer_mirror_pad, mirror_pad, "MirrorPadOptions", ANY_TYPE, version=version_by_type(s8=2, s16=3)))
+register(
+    OpDef(
+        "MIRROR_PAD",
+        infer=_infer_mirror_pad,
+        reference=mirror_pad,
+        options="MirrorPadOptions",
+        variants=ANY_TYPE,
+        version=version_by_type(s8=2, s16=3),
+        lower=lower_mirror_pad,
+    )
+)
 register(
     OpDef(
         "REVERSE_V2",
@@ -270,6 +398,7 @@ register(
         options="ReverseV2Options",
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
         version=version_by_type(bool=2, s8=3, f8=4),
+        lower=lower_views(reverse_v2),
     )
 )
 register(
@@ -279,6 +408,7 @@ register(
         reference=reverse_sequence,
         options="ReverseSequenceOptions",
         variants=("f32", "u8", "s16", "i32", "i64"),
+        lower=lower_reverse_sequence,
     )
 )
 register(
@@ -290,6 +420,7 @@ register(
         variants=ANY_TYPE,
         version=lambda op: version_by_type(2 if op.inputs[2].dtype == np.int64 else 1, f16=3, s16=4, s4=5, bf16=6)(op),
         in_place=True,
+        lower=lower_dynamic_update_slice,
     )
 )
-register(OpDef("DILATE", _infer_dilate, dilate, "DilateOptions", ANY_TYPE))
+register(OpDef("DILATE", _infer_dilate, dilate, "DilateOptions", ANY_TYPE, lower=lower_dilate))

@@ -1,13 +1,32 @@
 """Order: the largest elements and their places, distinct elements, running sums, and buckets."""
 
 from collections.abc import Callable
+from ctypes import c_int32
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
-from .arguments import axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
-from .registry import OpDef, Spec, register
+from .arguments import SUFFIXES, axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
+from .kernel import Kernel, Params, kernel
+from .registry import OpDef, Spec, normalize_axis, register
+
+
+class AxisParams(Params):
+    """For lines along one axis of [outer, n, inner]. TOPK: `inner` is k."""
+
+    _fields_ = (("n", c_int32), ("inner", c_int32), ("wide", c_int32), ("exclusive", c_int32), ("backward", c_int32))
+
+
+ARG_MAX = kernel("arg_max", AxisParams, "f32", "s8", "u8", "i32")
+ARG_MIN = kernel("arg_min", AxisParams, "f32", "s8", "u8", "i32")
+CUMSUM = kernel("cumsum", AxisParams, "f32", "i32", "i64")
+TOPK = kernel("topk", AxisParams, "f32", "s8", "u8", "s16", "i32", "i64")
+
+_GRAIN = 16384
+"""Elements that are worth a thread's while."""
 
 
 def _infer_topk(op: Operator, x: Spec, k: Spec) -> list[Spec] | None:
@@ -35,6 +54,16 @@ def topk_v2(op: Operator, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.
     falling = ~x if x.dtype.kind in "iu" else -x
     order = np.argsort(falling, axis=-1, kind="stable")[..., : values.shape[-1]]
     return np.take_along_axis(x, order, -1), order.astype(positions.dtype)
+
+
+def lower_topk(low: Any, op: Operator) -> None:
+    """Rows are told apart; places of 16 bits are left to the host."""
+    x, (values, positions) = low.spec(op.inputs[0]), op.outputs
+    if low.spec(positions).dtype != np.int32:
+        low.host(op)
+        return
+    params = AxisParams(n=x.shape[-1], inner=low.spec(values).shape[-1])
+    low.call(TOPK, SUFFIXES[x.dtype], op, params, work=prod(x.shape[:-1]), grain=_GRAIN // max(x.shape[-1], 1) + 1)
 
 
 def _infer_unique(op: Operator, x: Spec) -> list[Spec] | None:
@@ -75,6 +104,17 @@ def _extreme(reduce: np.ufunc) -> Callable[..., np.ndarray]:
     return reference
 
 
+def _lower_extreme(of: Kernel) -> Callable[[Any, Operator], None]:
+    def lower(low: Any, op: Operator) -> None:
+        x, axis = (low.spec(t) for t in op.inputs)
+        along = normalize_axis(op, int(axis.value.item()), x.rank)
+        params = AxisParams(n=x.shape[along], inner=prod(x.shape[along + 1 :]), wide=low.spec(op.outputs[0]).dtype == np.int64)
+        suffix = "u8" if x.dtype == np.bool_ else SUFFIXES[x.dtype]
+        low.call(of, suffix, op, params, work=low.size(op.outputs[0]), grain=_GRAIN // x.shape[along] + 1)
+
+    return lower
+
+
 def _infer_cumsum(op: Operator, x: Spec, axis: Spec) -> Spec:
     check_type(op, x)
     axis_of(op, "the axis", axis, x.rank)
@@ -93,6 +133,18 @@ def cumsum(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
     if op.options.exclusive:
         sums = np.concatenate([np.zeros_like(sums[..., :1]), sums[..., :-1]], axis=-1)
     return np.moveaxis(sums[..., ::-1] if op.options.reverse else sums, -1, int(axis.item()))
+
+
+def lower_cumsum(low: Any, op: Operator) -> None:
+    """Lines along the axis are independent of each other."""
+    x, axis = (low.spec(t) for t in op.inputs)
+    if axis.value is None:
+        low.host(op)
+        return
+    along = normalize_axis(op, int(axis.value.item()), x.rank)
+    lines = x.shape[:along] + x.shape[along + 1 :]
+    params = AxisParams(n=x.shape[along], inner=prod(x.shape[along + 1 :]), exclusive=op.options.exclusive, backward=op.options.reverse)
+    low.call(CUMSUM, SUFFIXES[x.dtype], op, params, work=prod(lines), grain=_GRAIN // max(x.shape[along], 1) + 1)
 
 
 def _infer_bucketize(op: Operator, x: Spec) -> Spec:
@@ -117,11 +169,12 @@ register(
         reference=topk_v2,
         options="TopKV2Options",
         variants=("f32", "s8", "u8", "s16", "i32", "i64"),
+        lower=lower_topk,
         version=lambda op: 3 if np.int16 in (op.inputs[1].dtype, op.outputs[1].dtype) else version_by_type(s8=2, s16=3)(op),
     )
 )
 register(OpDef("UNIQUE", _infer_unique, unique, "UniqueOptions", ("f32", "s8", "u8", "s16", "i32", "i64")))
-for _name, _reduce, _options in (("ARG_MAX", np.fmax, "ArgMaxOptions"), ("ARG_MIN", np.fmin, "ArgMinOptions")):
+for _name, _reduce, _options, _kernel in (("ARG_MAX", np.fmax, "ArgMaxOptions", ARG_MAX), ("ARG_MIN", np.fmin, "ArgMinOptions", ARG_MIN)):
     register(
         OpDef(
             _name,
@@ -130,7 +183,8 @@ for _name, _reduce, _options in (("ARG_MAX", np.fmax, "ArgMaxOptions"), ("ARG_MI
             options=_options,
             variants=("f32", "s8", "u8", "i32", "bool"),
             version=version_by_type(s8=2, bool=3),
+            lower=_lower_extreme(_kernel),
         )
     )
-register(OpDef("CUMSUM", _infer_cumsum, cumsum, "CumsumOptions", ("f32", "i32", "i64")))
+register(OpDef("CUMSUM", _infer_cumsum, cumsum, "CumsumOptions", ("f32", "i32", "i64"), lower=lower_cumsum))
 register(OpDef("BUCKETIZE", _infer_bucketize, bucketize, "BucketizeOptions", ("f32", "f64", "i32", "i64")))

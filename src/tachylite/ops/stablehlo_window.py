@@ -6,13 +6,14 @@ https://openxla.org/stablehlo/spec defines them; REDUCE_WINDOW is an older form 
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
 from .arguments import new_shape, settle, vector
+from .copy import canvas, strided_copy
 from .registry import OpDef, Spec, register
 from .stablehlo_elementwise import COMPUTATIONS, NUMBERS, check_numbers, computation
 
@@ -24,17 +25,25 @@ def _padded_shape(shape: Shape, low: Sequence[int], high: Sequence[int], interio
 def _pad(x: np.ndarray, value: np.ndarray, low: Sequence[int], high: Sequence[int], interior: Sequence[int]) -> np.ndarray:
     """x with `interior` values between its elements and then `low` and `high` at the edges, where negative numbers crop."""
     padded = np.full(_padded_shape(x.shape, low, high, interior), value.reshape(()), x.dtype)
+    source, target = _kept(x.shape, padded.shape, low, interior)
+    padded[target] = x[source]
+    return padded
+
+
+def _kept(shape: Shape, padded: Shape, low: Sequence[int], interior: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Which elements of the input stay, and where they stand in the padded result."""
     source, target = [], []
-    for size, new_size, start, gap in zip(x.shape, padded.shape, low, interior, strict=True):
+    for size, new_size, start, gap in zip(shape, padded, low, interior, strict=True):
         step = gap + 1
         first = max(0, -(start // step))
         last = min(size - 1, (new_size - 1 - start) // step)
         if first > last:
-            return padded
+            source.append(slice(0, 0))
+            target.append(slice(0, 0))
+            continue
         source.append(slice(first, last + 1))
         target.append(slice(start + first * step, start + last * step + 1, step))
-    padded[tuple(target)] = x[tuple(source)]
-    return padded
+    return tuple(source), tuple(target)
 
 
 def _infer_pad(op: Operator, x: Spec, value: Spec) -> Spec:
@@ -53,7 +62,16 @@ def pad(op: Operator, x: np.ndarray, value: np.ndarray) -> np.ndarray:
     return _pad(x, value, op.options.edge_padding_low, op.options.edge_padding_high, op.options.interior_padding)
 
 
-register(OpDef("STABLEHLO_PAD", _infer_pad, pad, "StablehloPadOptions", NUMBERS))
+def lower_pad(low: Any, op: Operator) -> None:
+    """All is filled, then the input is spread over it."""
+    x, value = op.inputs
+    shape, y, result = low.spec(x).shape, canvas(low.spec(op.outputs[0]).shape), low.define(op.outputs[0])
+    strided_copy(low, op, low.value(value), canvas(()), result, y)
+    source, target = _kept(shape, y.shape, op.options.edge_padding_low, op.options.interior_padding)
+    strided_copy(low, op, low.value(x), canvas(shape)[source], result, y[target])
+
+
+register(OpDef("STABLEHLO_PAD", _infer_pad, pad, "StablehloPadOptions", NUMBERS, lower=lower_pad))
 
 
 class _Windows(NamedTuple):

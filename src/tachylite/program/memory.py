@@ -56,17 +56,25 @@ def lifetimes(entry: Entry) -> dict[int, Interval]:
     return intervals
 
 
+def heirs(instruction: Instruction) -> tuple[int, int] | None:
+    """The input and the output of an instruction that may be the same memory."""
+    if isinstance(instruction, Move):
+        return instruction.pairs[0] if len(instruction.pairs) == 1 else None
+    if isinstance(instruction, Call | HostCall) and instruction.in_place and instruction.inputs and len(instruction.outputs) == 1:
+        source, target = instruction.inputs[0], instruction.outputs[0]
+        return (source, target) if source is not None and instruction.inputs.count(source) == 1 else None
+    return None
+
+
 def share_in_place(program: Program, entry: Entry, intervals: dict[int, Interval]) -> dict[int, int]:
-    """Outputs that take over the memory of an input which dies at the call that declares it: {output: input}."""
+    """Outputs that take over the memory of an input which dies at the Move, or at the call that declares it: {output: input}."""
     shared: dict[int, int] = {}
-    for position, call in enumerate(entry.code):
-        if not (isinstance(call, Call | HostCall) and call.in_place and call.inputs and len(call.outputs) == 1):
+    for position, instruction in enumerate(entry.code):
+        pair = heirs(instruction)
+        if pair is None or not _same_memory(program, *pair):
             continue
-        source, target = call.inputs[0], call.outputs[0]
-        if source is None or not _same_memory(program, source, target):
-            continue
-        once = intervals[source].last == position and intervals[target].first == position
-        if once and call.inputs.count(source) == 1:
+        source, target = pair
+        if intervals[source].last == position and intervals[target].first == position:
             root = shared.get(source, source)
             shared[target] = root
             intervals[root].last = max(intervals[root].last, intervals[target].last)

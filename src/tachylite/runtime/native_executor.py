@@ -83,8 +83,9 @@ class NativeExecutor(Executor):
             encoded.params = self._pin(ctypes.create_string_buffer(instruction.params, len(instruction.params)))
             encoded.args = self._pin((ctypes.c_void_p * len(values))(*(None if v is None else self._address(v) for v in values)))
         elif isinstance(instruction, Move) and not any(self._is_host(v) for pair in instruction.pairs for v in pair):
-            encoded.kind, encoded.work, encoded.must_change = native.MOVE, len(instruction.pairs), instruction.must_change
-            parts = (native.Part * len(instruction.pairs))(*(self._part(*pair) for pair in instruction.pairs))
+            pairs = [pair for pair in instruction.pairs if self._address(pair[0]) != self._address(pair[1])]
+            encoded.kind, encoded.work, encoded.must_change = native.MOVE, len(pairs), instruction.must_change
+            parts = (native.Part * len(pairs))(*(self._part(*pair) for pair in pairs))
             encoded.params = self._pin(parts)
             encoded.scratch = self._pin(ctypes.create_string_buffer(sum(part.bytes for part in parts) or 1))
         elif isinstance(instruction, Jump):

@@ -50,6 +50,9 @@ def reshape_cases() -> Iterator[Case]:
 def transpose_cases() -> Iterator[Case]:
     for dtype in MOVED:
         yield case(f"3d-{np.dtype(dtype)}", "TRANSPOSE", sample(dtype, 2, 3, 4), constant([2, 0, 1], dtype=np.int32))
+        # Whole tiles and what is left of them, and rows that are copied in pieces.
+        yield case(f"tiles-{np.dtype(dtype)}", "TRANSPOSE", sample(dtype, 2, 37, 83), constant([0, 2, 1], dtype=np.int32))
+        yield case(f"pieces-{np.dtype(dtype)}", "TRANSPOSE", sample(dtype, 17000, 3), constant([1, 0], dtype=np.int32))
     for rank in (1, 2, 4, 5, 6, 7):
         x = sample(np.float32, *range(1, rank + 1))
         yield case(f"{rank}d", "TRANSPOSE", x, constant(np.roll(np.arange(rank), 2)[::-1], dtype=np.int32))
