@@ -41,6 +41,24 @@ typedef struct {
 } tl_one_hot_params;
 
 typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t before_height;
+    int32_t before_width;
+    int32_t low;
+    int32_t high;
+    float low_f32;
+    float high_f32;
+} tl_pool_params;
+
+typedef struct {
     int64_t outer_stride;
     int64_t stride[8];
     int32_t size[8];
@@ -53,6 +71,22 @@ typedef struct {
     int32_t source;
     int32_t target;
 } tl_position_params;
+
+typedef struct {
+    int32_t kept_size[4];
+    int32_t kept_stride[4];
+    int32_t reduced_size[4];
+    int32_t reduced_stride[4];
+    int32_t inner;
+    int32_t blocks;
+    int64_t count;
+    int32_t offset;
+    int32_t mantissa;
+    int32_t shift;
+    int32_t zero_point;
+    float ratio;
+    float bias;
+} tl_reduce_params;
 
 typedef struct {
     int32_t first;
@@ -88,6 +122,14 @@ int32_t tl_arg_min_s8(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_arg_min_u8(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_arg_min_i32 TL_TIERED(tl_arg_min_i32)
 int32_t tl_arg_min_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_average_pool_f32 TL_TIERED(tl_average_pool_f32)
+int32_t tl_average_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_average_pool_s8 TL_TIERED(tl_average_pool_s8)
+int32_t tl_average_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_average_pool_u8 TL_TIERED(tl_average_pool_u8)
+int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_average_pool_s16 TL_TIERED(tl_average_pool_s16)
+int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)
@@ -96,6 +138,8 @@ int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
 int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
+int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
 int32_t tl_leaky_relu_f32(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s8 TL_TIERED(tl_leaky_relu_s8)
@@ -108,6 +152,14 @@ int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_rang
 int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
 int32_t tl_mapped_copy_b16(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_max_pool_f32 TL_TIERED(tl_max_pool_f32)
+int32_t tl_max_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_max_pool_s8 TL_TIERED(tl_max_pool_s8)
+int32_t tl_max_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_max_pool_u8 TL_TIERED(tl_max_pool_u8)
+int32_t tl_max_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_max_pool_s16 TL_TIERED(tl_max_pool_s16)
+int32_t tl_max_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
 int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)
@@ -116,6 +168,64 @@ int32_t tl_one_hot_b16(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b64 TL_TIERED(tl_one_hot_b64)
 int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
+int32_t tl_reduce_all_bool(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_any_bool TL_TIERED(tl_reduce_any_bool)
+int32_t tl_reduce_any_bool(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_f32 TL_TIERED(tl_reduce_max_f32)
+int32_t tl_reduce_max_f32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_i32 TL_TIERED(tl_reduce_max_i32)
+int32_t tl_reduce_max_i32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_i64 TL_TIERED(tl_reduce_max_i64)
+int32_t tl_reduce_max_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_s8 TL_TIERED(tl_reduce_max_s8)
+int32_t tl_reduce_max_s8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_u8 TL_TIERED(tl_reduce_max_u8)
+int32_t tl_reduce_max_u8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_max_s16 TL_TIERED(tl_reduce_max_s16)
+int32_t tl_reduce_max_s16(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_f32 TL_TIERED(tl_reduce_mean_f32)
+int32_t tl_reduce_mean_f32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_i32 TL_TIERED(tl_reduce_mean_i32)
+int32_t tl_reduce_mean_i32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_i64 TL_TIERED(tl_reduce_mean_i64)
+int32_t tl_reduce_mean_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_s8 TL_TIERED(tl_reduce_mean_s8)
+int32_t tl_reduce_mean_s8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_u8 TL_TIERED(tl_reduce_mean_u8)
+int32_t tl_reduce_mean_u8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_mean_s16 TL_TIERED(tl_reduce_mean_s16)
+int32_t tl_reduce_mean_s16(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_f32 TL_TIERED(tl_reduce_min_f32)
+int32_t tl_reduce_min_f32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_i32 TL_TIERED(tl_reduce_min_i32)
+int32_t tl_reduce_min_i32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_i64 TL_TIERED(tl_reduce_min_i64)
+int32_t tl_reduce_min_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_s8 TL_TIERED(tl_reduce_min_s8)
+int32_t tl_reduce_min_s8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_u8 TL_TIERED(tl_reduce_min_u8)
+int32_t tl_reduce_min_u8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_min_s16 TL_TIERED(tl_reduce_min_s16)
+int32_t tl_reduce_min_s16(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_prod_f32 TL_TIERED(tl_reduce_prod_f32)
+int32_t tl_reduce_prod_f32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_prod_i32 TL_TIERED(tl_reduce_prod_i32)
+int32_t tl_reduce_prod_i32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_prod_i64 TL_TIERED(tl_reduce_prod_i64)
+int32_t tl_reduce_prod_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_f32 TL_TIERED(tl_reduce_sum_f32)
+int32_t tl_reduce_sum_f32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_i32 TL_TIERED(tl_reduce_sum_i32)
+int32_t tl_reduce_sum_i32(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_i64 TL_TIERED(tl_reduce_sum_i64)
+int32_t tl_reduce_sum_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_s8 TL_TIERED(tl_reduce_sum_s8)
+int32_t tl_reduce_sum_s8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_u8 TL_TIERED(tl_reduce_sum_u8)
+int32_t tl_reduce_sum_u8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_sum_s16 TL_TIERED(tl_reduce_sum_s16)
+int32_t tl_reduce_sum_s16(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
 #define tl_scatter_b8 TL_TIERED(tl_scatter_b8)

@@ -60,4 +60,4 @@ def stored_range(output: Tensor, low: float, high: float) -> tuple[int, int]:
 
 def _step(output: Tensor, real: float) -> float:
     """The stored value that stands for `real`, in float32 arithmetic as TensorFlow Lite computes it."""
-    return output.zero_point + float(round_half_away(np.float32(real) / output.scale))
+    return real if np.isinf(real) else output.zero_point + float(round_half_away(np.float32(real) / output.scale))

@@ -1,13 +1,18 @@
 """Pooling over windows of height and width, NHWC. Elements outside of the input do not count."""
 
 from collections.abc import Callable
+from ctypes import c_float, c_int32
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
+from .arguments import SUFFIXES
 from .convolution import check_output
 from .fused import activate, activation_range
+from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 from .window import Window, sliding
 
@@ -72,13 +77,66 @@ def l2_pool_2d(op: Operator, x: np.ndarray) -> np.ndarray:
     return _clip(op, np.sqrt(_gather(np.square(x, dtype=np.float64), windows, np.add, 0) / _counts(windows)))
 
 
+class PoolParams(Params):
+    """The window along height and width, and the range of results: of floats as floats, of integers as stored values."""
+
+    _fields_ = (
+        ("input_height", c_int32),
+        ("input_width", c_int32),
+        ("channels", c_int32),
+        ("output_height", c_int32),
+        ("output_width", c_int32),
+        ("filter_height", c_int32),
+        ("filter_width", c_int32),
+        ("stride_height", c_int32),
+        ("stride_width", c_int32),
+        ("before_height", c_int32),
+        ("before_width", c_int32),
+        ("low", c_int32),
+        ("high", c_int32),
+        ("low_f32", c_float),
+        ("high_f32", c_float),
+    )
+
+
+_VARIANTS = ("f32", "s8", "u8", "s16")
+_KERNELS = {
+    "AVERAGE_POOL_2D": kernel("average_pool", PoolParams, *_VARIANTS),
+    "MAX_POOL_2D": kernel("max_pool", PoolParams, *_VARIANTS),
+    "L2_POOL_2D": kernel("l2_pool", PoolParams, "f32"),
+}
+
+
+def lower_pool(low: Any, op: Operator) -> None:
+    """One call; a work item is one pixel of the output."""
+    x, y = (low.spec(t) for t in (op.inputs[0], op.outputs[0]))
+    height, width = (window.trimmed()[0] for window in _windows(op, x.shape))
+    # The kernel sums in 32 bits, and has no curved activation.
+    if height.size * width.size > 2**16 or op.options.fused_activation_function == "TANH":
+        low.host(op)
+        return
+    params = PoolParams(channels=x.shape[3])
+    for name, window in (("height", height), ("width", width)):
+        setattr(params, f"input_{name}", window.inputs)
+        setattr(params, f"output_{name}", window.outputs)
+        setattr(params, f"filter_{name}", window.size)
+        setattr(params, f"stride_{name}", window.stride)
+        setattr(params, f"before_{name}", window.before)
+    if x.dtype == np.float32:
+        params.low_f32, params.high_f32 = activate(op, np.array([-np.inf, np.inf], np.float32))
+    else:
+        params.low, params.high = activation_range(op, op.outputs[0])
+    grain = 1 + 2**17 // (height.size * width.size * x.shape[3] + 16)
+    low.call(_KERNELS[op.op], SUFFIXES[x.dtype], op, params, work=prod(y.shape[:3]), grain=grain)
+
+
 def _pool_version(op: Operator) -> int:
     x = op.inputs[0]
     return {np.dtype(np.int8): 2, np.dtype(np.int16): 3}.get(x.dtype, 1)
 
 
-_VARIANTS = ("f32", "s8", "u8", "s16")
-
 for _name, _reference in (("AVERAGE_POOL_2D", average_pool_2d), ("MAX_POOL_2D", max_pool_2d)):
-    register(OpDef(_name, options="Pool2DOptions", infer=_infer_pool, reference=_reference, variants=_VARIANTS, version=_pool_version))
-register(OpDef("L2_POOL_2D", options="Pool2DOptions", infer=lambda op, x: _infer_pool(op, x, (np.float32,)), reference=l2_pool_2d))
+    register(OpDef(_name, _infer_pool, _reference, "Pool2DOptions", _VARIANTS, version=_pool_version, lower=lower_pool))
+register(
+    OpDef("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, "Pool2DOptions", variants=("f32",), lower=lower_pool)
+)

@@ -1,15 +1,17 @@
 """Reductions: the sum, mean, product or extreme of a tensor's elements along some of its axes."""
 
 from collections.abc import Callable
+from ctypes import c_float, c_int32, c_int64
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from tachylite.model.graph import Operator
+from tachylite.model.graph import Operator, Shape
 
-from .arguments import check_type, same_quantization, version_by_type
+from .arguments import SUFFIXES, check_type, same_quantization, version_by_type
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
+from .kernel import Params, kernel
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales
 
@@ -77,11 +79,17 @@ def sum_(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 def _sum_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """In float32, as TensorFlow Lite's optimized kernel: its reference kernel takes int8 and int16 for uint8."""
-    source, result = op.inputs[0], op.outputs[0]
-    ratio = source.scale / result.scale
-    bias = np.float32(-source.zero_point) * ratio * np.float32(_count(x, axes))
+    result = op.outputs[0]
+    ratio, bias = _sum_scaling(op, _count(x, axes))
     steps = round_half_away(_total(op, x, axes, np.int32).astype(np.float32) * ratio + bias)
     return saturate(steps.astype(np.int64) + result.zero_point, x.dtype)
+
+
+def _sum_scaling(op: Operator, count: int) -> tuple[np.float32, np.float32]:
+    """How many output steps one input step is worth, and what the zero points of all inputs come to."""
+    source = op.inputs[0]
+    ratio = source.scale / op.outputs[0].scale
+    return ratio, np.float32(-source.zero_point) * ratio * np.float32(count)
 
 
 def mean(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
@@ -100,13 +108,16 @@ def mean(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 
 def _mean_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The division by the count is part of the multiplier, whose mantissa is shifted left first to keep its bits."""
     source, result, count = op.inputs[0], op.outputs[0], _count(x, axes)
-    mantissa, shift = Multiplier.of(float(source.scale) / float(result.scale))
-    room = min(count.bit_length() - 1, 32, 31 + shift)
     centred = _total(op, x, axes, np.int64) - source.zero_point * count
-    steps = rescale(centred, Multiplier((mantissa << room) // count, shift - room))
-    return saturate(steps + result.zero_point, x.dtype)
+    return saturate(rescale(centred, _mean_multiplier(op, count)) + result.zero_point, x.dtype)
+
+
+def _mean_multiplier(op: Operator, count: int) -> Multiplier:
+    """The division by the count is part of the multiplier, whose mantissa is shifted left first to keep its bits."""
+    mantissa, shift = Multiplier.of(float(op.inputs[0].scale) / float(op.outputs[0].scale))
+    room = min(count.bit_length() - 1, 32, 31 + shift)
+    return Multiplier((mantissa << room) // count, shift - room)
 
 
 def product(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
@@ -154,11 +165,84 @@ def _logical(combine: np.ufunc) -> Callable[..., np.ndarray]:
     return reference
 
 
-def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...]) -> None:
-    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version))
+class ReduceParams(Params):
+    """The axes that are kept, those that are reduced, the elements in a row that are kept, and how results are scaled."""
+
+    _fields_ = (
+        ("kept_size", c_int32 * 4),
+        ("kept_stride", c_int32 * 4),
+        ("reduced_size", c_int32 * 4),
+        ("reduced_stride", c_int32 * 4),
+        ("inner", c_int32),
+        ("blocks", c_int32),
+        ("count", c_int64),
+        ("offset", c_int32),
+        ("mantissa", c_int32),
+        ("shift", c_int32),
+        ("zero_point", c_int32),
+        ("ratio", c_float),
+        ("bias", c_float),
+    )
 
 
 _NUMERIC = ("f32", "i32", "i64", "s8", "u8", "s16")
+_KERNELS = {
+    "SUM": kernel("reduce_sum", ReduceParams, *_NUMERIC),
+    "MEAN": kernel("reduce_mean", ReduceParams, *_NUMERIC),
+    "REDUCE_PROD": kernel("reduce_prod", ReduceParams, "f32", "i32", "i64"),
+    "REDUCE_MAX": kernel("reduce_max", ReduceParams, *_NUMERIC),
+    "REDUCE_MIN": kernel("reduce_min", ReduceParams, *_NUMERIC),
+    "REDUCE_ANY": kernel("reduce_any", ReduceParams, "bool"),
+    "REDUCE_ALL": kernel("reduce_all", ReduceParams, "bool"),
+}
+_BLOCK = 128
+"""Kept elements in a row that the kernels reduce at once."""
+
+
+def _runs(shape: Shape, axes: tuple[int, ...]) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
+    """Kept and reduced axes as (size, stride), neighbours of one kind merged into one, and how many elements in a row are kept."""
+    runs: list[tuple[bool, int]] = []
+    for axis, size in enumerate(shape):
+        if runs and runs[-1][0] == (axis in axes):
+            runs[-1] = (runs[-1][0], runs[-1][1] * size)
+        elif size > 1:
+            runs.append((axis in axes, size))
+    inner = runs.pop()[1] if runs and not runs[-1][0] else 1
+    strides = [inner * prod(size for _, size in runs[i + 1 :]) for i in range(len(runs))]
+    kept, reduced = (
+        [(size, stride) for (is_reduced, size), stride in zip(runs, strides, strict=True) if is_reduced == kind] for kind in (False, True)
+    )
+    return kept, reduced, inner
+
+
+def lower_reduction(low: Any, op: Operator) -> None:
+    """One call; a work item is one block of kept elements in a row."""
+    x, axes = low.spec(op.inputs[0]), _axes(op, low.spec(op.inputs[1]).value, low.spec(op.inputs[0]).rank)
+    kept, reduced, inner = _runs(x.shape, axes)
+    count, kernel_, scales = prod(size for size, _ in reduced), _KERNELS[op.op], op.op in ("SUM", "MEAN")
+    # What has no elements has start values of its own; plain narrow integers wrap around; the kernels sum stored ones in 32 bits.
+    unusual = 0 in x.shape or max(len(kept), len(reduced)) > 4 or SUFFIXES[x.dtype] not in kernel_.variants
+    if unusual or (scales and x.dtype in _STORED and (not _is_stored(op) or count * 2 ** (8 * x.dtype.itemsize) > 2**31)):
+        low.host(op)
+        return
+    params = ReduceParams(inner=inner, blocks=-(-inner // _BLOCK), count=count)
+    for name, part in (("kept", kept), ("reduced", reduced)):
+        sizes, strides = zip(*[(1, 1)] * (4 - len(part)), *part, strict=True) if len(part) < 4 else zip(*part, strict=True)
+        setattr(params, f"{name}_size", (c_int32 * 4)(*sizes))
+        setattr(params, f"{name}_stride", (c_int32 * 4)(*strides))
+    if scales and _is_stored(op):
+        params.zero_point, params.offset = op.outputs[0].zero_point, op.inputs[0].zero_point * count
+        params.mantissa, params.shift = _mean_multiplier(op, count)
+        params.ratio, params.bias = _sum_scaling(op, count)
+    work = prod(size for size, _ in kept) * params.blocks
+    inputs, outputs = [low.value(op.inputs[0])], [low.define(op.outputs[0])]
+    low.call(kernel_, SUFFIXES[x.dtype], op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**17 * work // prod(x.shape))
+
+
+def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...]) -> None:
+    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction))
+
+
 _register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC)
 _register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC)
 _register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC)

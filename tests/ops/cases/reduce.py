@@ -26,6 +26,7 @@ def cases() -> Iterator[Case]:
             yield case(f"{np.dtype(dtype).name}-wraps", op, integers * dtype(2**21), constant(np.array([1], np.int32)))
     yield from _empty()
     yield from _stored()
+    yield from _large()
     truths = rng.random((4, 3, 5)) < 0.5
     for op in ("REDUCE_ANY", "REDUCE_ALL"):
         yield case("bool", op, truths, constant(np.array([1], np.int32)))
@@ -60,3 +61,18 @@ def _stored() -> Iterator[Case]:
         expected = np.round((x.astype(np.int32) - zero).sum(axis=0) * 0.5 / 0.7 + result_zero).astype(dtype)
         options = {"out": out(dtype, 0.7, result_zero), "expected": [expected]}
         yield case(np.dtype(dtype).name, "SUM", quantized(x, 0.5, zero, dtype=dtype), constant(np.array([0], np.int32)), **options)
+
+
+def _large() -> Iterator[Case]:
+    """Rows of more elements than are reduced at once, and axes that alternate."""
+    for dtype in (np.float32, np.int32):
+        wide = rng.integers(1, 100, (3, 5, 300)).astype(dtype)
+        long = rng.integers(1, 100, (2, 1100, 3)).astype(dtype)
+        alternating = rng.integers(1, 100, (2, 3, 2, 3, 2, 35)).astype(dtype)
+        for op in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"):
+            for x, axes in ((wide, [1]), (wide, [2]), (long, [1]), (long, [1, 2]), (alternating, [0, 2, 4]), (alternating, [1, 3, 5])):
+                name = f"{np.dtype(dtype).name}-{len(x.shape)}-{x.shape[1]}-{''.join(map(str, axes))}"
+                yield case(name, op, x, constant(np.array(axes, np.int32)))
+    bytes_ = quantized(rng.integers(-128, 127, (2, 9, 8, 200), endpoint=True), 0.05, -7, dtype=np.int8)
+    yield case("int8-global", "MEAN", bytes_, constant(np.array([1, 2], np.int32)), out=out(np.int8, 0.01, 4))
+    yield case("int8-lines", "MEAN", bytes_, constant(np.array([3], np.int32)), out=out(np.int8, 0.01, 4))
