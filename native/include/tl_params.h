@@ -15,6 +15,26 @@ typedef struct {
 } tl_axis_params;
 
 typedef struct {
+    int32_t extent[6];
+    int32_t first_stride[6];
+    int32_t second_stride[6];
+    int64_t low;
+    int64_t high;
+    float least;
+    float greatest;
+    int32_t headroom;
+    int32_t first_zero_point;
+    int32_t first_multiplier;
+    int32_t first_shift;
+    int32_t second_zero_point;
+    int32_t second_multiplier;
+    int32_t second_shift;
+    int32_t zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} tl_broadcast_params;
+
+typedef struct {
     int32_t source_offset;
     int32_t target_offset;
     int32_t piece;
@@ -106,6 +126,18 @@ typedef struct {
     int32_t run;
 } tl_update_slice_params;
 
+#define tl_add_f32 TL_TIERED(tl_add_f32)
+int32_t tl_add_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_s8 TL_TIERED(tl_add_s8)
+int32_t tl_add_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_u8 TL_TIERED(tl_add_u8)
+int32_t tl_add_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_s16 TL_TIERED(tl_add_s16)
+int32_t tl_add_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_i32 TL_TIERED(tl_add_i32)
+int32_t tl_add_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_i64 TL_TIERED(tl_add_i64)
+int32_t tl_add_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_arg_max_f32 TL_TIERED(tl_arg_max_f32)
 int32_t tl_arg_max_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_arg_max_s8 TL_TIERED(tl_arg_max_s8)
@@ -122,6 +154,8 @@ int32_t tl_arg_min_s8(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_arg_min_u8(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_arg_min_i32 TL_TIERED(tl_arg_min_i32)
 int32_t tl_arg_min_i32(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_atan2_f32 TL_TIERED(tl_atan2_f32)
+int32_t tl_atan2_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_average_pool_f32 TL_TIERED(tl_average_pool_f32)
 int32_t tl_average_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s8 TL_TIERED(tl_average_pool_s8)
@@ -136,6 +170,8 @@ int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i64 TL_TIERED(tl_cumsum_i64)
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_div_f32 TL_TIERED(tl_div_f32)
+int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
 int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
@@ -160,6 +196,42 @@ int32_t tl_max_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_max_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_max_pool_s16 TL_TIERED(tl_max_pool_s16)
 int32_t tl_max_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_maximum_f32 TL_TIERED(tl_maximum_f32)
+int32_t tl_maximum_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_maximum_s8 TL_TIERED(tl_maximum_s8)
+int32_t tl_maximum_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_maximum_u8 TL_TIERED(tl_maximum_u8)
+int32_t tl_maximum_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_maximum_s16 TL_TIERED(tl_maximum_s16)
+int32_t tl_maximum_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_maximum_i32 TL_TIERED(tl_maximum_i32)
+int32_t tl_maximum_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_maximum_i64 TL_TIERED(tl_maximum_i64)
+int32_t tl_maximum_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_f32 TL_TIERED(tl_minimum_f32)
+int32_t tl_minimum_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_s8 TL_TIERED(tl_minimum_s8)
+int32_t tl_minimum_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_u8 TL_TIERED(tl_minimum_u8)
+int32_t tl_minimum_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_s16 TL_TIERED(tl_minimum_s16)
+int32_t tl_minimum_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_i32 TL_TIERED(tl_minimum_i32)
+int32_t tl_minimum_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_minimum_i64 TL_TIERED(tl_minimum_i64)
+int32_t tl_minimum_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_f32 TL_TIERED(tl_mul_f32)
+int32_t tl_mul_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_s8 TL_TIERED(tl_mul_s8)
+int32_t tl_mul_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_u8 TL_TIERED(tl_mul_u8)
+int32_t tl_mul_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_s16 TL_TIERED(tl_mul_s16)
+int32_t tl_mul_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_i32 TL_TIERED(tl_mul_i32)
+int32_t tl_mul_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mul_i64 TL_TIERED(tl_mul_i64)
+int32_t tl_mul_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
 int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)
@@ -168,6 +240,8 @@ int32_t tl_one_hot_b16(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b64 TL_TIERED(tl_one_hot_b64)
 int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_pow_f32 TL_TIERED(tl_pow_f32)
+int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
 int32_t tl_reduce_all_bool(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_any_bool TL_TIERED(tl_reduce_any_bool)
@@ -246,6 +320,8 @@ int32_t tl_scatter_add_b64(const tl_position_params *p, void *const *t, tl_range
 int32_t tl_scatter_add_f32(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_scatter_add_bool TL_TIERED(tl_scatter_add_bool)
 int32_t tl_scatter_add_bool(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_squared_difference_f32 TL_TIERED(tl_squared_difference_f32)
+int32_t tl_squared_difference_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
 int32_t tl_strided_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b16 TL_TIERED(tl_strided_copy_b16)
@@ -254,6 +330,18 @@ int32_t tl_strided_copy_b16(const tl_copy_params *p, void *const *t, tl_range r)
 int32_t tl_strided_copy_b32(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b64 TL_TIERED(tl_strided_copy_b64)
 int32_t tl_strided_copy_b64(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_sub_f32 TL_TIERED(tl_sub_f32)
+int32_t tl_sub_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_s8 TL_TIERED(tl_sub_s8)
+int32_t tl_sub_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_u8 TL_TIERED(tl_sub_u8)
+int32_t tl_sub_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_s16 TL_TIERED(tl_sub_s16)
+int32_t tl_sub_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_i32 TL_TIERED(tl_sub_i32)
+int32_t tl_sub_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_i64 TL_TIERED(tl_sub_i64)
+int32_t tl_sub_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_topk_f32 TL_TIERED(tl_topk_f32)
 int32_t tl_topk_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_topk_s8 TL_TIERED(tl_topk_s8)

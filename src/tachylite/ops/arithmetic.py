@@ -1,29 +1,36 @@
 """Arithmetic of two operands with broadcasting, and ADD_N."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import check_type, same_type, version_by_type
+from .arguments import SUFFIXES, check_type, same_type, version_by_type
+from .broadcast import BroadcastParams, binary_call
 from .elementwise import define, infer_binary, is_quantized, is_wide_broadcast
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
-from .fused import activate, activate_steps, check_activation
+from .fused import activate, activate_steps, activation_range, check_activation, plain_range, real_range
+from .kernel import Kernel, kernel
 from .registry import Spec
 from .scales import are_quantized, centred, requantize
 
 
 def _on_one_scale(op: Operator, x: np.ndarray, y: np.ndarray, headroom: int) -> tuple[np.ndarray, np.ndarray, np.float64]:
     """Both inputs in steps of one size, and that size: 2**headroom of them are twice the coarser input's step."""
+    multipliers, twice = _shared_step(op)
+    a, b = (rescale(centred(v, t) << headroom, m) for v, t, m in zip((x, y), op.inputs, multipliers, strict=True))
+    return a, b, twice / 2**headroom
+
+
+def _shared_step(op: Operator) -> tuple[list[Multiplier], np.float64]:
+    """How many of twice the coarser input's steps one step of each input is worth, and that size."""
     scales = [t.scale for t in op.inputs]
     twice = np.float64(2 * max(scales))
-    a, b = (
-        rescale(centred(v, t) << headroom, Multiplier.of(np.float64(scale) / twice))
-        for v, t, scale in zip((x, y), op.inputs, scales, strict=True)
-    )
-    return a, b, twice / 2**headroom
+    return [Multiplier.of(np.float64(scale) / twice) for scale in scales], twice
 
 
 def infer_arithmetic(op: Operator, x: Spec, y: Spec) -> Spec:
@@ -31,6 +38,74 @@ def infer_arithmetic(op: Operator, x: Spec, y: Spec) -> Spec:
     result = infer_binary(op, x, y)
     check_activation(op, result.dtype)
     return result
+
+
+# Natively.
+
+_INTEGERS = ("s8", "u8", "s16", "i32", "i64")
+
+ADD = kernel("add", BroadcastParams, "f32", *_INTEGERS)
+SUB = kernel("sub", BroadcastParams, "f32", *_INTEGERS)
+MUL = kernel("mul", BroadcastParams, "f32", *_INTEGERS)
+DIV = kernel("div", BroadcastParams, "f32")
+MAXIMUM = kernel("maximum", BroadcastParams, "f32", *_INTEGERS)
+MINIMUM = kernel("minimum", BroadcastParams, "f32", *_INTEGERS)
+SQUARED_DIFFERENCE = kernel("squared_difference", BroadcastParams, "f32")
+POW = kernel("pow", BroadcastParams, "f32")
+ATAN2 = kernel("atan2", BroadcastParams, "f32")
+
+
+def lower_plain(kind: Kernel) -> Callable[[Any, Operator], None]:
+    """The lowering of an operator on elements as they are stored."""
+    return lambda low, op: binary_call(low, kind, SUFFIXES[op.outputs[0].dtype], op)
+
+
+def lower_arithmetic(kind: Kernel, quantized: Callable[[Operator], "dict[str, int] | None"]) -> Callable[[Any, Operator], None]:
+    """The lowering of an operator with a fused activation. `quantized` gives its fixed point; the host has it where that is None."""
+
+    def lower(low: Any, op: Operator) -> None:
+        dtype, output = op.outputs[0].dtype, op.outputs[0]
+        values: dict[str, Any] | None
+        if op.options.fused_activation_function == "TANH" or dtype != op.inputs[0].dtype:
+            values = None
+        elif dtype == np.float32:
+            values = dict(zip(("least", "greatest"), real_range(op), strict=True))
+        elif is_quantized(op):
+            values = quantized(op)
+            if values is not None:
+                first, second = op.inputs
+                values |= dict(zip(("low", "high"), activation_range(op, output), strict=True))
+                values |= {"first_zero_point": first.zero_point, "second_zero_point": second.zero_point, "zero_point": output.zero_point}
+        else:
+            values = dict(zip(("low", "high"), plain_range(op, dtype), strict=True)) if dtype in (np.int32, np.int64) else None
+        if values is None:
+            low.host(op)
+        else:
+            binary_call(low, kind, SUFFIXES[dtype], op, **values)
+
+    return lower
+
+
+def _sum_params(op: Operator) -> "dict[str, int] | None":
+    if power_of_two_shifts(op) is not None:
+        return None
+    (first, second), twice = _shared_step(op)
+    headroom = _headroom(op.outputs[0].dtype)
+    result = Multiplier.of(twice / 2**headroom / np.float64(op.outputs[0].scale))
+    return {
+        "headroom": headroom,
+        "first_multiplier": first.mantissa,
+        "first_shift": first.shift,
+        "second_multiplier": second.mantissa,
+        "second_shift": second.shift,
+        "multiplier": result.mantissa,
+        "shift": result.shift,
+    }
+
+
+def _product_params(op: Operator) -> "dict[str, int] | None":
+    multiplier = Multiplier.of(_product_scale(op))
+    return {"multiplier": multiplier.mantissa, "shift": multiplier.shift}
 
 
 # ADD and SUB.
@@ -52,8 +127,13 @@ def _sum(op: Operator, x: np.ndarray, y: np.ndarray, combine: np.ufunc) -> np.nd
     shifts = power_of_two_shifts(op)
     if shifts is not None:
         return activate_steps(op, combine(divide_by_pot(x, shifts[0]), divide_by_pot(y, shifts[1])))
-    a, b, step = _on_one_scale(op, x, y, headroom=15 if x.dtype == np.int16 else 20)
+    a, b, step = _on_one_scale(op, x, y, headroom=_headroom(x.dtype))
     return activate_steps(op, rescale(combine(a, b), Multiplier.of(step / np.float64(op.outputs[0].scale))))
+
+
+def _headroom(dtype: np.dtype) -> int:
+    """Bits that terms of a sum are shifted to the left by."""
+    return 15 if dtype == np.int16 else 20
 
 
 def power_of_two_shifts(op: Operator) -> tuple[int, int] | None:
@@ -252,15 +332,58 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
 
 
 _register = partial(define, infer=infer_binary)
-_register("ADD", add, "f32 f16 s8 u8 s16 i32 i64", "AddOptions", infer=infer_arithmetic, version=add_version)
-_register("SUB", subtract, "f32 s8 u8 s16 i32 i64", "SubOptions", infer=infer_arithmetic, version=subtract_version)
-_register("MUL", multiply, "f32 f16 s8 u8 s16 i32 u32 i64 c64", "MulOptions", infer=infer_multiply, version=multiply_version)
-_register("DIV", divide, "f32 s8 u8 s16 i32", "DivOptions", infer=infer_arithmetic, version=lambda op: 2 if is_wide_broadcast(op) else 1)
-_register("SQUARED_DIFFERENCE", squared_difference, "f32 s8 i32", "SquaredDifferenceOptions", version=version_by_type(s8=2))
-_register("POW", power, "f32 i32", "PowOptions")
+_register(
+    "ADD",
+    add,
+    "f32 f16 s8 u8 s16 i32 i64",
+    "AddOptions",
+    infer=infer_arithmetic,
+    version=add_version,
+    lower=lower_arithmetic(ADD, _sum_params),
+)
+_register(
+    "SUB",
+    subtract,
+    "f32 s8 u8 s16 i32 i64",
+    "SubOptions",
+    infer=infer_arithmetic,
+    version=subtract_version,
+    lower=lower_arithmetic(SUB, _sum_params),
+)
+_register(
+    "MUL",
+    multiply,
+    "f32 f16 s8 u8 s16 i32 u32 i64 c64",
+    "MulOptions",
+    infer=infer_multiply,
+    version=multiply_version,
+    lower=lower_arithmetic(MUL, _product_params),
+)
+_register(
+    "DIV",
+    divide,
+    "f32 s8 u8 s16 i32",
+    "DivOptions",
+    infer=infer_arithmetic,
+    version=lambda op: 2 if is_wide_broadcast(op) else 1,
+    lower=lower_arithmetic(DIV, lambda op: None),
+)
+_register(
+    "SQUARED_DIFFERENCE",
+    squared_difference,
+    "f32 s8 i32",
+    "SquaredDifferenceOptions",
+    version=version_by_type(s8=2),
+    lower=lower_plain(SQUARED_DIFFERENCE),
+)
+_register("POW", power, "f32 i32", "PowOptions", lower=lower_plain(POW))
 _register("FLOOR_DIV", floor_divide, "f32 s8 s16 i32", "FloorDivOptions", version=version_by_type(s8=3, s16=3, f32=2))
 _register("FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2))
-_register("MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version)
-_register("MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version)
-_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2)
+_register(
+    "MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_plain(MAXIMUM)
+)
+_register(
+    "MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_plain(MINIMUM)
+)
+_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_plain(ATAN2))
 _register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n)

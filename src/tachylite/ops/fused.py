@@ -40,6 +40,20 @@ def activate(op: Operator, y: np.ndarray) -> np.ndarray:
     return np.clip(y, y.dtype.type(max(low, info.min)), y.dtype.type(min(high, info.max))).astype(y.dtype, copy=False)
 
 
+def real_range(op: Operator) -> tuple[float, float]:
+    """The least and the greatest float32 that the fused activation, one that clips, lets through."""
+    low, high = _BOUNDS[op.options.fused_activation_function]
+    greatest = float(np.finfo(np.float32).max)
+    return max(low, -greatest), min(high, greatest)
+
+
+def plain_range(op: Operator, dtype: np.dtype) -> tuple[int, int]:
+    """The least and the greatest integer, one that stands for itself, that the fused activation lets through."""
+    low, high = _BOUNDS[op.options.fused_activation_function]
+    info = np.iinfo(dtype)
+    return int(max(low, info.min)), int(min(high, info.max))
+
+
 def activate_steps(op: Operator, steps: np.ndarray) -> np.ndarray:
     """Steps from the output's zero point to stored values, saturated, within the range of the fused activation."""
     output = op.outputs[0]

@@ -1,0 +1,52 @@
+/* Loops over two operands with broadcasting. */
+#ifndef TL_BROADCAST_H
+#define TL_BROADCAST_H
+
+#include "tl_params.h"
+
+/* Before a loop whose iterations touch elements of their own only, even where it runs in place. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* not every machine has vectors */
+#define TL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define TL_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+enum { TL_RANK = sizeof(((tl_broadcast_params *)0)->extent) / sizeof(int32_t) };
+
+/* Where a row of the result begins in an operand. */
+static inline ptrdiff_t tl_row_offset(const int32_t *extent, const int32_t *stride, int32_t row) {
+    ptrdiff_t offset = 0;
+    for (int32_t d = TL_RANK - 2; row > 0; row /= extent[d--]) offset += (ptrdiff_t)(row % extent[d]) * stride[d];
+    return offset;
+}
+
+/* A kernel of this name: t[2][...] = f(p, t[0][...], t[1][...]), rows in which an operand is one element with a loop of
+ * their own. May run in place of t[0]. A work item is one element of the result. */
+#define TL_BINARY(name, type, result, f)                                                                         \
+    int32_t name(const tl_broadcast_params *params, void *const *t, tl_range r) {                                \
+        const tl_broadcast_params copy = *params, *const p = &copy; /* which bytes of the result cannot alias */ \
+        const int32_t columns = p->extent[TL_RANK - 1];                                                          \
+        const int32_t sa = p->first_stride[TL_RANK - 1], sb = p->second_stride[TL_RANK - 1];                     \
+        for (int32_t i = r.begin, count; i < r.end; i += count) {                                                \
+            const int32_t row = i / columns, column = i % columns;                                               \
+            count = TL_MIN(columns - column, r.end - i);                                                         \
+            const type *a =                                                                                      \
+                (const type *)t[0] + tl_row_offset(p->extent, p->first_stride, row) + (ptrdiff_t)sa * column;    \
+            const type *b =                                                                                      \
+                (const type *)t[1] + tl_row_offset(p->extent, p->second_stride, row) + (ptrdiff_t)sb * column;   \
+            result *y = (result *)t[2] + i;                                                                      \
+            if (sa != 0 && sb != 0) {                                                                            \
+                TL_INDEPENDENT for (int32_t j = 0; j < count; ++j) y[j] = f(p, a[j], b[j]);                      \
+            } else if (sa != 0) {                                                                                \
+                const type same = *b;                                                                            \
+                TL_INDEPENDENT for (int32_t j = 0; j < count; ++j) y[j] = f(p, a[j], same);                      \
+            } else {                                                                                             \
+                const type same = *a;                                                                            \
+                TL_INDEPENDENT for (int32_t j = 0; j < count; ++j) y[j] = f(p, same, b[j]);                      \
+            }                                                                                                    \
+        }                                                                                                        \
+        return TL_OK;                                                                                            \
+    }
+
+#endif
