@@ -35,6 +35,34 @@ typedef struct {
 } tl_broadcast_params;
 
 typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t depth;
+    int32_t groups;
+    int32_t outputs;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t before_height;
+    int32_t before_width;
+    int32_t image_step;
+    int32_t row_step;
+    int32_t pixel_step;
+    int32_t output_offset;
+    int32_t pixels;
+    int32_t panels;
+    int32_t joined;
+    float low;
+    float high;
+} tl_conv_params;
+
+typedef struct {
     int32_t source_offset;
     int32_t target_offset;
     int32_t piece;
@@ -43,6 +71,24 @@ typedef struct {
     int32_t source_stride[8];
     int32_t target_stride[8];
 } tl_copy_params;
+
+typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t before_height;
+    int32_t before_width;
+    float low;
+    float high;
+} tl_depthwise_params;
 
 typedef struct {
     float alpha;
@@ -59,6 +105,18 @@ typedef struct {
     int32_t inner;
     int32_t position_bytes;
 } tl_one_hot_params;
+
+typedef struct {
+    int32_t count;
+    int32_t outputs;
+    int32_t taps;
+    int32_t depth;
+    int32_t matrix_step;
+    int32_t output_step;
+    int32_t tap_step;
+    int32_t depth_step;
+    int32_t lanes;
+} tl_pack_params;
 
 typedef struct {
     int32_t input_height;
@@ -164,12 +222,16 @@ int32_t tl_average_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s16 TL_TIERED(tl_average_pool_s16)
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_conv_f32 TL_TIERED(tl_conv_f32)
+int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)
 int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i64 TL_TIERED(tl_cumsum_i64)
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
+#define tl_depthwise_f32 TL_TIERED(tl_depthwise_f32)
+int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range r);
 #define tl_div_f32 TL_TIERED(tl_div_f32)
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
@@ -188,6 +250,8 @@ int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_rang
 int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
 int32_t tl_mapped_copy_b16(const tl_copy_params *p, void *const *t, tl_range r);
+#define tl_matmul_f32 TL_TIERED(tl_matmul_f32)
+int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_max_pool_f32 TL_TIERED(tl_max_pool_f32)
 int32_t tl_max_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_max_pool_s8 TL_TIERED(tl_max_pool_s8)
@@ -240,6 +304,8 @@ int32_t tl_one_hot_b16(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b64 TL_TIERED(tl_one_hot_b64)
 int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_pack_f32 TL_TIERED(tl_pack_f32)
+int32_t tl_pack_f32(const tl_pack_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)

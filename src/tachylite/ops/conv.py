@@ -1,6 +1,8 @@
 """Two-dimensional convolutions, NHWC: CONV_2D and DEPTHWISE_CONV_2D."""
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -8,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator
 
+from . import conv_float
 from .convolution import check, convolve, filter_scales
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
@@ -92,6 +95,22 @@ def conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray |
     return convolve(op, x, filters, bias, lambda x, f: correlate(x, f, windows), symmetric=symmetric)
 
 
+def lower_conv_2d(low: Any, op: Operator) -> None:
+    """float32: one call, after one that packs the filters where they are no constants."""
+    x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
+    windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
+    is_whole = tuple(w.size for w in windows) == filters.shape[1:3]
+    if not conv_float.can_lower(low, op, op.inputs[1]) or not (is_whole or filters.value is not None):
+        low.host(op)
+        return
+    groups = x.shape[3] // filters.shape[3]
+    params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=filters.shape[3], groups=groups)
+    params.outputs = y.shape[3] // groups
+    params.low, params.high = conv_float.bounds(op)
+    packed = conv_float.filters_of(low, op, op.inputs[1], cells, groups)
+    conv_float.call(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), packed)
+
+
 def _conv_2d_version(op: Operator) -> int:
     x, filters = op.inputs[0], op.inputs[1]
     needs = [1]
@@ -122,6 +141,44 @@ def depthwise_conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np
     return convolve(op, x, filters, bias, lambda x, f: correlate_channels(x, f, windows), axis=3)
 
 
+def lower_depthwise_conv_2d(low: Any, op: Operator) -> None:
+    """float32: one call. Several filters to a channel make it a grouped convolution."""
+    x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
+    windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
+    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None:
+        low.host(op)
+        return
+    layout = " ".join(f"{c.start}:{c.stop}" for c in cells)
+    if x.shape[3] == filters.shape[3]:
+        params = conv_float.windowed(conv_float.DepthwiseParams, windows, channels=x.shape[3])
+        params.low, params.high = conv_float.bounds(op)
+        packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
+        cost = prod(y.shape[2:]) * windows[0].size * windows[1].size
+        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
+        low.call(
+            conv_float.DEPTHWISE,
+            "f32",
+            op,
+            params,
+            work=y.shape[0] * y.shape[1],
+            inputs=inputs,
+            outputs=[low.define(op.outputs[0])],
+            grain=1 + 2**16 // (cost + 1),
+        )
+        return
+    params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=1, groups=x.shape[3])
+    params.outputs = y.shape[3] // x.shape[3]
+    params.low, params.high = conv_float.bounds(op)
+    packed = low.packed(op.inputs[1], f"grouped {layout}", lambda f: _channel_panels(f[spatial(0, *cells)], x.shape[3]))
+    conv_float.call(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), packed)
+
+
+def _channel_panels(filters: np.ndarray, channels: int) -> np.ndarray:
+    """[kh, kw, c * multiplier] in panels of the outputs of each channel."""
+    taps = filters.reshape(*filters.shape[:2], channels, -1)
+    return conv_float.panels(np.moveaxis(taps, (2, 3), (0, 1)))
+
+
 def _depthwise_conv_2d_version(op: Operator) -> int:
     x, filters = op.inputs[0], op.inputs[1]
     if filters.dtype == INT4:
@@ -143,6 +200,7 @@ register(
         reference=conv_2d,
         variants=_VARIANTS,
         version=_conv_2d_version,
+        lower=lower_conv_2d,
     )
 )
 register(
@@ -153,5 +211,6 @@ register(
         reference=depthwise_conv_2d,
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
+        lower=lower_depthwise_conv_2d,
     )
 )

@@ -1,12 +1,14 @@
 """Products of matrices: FULLY_CONNECTED and BATCH_MATMUL."""
 
-from math import prod
+from math import inf, prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
-from tachylite.model.graph import Blockwise, Operator, Shape
+from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
+from . import conv_float
 from .arguments import new_shape
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
@@ -163,6 +165,17 @@ def _shuffled_input(rows: np.ndarray) -> np.ndarray:
     return (rows ^ 0x80).reshape(len(rows), -1, 16).transpose(1, 0, 2)
 
 
+def lower_fully_connected(low: Any, op: Operator) -> None:
+    """float32: one call, after one that packs the weights where they are no constants."""
+    x, weights = (low.spec(t) for t in op.inputs[:2])
+    outputs, depth = weights.shape
+    if x.dtype != np.float32 or not depth or not conv_float.can_lower(low, op, op.inputs[1]):
+        low.host(op)
+        return
+    params = conv_float.product(prod(x.shape) // depth, depth, outputs, *conv_float.bounds(op))
+    conv_float.call(low, op, params, conv_float.filters_of(low, op, op.inputs[1]))
+
+
 def _fully_connected_version(op: Operator) -> int:
     """The first rule that applies, in the order of TensorFlow Lite's own."""
     weights = op.inputs[1]
@@ -195,6 +208,7 @@ register(
         reference=fully_connected,
         variants=("f32", "f32w16", "f32w8", "f32w4", "f32w2", "u8", "s8", "s8w4", "s8w2", "s16", "s16w4", "s16w2", "s16w16"),
         version=_fully_connected_version,
+        lower=lower_fully_connected,
     )
 )
 
@@ -259,6 +273,45 @@ def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndar
     return saturate(scaled + op.outputs[0].zero_point, result)
 
 
+def lower_batch_matmul(low: Any, op: Operator) -> None:
+    """float32: one call, after those that lay operands out."""
+    x, y, result = (low.spec(t) for t in (*op.inputs, op.outputs[0]))
+    if x.dtype != np.float32 or y.dtype != np.float32:
+        low.host(op)
+        return
+    (rows, outputs), depth = result.shape[-2:], x.shape[-2 if op.options.adj_x else -1]
+    counts = prod(x.shape[:-2]), prod(y.shape[:-2])
+    left = low.value(op.inputs[0])
+    if op.options.adj_x:
+        steps = {"matrix_step": rows * depth, "output_step": 1, "depth_step": rows}
+        left = conv_float.pack_at_run_time(
+            low, op, left, conv_float.PackParams(count=counts[0], outputs=rows, taps=1, depth=depth, lanes=1, **steps)
+        )
+    packed = _packed_operand(low, op, op.inputs[1], counts[1], outputs, depth)
+    if counts[1] == 1:  # All rows meet the same matrix.
+        params, batch = conv_float.product(counts[0] * rows, depth, outputs, -inf, inf), None
+    else:
+        params = conv_float.product(rows, depth, outputs, -inf, inf)
+        numbers = [np.arange(n).reshape(s.shape[:-2]) for n, s in zip(counts, (x, y), strict=True)]
+        batch = np.stack([np.broadcast_to(n, result.shape[:-2]).ravel() for n in numbers], axis=1)
+    conv_float.emit(low, op, params, [left, packed, None], low.define(op.outputs[0]), batch)
+
+
+def _packed_operand(low: Any, op: Operator, y: Tensor | None, count: int, outputs: int, depth: int) -> int:
+    """The second operand in panels of its columns."""
+    is_transposed = op.options.adj_y
+    if low.spec(y).value is not None:
+        name = f"panels{conv_float.PANEL} of columns{', transposed' if is_transposed else ''}"
+        shape = (count, outputs, depth) if is_transposed else (count, depth, outputs)
+        number: int = low.packed(
+            y, name, lambda v: conv_float.panels(v.reshape(shape) if is_transposed else v.reshape(shape).swapaxes(1, 2))
+        )
+        return number
+    steps = {"matrix_step": outputs * depth, "output_step": depth if is_transposed else 1, "depth_step": 1 if is_transposed else outputs}
+    params = conv_float.PackParams(count=count, outputs=outputs, taps=1, depth=depth, lanes=conv_float.PANEL, **steps)
+    return conv_float.pack_at_run_time(low, op, low.value(y), params)
+
+
 def _batch_matmul_version(op: Operator) -> int:
     x, y = op.inputs[0].dtype, op.inputs[1].dtype
     if x == np.float32:
@@ -274,5 +327,6 @@ register(
         reference=batch_matmul,
         variants=("f32", "f32w8", "s8", "s16", "s16w8"),
         version=_batch_matmul_version,
+        lower=lower_batch_matmul,
     )
 )

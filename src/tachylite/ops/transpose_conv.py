@@ -1,11 +1,14 @@
 """Transposed two-dimensional convolution, NHWC: TRANSPOSE_CONV."""
 
 from collections.abc import Sequence
+from itertools import product
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
+from . import conv_float
 from .convolution import check, convolve
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
@@ -68,6 +71,42 @@ def transpose_conv(op: Operator, shape: np.ndarray, filters: np.ndarray, x: np.n
     return convolve(op, x, filters, bias, lambda x, f: spread(x, f, windows), data=2)
 
 
+_MOST_PHASES = 64
+"""Calls that one operator may become."""
+
+
+def lower_transpose_conv(low: Any, op: Operator) -> None:
+    """float32: one convolution for each phase, the results whose coordinates agree modulo the strides. They see the same cells."""
+    filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
+    axes = result_windows(op, y.shape, x.shape, filters.shape[1:-1])
+    phases = list(product(*(range(min(axis.stride, axis.inputs)) for axis in axes)))
+    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(phases) > _MOST_PHASES:
+        low.host(op)
+        return
+    inputs = low.value(op.inputs[2]), conv_float.bias_of(low, op, 3)
+    result = low.define(op.outputs[0])
+    for phase in phases:
+        windows, cells = zip(*(_phase(axis, at) for axis, at in zip(axes, phase, strict=True)), strict=True)
+        params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=x.shape[3], groups=1, outputs=y.shape[3])
+        params.low, params.high = conv_float.bounds(op)
+        params.pixels = x.shape[0] * windows[0].outputs * windows[1].outputs
+        row = y.shape[2] * y.shape[3]
+        params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, axes[0].stride * row, axes[1].stride * y.shape[3]
+        params.output_offset = phase[0] * row + phase[1] * y.shape[3]
+        packed = conv_float.filters_of(low, op, op.inputs[1], cells)
+        conv_float.emit(low, op, params, [inputs[0], packed, inputs[1]], result)
+
+
+def _phase(axis: Window, at: int) -> tuple[Window, slice]:
+    """The window that results `at`, `at + stride`, ... of an axis see the input with, and its cells, last first."""
+    start, first = divmod(at + axis.before, axis.stride)
+    cells = range(first, axis.size, axis.stride)[::-1]
+    outputs = -(-(axis.inputs - at) // axis.stride)
+    window = Window(len(cells), 1, 1, len(cells) - 1 - start, axis.outputs, outputs)
+    stop = cells.stop if cells.stop >= 0 else None
+    return window, slice(cells.start, stop, cells.step) if cells else slice(0, 0)
+
+
 def _transpose_conv_version(op: Operator) -> int:
     x, filters = op.inputs[2], op.inputs[1]
     if x.dtype == np.int16 and op.options.quantized_bias_type != "FLOAT32":
@@ -87,5 +126,6 @@ register(
         reference=transpose_conv,
         variants=("f32", "u8", "s8", "s16", "f32w8"),
         version=_transpose_conv_version,
+        lower=lower_transpose_conv,
     )
 )

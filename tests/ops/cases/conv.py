@@ -86,6 +86,12 @@ def _conv_2d() -> Iterator[Case]:
     yield case("even_filter", "CONV_2D", *_float_layer((1, 5, 5, 1), (1, 4, 2, 1), 1), stride_h=2, stride_w=2, rtol=1e-4, atol=1e-5)
     yield case("filter_beyond_input", "CONV_2D", *_float_layer((1, 2, 3, 2), (3, 7, 5, 2), 3), stride_h=1, stride_w=1, rtol=1e-4, atol=1e-5)
     yield case("bands", "CONV_2D", *_float_layer((1, 64, 64, 32), (2, 3, 3, 32), 2), stride_h=1, stride_w=1, rtol=1e-3, atol=1e-4)
+    for geometry, more in _GEOMETRIES.items():
+        layer = _float_layer((2, 11, 13, 6), (37, 3, 3, 6), 37)
+        yield case(f"tails_{geometry}", "CONV_2D", *layer, **{"stride_h": 1, "stride_w": 1, **more}, rtol=1e-4, atol=1e-4)
+    x, filters, bias = _float_layer((1, 6, 7, 6), (40, 3, 2, 3), 40)
+    yield case("tails_groups", "CONV_2D", x, filters, bias, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-4)
+    yield case("filters_at_run_time", "CONV_2D", x, filters.value, bias.value, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-4)
     x, filters, bias = _float_layer((1, 2, 2, 3), (4, 1, 1, 3), 4)
     # LiteRT reads float16 filters as if they were float32.
     half = filters.value.astype(np.float16)
@@ -116,6 +122,13 @@ def _depthwise_conv_2d() -> Iterator[Case]:
     for geometry, more in _GEOMETRIES.items():
         layer = _float_layer((1, 9, 10, 5), (1, 3, 3, 5), 5)
         yield case(geometry, op, *layer, **{"stride_h": 1, "stride_w": 1, "depth_multiplier": 1, **more})
+    for size in (3, 5):
+        for geometry, more in _GEOMETRIES.items():
+            layer = _float_layer((2, 11, 14, 37), (1, size, size, 37), 37)
+            options = {"stride_h": 1, "stride_w": 1, "depth_multiplier": 1, **more}
+            yield case(f"tails_{size}x{size}_{geometry}", op, *layer, **options, rtol=1e-4, atol=1e-4)
+    even = _float_layer((1, 11, 15, 16), (1, 3, 3, 16), 16)
+    yield case("stride_2", op, *even, stride_h=2, stride_w=2, depth_multiplier=1, rtol=1e-4, atol=1e-4)
     yield case("no_bias", op, *_float_layer((1, 4, 4, 2), (1, 3, 3, 2), 2)[:2], stride_h=1, stride_w=1, depth_multiplier=1)
 
 
@@ -132,6 +145,9 @@ def _transpose_conv() -> Iterator[Case]:
     yield case("valid", op, valid, filters, x, bias, **options, rtol=1e-4, atol=1e-5)
     same = constant([1, 3, 4, 3], dtype=np.int32)
     yield case("stride_1", op, same, filters, x, bias, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-5)
+    tails = constant([2, 21, 17, 19], dtype=np.int32)
+    layer = _float_layer((2, 11, 9, 5), (19, 4, 3, 5), 19)
+    yield case("tails", op, tails, layer[1], layer[0], layer[2], stride_h=2, stride_w=2, rtol=1e-4, atol=1e-4)
     gaps = constant([1, 9, 12, 3], dtype=np.int32)
     yield case("strides_beyond_filter", op, gaps, _slice(filters, np.s_[:, :1, :2]), x, bias, stride_h=3, stride_w=3, rtol=1e-4, atol=1e-5)
     yield case("shape_at_run_time", op, same.value, filters, x, None, stride_h=1, stride_w=1, out=out(np.float32), rtol=1e-4, atol=1e-5)

@@ -19,6 +19,7 @@ def cases() -> Iterator[Case]:
     yield from fully_connected_hybrid()
     yield from fully_connected_sparse()
     yield from batch_matmul()
+    yield from tails()
 
 
 def floats(*shape: int) -> np.ndarray:
@@ -51,6 +52,19 @@ def fully_connected_float() -> Iterator[Case]:
     # LiteRT's reference kernels take no float16 weights; its default delegate does.
     half = w.value.astype(np.float16)
     yield case("f16-weights", "FULLY_CONNECTED", x, constant(half), b, expected=[x @ half.astype(np.float32).T + b.value])
+
+
+def tails() -> Iterator[Case]:
+    """Sizes that fill no tile of the native kernels."""
+    for rows in (1, 7, 90):
+        x, w = floats(rows, 53), floats(37, 53)
+        yield case(f"f32-tails-{rows}", "FULLY_CONNECTED", x, constant(w), constant(floats(37)), rtol=1e-4, atol=1e-4)
+        yield case(f"f32-tails-{rows}-run-time", "FULLY_CONNECTED", x, w, rtol=1e-4, atol=1e-4)
+    for adj_x, adj_y in ((False, False), (False, True), (True, False)):
+        x, y = (floats(3, 1, *((50, 90) if adj_x else (90, 50))), floats(2, *((37, 50) if adj_y else (50, 37))))
+        name = f"f32-tails-{int(adj_x)}{int(adj_y)}"
+        yield case(name, "BATCH_MATMUL", x, y, adj_x=adj_x, adj_y=adj_y, rtol=1e-4, atol=1e-4)
+        yield case(f"{name}-constant", "BATCH_MATMUL", x, constant(y[:1]), adj_x=adj_x, adj_y=adj_y, rtol=1e-4, atol=1e-4)
 
 
 def fully_connected_integer() -> Iterator[Case]:

@@ -1,0 +1,58 @@
+/* Vectors of floats, as wide as the tier's registers: TL_WIDTH lanes, wherever they lie in memory. */
+#ifndef TL_VECTOR_H
+#define TL_VECTOR_H
+
+#include "tl_kernel.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define TL_WIDTH 16
+#elif defined(__AVX2__)
+#define TL_WIDTH 8
+#else
+#define TL_WIDTH 4
+#endif
+
+#define TL_ALWAYS_INLINE static inline __attribute__((always_inline))
+
+typedef float tl_vector __attribute__((vector_size(4 * TL_WIDTH)));
+
+TL_ALWAYS_INLINE tl_vector tl_load(const float *x) {
+    tl_vector y;
+    tl_copy(&y, x, sizeof y);
+    return y;
+}
+TL_ALWAYS_INLINE void tl_store(float *y, tl_vector x) { tl_copy(y, &x, sizeof x); }
+
+/* The first `count` lanes of memory, 0 in the others. */
+TL_ALWAYS_INLINE tl_vector tl_load_part(const float *x, int32_t count) {
+    float y[TL_WIDTH] = {0};
+    for (int32_t i = 0; i < count; ++i) y[i] = x[i];
+    return tl_load(y);
+}
+TL_ALWAYS_INLINE void tl_store_part(float *y, tl_vector x, int32_t count) {
+    float lanes[TL_WIDTH];
+    tl_store(lanes, x);
+    for (int32_t i = 0; i < count; ++i) y[i] = lanes[i];
+}
+
+TL_ALWAYS_INLINE tl_vector tl_splat(float x) { return x - (tl_vector){0}; }
+
+/* Within [low, high]; NaN stays. */
+TL_ALWAYS_INLINE tl_vector tl_clip(tl_vector x, tl_vector low, tl_vector high) {
+#if defined(__AVX512F__)
+    return (tl_vector)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)x));
+#elif defined(__AVX2__)
+    return (tl_vector)_mm256_min_ps((__m256)high, _mm256_max_ps((__m256)low, (__m256)x));
+#elif defined(__SSE2__)
+    return (tl_vector)_mm_min_ps((__m128)high, _mm_max_ps((__m128)low, (__m128)x));
+#else
+    for (int i = 0; i < TL_WIDTH; ++i) x[i] = x[i] < low[i] ? low[i] : x[i] > high[i] ? high[i] : x[i];
+    return x;
+#endif
+}
+
+#endif
