@@ -91,6 +91,45 @@ typedef struct {
 } tl_depthwise_params;
 
 typedef struct {
+    int32_t height;
+    int32_t width;
+    int32_t channels;
+    int32_t multiplier;
+    int32_t image;
+    int32_t start;
+    int32_t row_step;
+    int32_t column_step;
+    int32_t taps;
+    int32_t tap_columns;
+    int32_t tap_row_step;
+    int32_t tap_step;
+    float low;
+    float high;
+} tl_hybrid_depthwise_params;
+
+typedef struct {
+    int32_t rows;
+    int32_t outputs;
+    int32_t groups;
+    int32_t height;
+    int32_t width;
+    int32_t image;
+    int32_t start;
+    int32_t row_step;
+    int32_t column_step;
+    int32_t runs;
+    int32_t run_columns;
+    int32_t run_row_step;
+    int32_t run_step;
+    int32_t length;
+    int32_t scale_step;
+    int32_t scales_first;
+    int32_t columns_inner;
+    float low;
+    float high;
+} tl_hybrid_product_params;
+
+typedef struct {
     float alpha;
     int32_t input_zero_point;
     int32_t output_zero_point;
@@ -99,6 +138,15 @@ typedef struct {
     int32_t negative_multiplier;
     int32_t negative_shift;
 } tl_leaky_relu_params;
+
+typedef struct {
+    int32_t times;
+    int32_t inputs;
+    int32_t cells;
+    int32_t batch_step;
+    int32_t time_step;
+    float clip;
+} tl_lstm_params;
 
 typedef struct {
     int32_t depth;
@@ -149,6 +197,17 @@ typedef struct {
     int32_t source;
     int32_t target;
 } tl_position_params;
+
+typedef struct {
+    int32_t height;
+    int32_t width;
+    int32_t channels;
+    int32_t row_step;
+    int32_t column_step;
+    int32_t start;
+    int32_t image;
+    int32_t symmetric;
+} tl_quantize_rows_params;
 
 typedef struct {
     int32_t kept_size[4];
@@ -236,6 +295,10 @@ int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range 
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
 int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_hybrid_depthwise_f32 TL_TIERED(tl_hybrid_depthwise_f32)
+int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const *t, tl_range r);
+#define tl_hybrid_product_f32 TL_TIERED(tl_hybrid_product_f32)
+int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
@@ -246,6 +309,8 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_lstm_f32 TL_TIERED(tl_lstm_f32)
+int32_t tl_lstm_f32(const tl_lstm_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
 int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
@@ -308,6 +373,8 @@ int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_pack_f32(const tl_pack_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)
+int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r);
 #define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
 int32_t tl_reduce_all_bool(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_any_bool TL_TIERED(tl_reduce_any_bool)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tachylite.model.dtypes import INT4, is_quantizable
-from tachylite.model.graph import Operator
+from tachylite.model.graph import Operator, Shape
 
-from . import conv_float
+from . import conv_float, conv_hybrid
 from .convolution import check, convolve, filter_scales
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
@@ -91,12 +91,27 @@ def conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarray |
     Where x is float32 and the filters integers, they are quantized symmetrically on the fly if one scale serves all filters.
     """
     windows = sliding(op, x.shape[1:3], filters.shape[1:3])
-    symmetric = _is_hybrid(op) and x.shape[3] == filters.shape[3] and np.ptp(filter_scales(op)) == 0
+    symmetric = _is_hybrid(op) and _is_symmetric(op, x.shape, filters.shape)
     return convolve(op, x, filters, bias, lambda x, f: correlate(x, f, windows), symmetric=symmetric)
 
 
+def _is_symmetric(op: Operator, x: Shape, filters: Shape) -> bool:
+    """Whether a hybrid convolution quantizes its input without a zero point: it does not when grouped, or with scales per channel."""
+    return x[3] == filters[3] and bool(np.ptp(filter_scales(op)) == 0)
+
+
 def lower_conv_2d(low: Any, op: Operator) -> None:
-    """float32: one call, after one that packs the filters where they are no constants."""
+    """float32 and hybrid."""
+    if _is_hybrid(op):
+        x, filters = (low.spec(t) for t in op.inputs[:2])
+        windows = sliding(op, x.shape[1:3], filters.shape[1:3])
+        conv_hybrid.lower_convolution(low, op, windows, filter_scales(op), _is_symmetric(op, x.shape, filters.shape))
+    else:
+        _lower_float(low, op)
+
+
+def _lower_float(low: Any, op: Operator) -> None:
+    """One call, after one that packs the filters where they are no constants."""
     x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
     windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
     is_whole = tuple(w.size for w in windows) == filters.shape[1:3]
@@ -142,7 +157,16 @@ def depthwise_conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np
 
 
 def lower_depthwise_conv_2d(low: Any, op: Operator) -> None:
-    """float32: one call. Several filters to a channel make it a grouped convolution."""
+    """float32 and hybrid."""
+    if _is_hybrid(op):
+        windows = sliding(op, low.spec(op.inputs[0]).shape[1:3], low.spec(op.inputs[1]).shape[1:3])
+        conv_hybrid.lower_depthwise(low, op, windows, filter_scales(op))
+    else:
+        _lower_depthwise_float(low, op)
+
+
+def _lower_depthwise_float(low: Any, op: Operator) -> None:
+    """One call. Several filters to a channel make it a grouped convolution."""
     x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
     windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
     if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None:

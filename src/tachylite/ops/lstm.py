@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_int8, lstm_int16
+from . import lstm_basic, lstm_float, lstm_int8, lstm_int16, lstm_native
 from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
@@ -86,6 +86,14 @@ def step(op: Operator, *arrays: Any) -> list[Array]:
     return [y[0], h, c]
 
 
+def lower_step(low: Any, op: Operator) -> None:
+    """A sequence of one."""
+    if op.options.kernel_type == "BASIC":
+        low.host(op)
+    else:
+        lstm_native.lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
+
+
 def _updates(op: Operator) -> tuple[int, ...]:
     return lstm_basic.updates(op) if op.options.kernel_type == "BASIC" else (H, C)
 
@@ -105,6 +113,7 @@ register(
         updates=_updates,
         variants=("f32", "f32w8", "s8", "u8"),
         version=_version,
+        lower=lower_step,
     )
 )
 
@@ -126,6 +135,12 @@ def sequence(op: Operator, *arrays: Any) -> list[Array]:
     return [time_first(y, time_major), h, c]
 
 
+def lower_sequence(low: Any, op: Operator) -> None:
+    """One call for all times."""
+    times, batch, _ = sequence_sizes(op, low.spec(op.inputs[0]))
+    lstm_native.lower(low, op, times, batch, op.options.time_major)
+
+
 def _sequence_version(op: Operator) -> int:
     if op.inputs[0].dtype == np.int16:
         return 5
@@ -143,6 +158,7 @@ register(
         updates=(H, C),
         variants=("f32", "f32w8", "s8", "s16"),
         version=_sequence_version,
+        lower=lower_sequence,
     )
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
 from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
-from . import conv_float
+from . import conv_float, conv_hybrid
 from .arguments import new_shape
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
@@ -166,10 +166,32 @@ def _shuffled_input(rows: np.ndarray) -> np.ndarray:
 
 
 def lower_fully_connected(low: Any, op: Operator) -> None:
-    """float32: one call, after one that packs the weights where they are no constants."""
+    """float32 and hybrid."""
+    x, weights = (low.spec(t) for t in op.inputs[:2])
+    if x.dtype != np.float32 or not weights.shape[1]:
+        low.host(op)
+    elif weights.dtype in _HYBRID_WEIGHTS:
+        _lower_hybrid(low, op)
+    else:
+        _lower_float(low, op)
+
+
+def _lower_hybrid(low: Any, op: Operator) -> None:
+    """Products of rows that are quantized on the fly."""
+    outputs, depth = low.spec(op.inputs[1]).shape
+    quantization = op.inputs[1].quantization
+    if isinstance(blocks := quantization.details, Blockwise):
+        scales = blocks.scales.data.astype(np.float32).reshape(outputs, -1)
+        conv_hybrid.lower_matrix(low, op, np.ascontiguousarray(scales.T), blocks.size, asymmetric=True)
+    else:
+        conv_hybrid.lower_matrix(low, op, quantization.scale, depth, op.options.asymmetric_quantize_inputs)
+
+
+def _lower_float(low: Any, op: Operator) -> None:
+    """One call, after one that packs the weights where they are no constants."""
     x, weights = (low.spec(t) for t in op.inputs[:2])
     outputs, depth = weights.shape
-    if x.dtype != np.float32 or not depth or not conv_float.can_lower(low, op, op.inputs[1]):
+    if not conv_float.can_lower(low, op, op.inputs[1]):
         low.host(op)
         return
     params = conv_float.product(prod(x.shape) // depth, depth, outputs, *conv_float.bounds(op))

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model.dtypes import is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float
-from .convolution import check, convolve
+from . import conv_float, conv_hybrid
+from .convolution import check, convolve, filter_scales
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -76,9 +77,18 @@ _MOST_PHASES = 64
 
 
 def lower_transpose_conv(low: Any, op: Operator) -> None:
-    """float32: one convolution for each phase, the results whose coordinates agree modulo the strides. They see the same cells."""
+    """float32 and hybrid."""
     filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
     axes = result_windows(op, y.shape, x.shape, filters.shape[1:-1])
+    if x.dtype == np.float32 and is_quantizable(filters.dtype):
+        conv_hybrid.lower_transposed(low, op, axes, filter_scales(op))
+    else:
+        _lower_float(low, op, axes)
+
+
+def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
+    """One convolution for each phase, the results whose coordinates agree modulo the strides. They see the same cells."""
+    filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
     phases = list(product(*(range(min(axis.stride, axis.inputs)) for axis in axes)))
     if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(phases) > _MOST_PHASES:
         low.host(op)

@@ -116,6 +116,8 @@ def fully_connected_hybrid() -> Iterator[Case]:
         ("-tanh", {"fused_activation_function": "TANH"}),
     ):
         yield case(f"hybrid-per-channel{name}", "FULLY_CONNECTED", x, weights(np.int8, 6, 32, per_channel=True), b, **options)
+    # Several tiles of the native kernel, with a part of one at every end.
+    yield case("hybrid-tiles", "FULLY_CONNECTED", floats(11, 33), weights(np.int8, 37, 33, per_channel=True), constant(floats(37)))
     yield case("hybrid-zeros", "FULLY_CONNECTED", 0 * x, weights(np.int8, 6, 32), b)
     yield blockwise(x)
 

@@ -1,0 +1,345 @@
+"""Hybrid operators natively: rows or images of floats become int16 steps from their zero point, whose products with the weights are exact.
+
+One kernel serves all products: a row of the left operand is a few runs of neighbouring steps, `Runs`. A matrix has one run, a convolution
+one for each line of its window, weights with block-wise scales one for each block.
+"""
+
+from collections.abc import Sequence
+from ctypes import c_float, c_int32
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.graph import Operator, Tensor
+
+from .fused import real_range
+from .kernel import Params, kernel
+from .registry import Spec
+from .window import Window
+
+LANES, COLUMNS, TILE = 8, 16, 4
+"""Outputs of a panel, outputs and rows of a tile: as in tl_dot.h and hybrid.c."""
+
+#: Longer rows could overflow the sum.
+MAX_DEPTH = 2**31 // (255 * 128)
+
+
+class QuantizeRowsParams(Params):
+    """Elements of `channels` numbers; steps: from one to the next in the result; start: where the first lies; image: size of a result."""
+
+    _fields_ = tuple((name, c_int32) for name in ("height", "width", "channels", "row_step", "column_step", "start", "image", "symmetric"))
+
+
+class HybridProductParams(Params):
+    """height, width: outputs of one image; steps: between their windows; runs: of `length` steps, `run_columns` of them in a line."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("rows", "outputs", "groups", "height", "width", "image", "start", "row_step", "column_step")),
+        *((name, c_int32) for name in ("runs", "run_columns", "run_row_step", "run_step", "length")),
+        *((name, c_int32) for name in ("scale_step", "scales_first", "columns_inner")),
+        ("low", c_float),
+        ("high", c_float),
+    )
+
+
+class HybridDepthwiseParams(Params):
+    """As HybridProductParams; taps: cells of the window, `tap_columns` of them in a line."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("height", "width", "channels", "multiplier", "image", "start", "row_step", "column_step")),
+        *((name, c_int32) for name in ("taps", "tap_columns", "tap_row_step", "tap_step")),
+        ("low", c_float),
+        ("high", c_float),
+    )
+
+
+QUANTIZE_ROWS = kernel("quantize_rows", QuantizeRowsParams, "f32")
+HYBRID_PRODUCT = kernel("hybrid_product", HybridProductParams, "f32")
+HYBRID_DEPTHWISE = kernel("hybrid_depthwise", HybridDepthwiseParams, "f32")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image in the steps' layout.
+
+    elements: of the image, `spacing` apart from `before` on; start: where the window of the first output begins; length: of the layout;
+    outputs: of the window, `stride` apart.
+    """
+
+    elements: int
+    spacing: int
+    before: int
+    start: int
+    length: int
+    outputs: int
+    stride: int
+
+    @classmethod
+    def of(cls, window: Window) -> "Axis":
+        """For a window that slides over the elements."""
+        before, start = max(window.before, 0), max(-window.before, 0)
+        length = max(before + window.inputs, start + window.length)
+        return cls(window.inputs, 1, before, start, length, window.outputs, window.stride)
+
+    @classmethod
+    def transposed(cls, window: Window) -> "Axis":
+        """For the transposed map: the mirrored window slides step by step over elements `stride` apart, with zeros between them."""
+        offset = window.reach - 1 - window.before
+        before, start = max(offset, 0), max(-offset, 0)
+        length = max(before + (window.outputs - 1) * window.stride + 1, start + window.inputs + window.reach - 1)
+        return cls(window.outputs, window.stride, before, start, length, window.inputs, 1)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What quantize_rows left: values of the steps and of the scales, and the layout."""
+
+    steps: int
+    scales: int
+    height: Axis
+    width: Axis
+    channels: int
+
+    @property
+    def line(self) -> int:
+        return self.width.length * self.channels
+
+    @property
+    def image(self) -> int:
+        return self.height.length * self.line
+
+    @property
+    def start(self) -> int:
+        """Where the window of the first output begins."""
+        return self.height.start * self.line + self.width.start * self.channels
+
+
+def quantize(low: Any, op: Operator, x: Tensor | None, images: int, height: Axis, width: Axis, channels: int, symmetric: bool) -> Steps:
+    """Emit the quantization of x, `images` images or rows, each by itself."""
+    result = Steps(-1, -1, height, width, channels)
+    # One more than the images take: products read steps in pairs.
+    steps = low.temporary(Spec((images * result.image + 1,), np.dtype(np.int16)))
+    scales = low.temporary(Spec((images,), np.dtype(np.float32)))
+    params = QuantizeRowsParams(
+        height=height.elements,
+        width=width.elements,
+        channels=channels,
+        row_step=height.spacing * result.line,
+        column_step=width.spacing * channels,
+        start=height.before * result.line + width.before * channels,
+        image=result.image,
+        symmetric=symmetric,
+    )
+    grain = -(-16384 // (height.elements * width.elements * channels))
+    low.call(QUANTIZE_ROWS, "f32", op, params, work=images, grain=grain, inputs=[low.value(x)], outputs=[steps, scales])
+    return Steps(steps, scales, height, width, channels)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of neighbouring steps that an output takes: count, how many lie in a line, the steps between them, their length."""
+
+    count: int
+    columns: int
+    row_step: int
+    step: int
+    length: int
+
+
+def panels(weights: np.ndarray) -> np.ndarray:
+    """Integers [groups, outputs, runs, length] in the layout of tl_dot.h, int8 [groups, panels, runs, pairs, LANES, 2]."""
+    groups, outputs, runs, length = weights.shape
+    padded = np.zeros((groups, _whole_tiles(outputs), runs, length + length % 2), np.int8)
+    padded[:, :outputs, :, :length] = weights
+    return np.ascontiguousarray(padded.reshape(groups, -1, LANES, runs, padded.shape[3] // 2, 2).transpose(0, 1, 3, 4, 2, 5))
+
+
+def _whole_tiles(outputs: int) -> int:
+    return -(-outputs // COLUMNS) * COLUMNS
+
+
+def columns(values: np.ndarray, groups: int, outputs: int) -> np.ndarray:
+    """float32 [..., 1 or groups * outputs], padded to whole tiles in each group, [..., groups * padded]."""
+    full = np.broadcast_to(values, (*values.shape[:-1], groups * outputs)).reshape(*values.shape[:-1], groups, outputs)
+    result = np.zeros((*full.shape[:-1], _whole_tiles(outputs)), np.float32)
+    result[..., :outputs] = full
+    return result.reshape(*values.shape[:-1], -1)
+
+
+def product(
+    low: Any, op: Operator, steps: Steps, images: int, runs: Runs, weights: int, scales: np.ndarray, groups: int, scales_first: bool
+) -> None:
+    """Emit the products of all windows with packed `weights`, to the operator's output. scales: [1 or outputs], or [runs, outputs]."""
+    output = op.outputs[0]
+    outputs = low.spec(output).shape[-1] // groups
+    padded = columns(scales, groups, outputs)
+    height, width = steps.height, steps.width
+    rows = images * height.outputs * width.outputs
+    least, greatest = real_range(op)
+    params = HybridProductParams(
+        rows=rows,
+        outputs=outputs,
+        groups=groups,
+        height=height.outputs,
+        width=width.outputs,
+        image=steps.image,
+        start=steps.start,
+        row_step=height.stride * steps.line,
+        column_step=width.stride * steps.channels,
+        runs=runs.count,
+        run_columns=runs.columns,
+        run_row_step=runs.row_step,
+        run_step=runs.step,
+        length=runs.length,
+        scale_step=padded.shape[-1] if padded.ndim > 1 else 0,
+        scales_first=scales_first,
+        # The smaller operand is the one to walk over again and again.
+        columns_inner=images * steps.image * 2 > groups * _whole_tiles(outputs) * runs.count * runs.length,
+        low=least,
+        high=greatest,
+    )
+    work = -(-rows // TILE) * groups * (_whole_tiles(outputs) // COLUMNS)
+    grain = -(-(1 << 17) // (runs.count * runs.length * TILE * COLUMNS))
+    inputs = [steps.steps, steps.scales, weights, _constant(low, padded), _bias(low, op, groups, outputs)]
+    low.call(HYBRID_PRODUCT, "f32", op, params, work=work, grain=grain, inputs=inputs, outputs=[low.define(output)])
+
+
+def _constant(low: Any, value: np.ndarray) -> int:
+    number: int = low.temporary(Spec(value.shape, value.dtype, value))
+    return number
+
+
+def _bias(low: Any, op: Operator, groups: int, outputs: int) -> int | None:
+    bias = low.spec(bias_of(op))
+    return None if bias is None else _constant(low, columns(bias.value.reshape(-1), groups, outputs))
+
+
+def bias_of(op: Operator) -> Tensor | None:
+    """The bias of a product or a convolution, which comes after its data and its weights."""
+    position = 3 if op.op == "TRANSPOSE_CONV" else 2
+    return op.inputs[position] if len(op.inputs) > position else None
+
+
+def is_supported(low: Any, op: Operator, depth: int) -> bool:
+    """Whether these kernels can do it: constant weights and bias, an activation that clips, sums that fit in 32 bits."""
+    constants = [op.inputs[1], bias_of(op)]
+    is_constant = all(t is None or low.spec(t).value is not None for t in constants)
+    return is_constant and op.options.fused_activation_function != "TANH" and depth <= MAX_DEPTH
+
+
+# A matrix.
+
+
+def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmetric: bool) -> None:
+    """x [..., k] times weights [m, k]. scales: float32 [1 or m], or [k / block, m] for blocks of inputs."""
+    x, weights = op.inputs[:2]
+    depth = low.spec(weights).shape[1]
+    rows = low.size(x) // depth
+    if not is_supported(low, op, depth):
+        low.host(op)
+        return
+    one = Axis(1, 1, 0, 0, 1, 1, 1)
+    steps = quantize(low, op, x, rows, one, one, depth, symmetric=not asymmetric)
+    count = depth // block
+    packed = low.packed(weights, f"panels{LANES}x{COLUMNS}x{block}", partial(_pack_matrix, block=block))
+    product(low, op, steps, rows, Runs(count, count, 0, block, block), packed, scales, groups=1, scales_first=False)
+
+
+def _pack_matrix(weights: np.ndarray, block: int) -> np.ndarray:
+    return panels(_signed(weights).reshape(1, len(weights), -1, block))
+
+
+def _signed(weights: np.ndarray) -> np.ndarray:
+    """The first converters stored int8 weights under the type uint8."""
+    return weights.view(np.int8) if weights.dtype == np.uint8 else weights.astype(np.int8)
+
+
+# Convolutions.
+
+
+def lower_convolution(low: Any, op: Operator, windows: Sequence[Window], scales: np.ndarray, symmetric: bool) -> None:
+    """CONV_2D: x [n, h, w, c] with filters [o, kh, kw, c / groups]."""
+    trimmed, cells = zip(*(window.trimmed() for window in windows), strict=True)
+    _lower_windows(low, op, low.spec(op.inputs[0]), [Axis.of(w) for w in trimmed], trimmed, cells, scales, symmetric)
+
+
+def lower_transposed(low: Any, op: Operator, windows: Sequence[Window], scales: np.ndarray) -> None:
+    """TRANSPOSE_CONV: filters [o, kh, kw, c], x [n, h, w, c]; the windows slide over the result."""
+    mirrored = (slice(None, None, -1), slice(None, None, -1))
+    _lower_windows(low, op, low.spec(op.inputs[2]), [Axis.transposed(w) for w in windows], windows, mirrored, scales, symmetric=False)
+
+
+def _lower_windows(
+    low: Any,
+    op: Operator,
+    x: Spec,
+    axes: Sequence[Axis],
+    windows: Sequence[Window],
+    cells: Sequence[slice],
+    scales: np.ndarray,
+    symmetric: bool,
+) -> None:
+    filters = low.spec(op.inputs[1])
+    (height, width), (down, across) = axes, windows
+    images, channels, depth = x.shape[0], x.shape[3], filters.shape[3]
+    if not is_supported(low, op, prod(filters.shape[1:])):
+        low.host(op)
+        return
+    steps = quantize(low, op, op.inputs[2 if op.op == "TRANSPOSE_CONV" else 0], images, height, width, channels, symmetric)
+    line = down.dilation * steps.line
+    # Cells side by side, with all channels, are one run.
+    is_joined = depth == channels and across.dilation == 1
+    if is_joined:
+        runs = Runs(down.size, 1, line, 0, across.size * depth)
+    else:
+        runs = Runs(down.size * across.size, across.size, line, across.dilation * channels, depth)
+    groups = channels // depth
+    layout = f"panels{LANES}x{COLUMNS}x{groups}x{runs.length}{cells}"
+    packed = low.packed(op.inputs[1], layout, partial(_pack_filters, groups=groups, cells=tuple(cells), length=runs.length))
+    product(low, op, steps, images, runs, packed, scales, groups, scales_first=True)
+
+
+def _pack_filters(filters: np.ndarray, groups: int, cells: tuple[slice, ...], length: int) -> np.ndarray:
+    kept = _signed(filters)[:, cells[0], cells[1]]
+    return panels(kept.reshape(groups, len(filters) // groups, -1, length))
+
+
+def lower_depthwise(low: Any, op: Operator, windows: Sequence[Window], scales: np.ndarray) -> None:
+    """DEPTHWISE_CONV_2D: x [n, h, w, c] with filters [1, kh, kw, c * multiplier]."""
+    x, filters = low.spec(op.inputs[0]), low.spec(op.inputs[1])
+    windows, cells = zip(*(window.trimmed() for window in windows), strict=True)
+    down, across = windows
+    height, width = Axis.of(down), Axis.of(across)
+    images, channels, outputs = x.shape[0], x.shape[3], filters.shape[3]
+    if not is_supported(low, op, down.size * across.size):
+        low.host(op)
+        return
+    steps = quantize(low, op, op.inputs[0], images, height, width, channels, symmetric=False)
+    least, greatest = real_range(op)
+    params = HybridDepthwiseParams(
+        height=height.outputs,
+        width=width.outputs,
+        channels=outputs,
+        multiplier=outputs // channels,
+        image=steps.image,
+        start=steps.start,
+        row_step=height.stride * steps.line,
+        column_step=width.stride * channels,
+        taps=down.size * across.size,
+        tap_columns=across.size,
+        tap_row_step=down.dilation * steps.line,
+        tap_step=across.dilation * channels,
+        low=least,
+        high=greatest,
+    )
+    packed = low.packed(op.inputs[1], f"taps{cells}", lambda f: np.ascontiguousarray(_signed(f)[0, cells[0], cells[1]]))
+    full = np.ascontiguousarray(np.broadcast_to(scales, outputs), np.float32)
+    bias = None if bias_of(op) is None else low.value(bias_of(op))
+    inputs = [steps.steps, steps.scales, packed, _constant(low, full), bias]
+    grain = -(-(1 << 15) // (width.outputs * outputs * params.taps))
+    low.call(
+        HYBRID_DEPTHWISE, "f32", op, params, work=images * height.outputs, grain=grain, inputs=inputs, outputs=[low.define(op.outputs[0])]
+    )
