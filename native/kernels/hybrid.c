@@ -18,10 +18,9 @@ TL_INLINE int32_t nearest_f64(double x) {
     return whole + (rest >= 0.5) - (rest <= -0.5);
 }
 
-/* How a row becomes steps: clamp(nearest(offset + x * inverse)) - zero_point. */
+/* How a row becomes steps from its zero point: clamp(nearest(x * inverse)). */
 typedef struct {
-    float inverse, offset, low, high;
-    int32_t zero_point;
+    float inverse, low, high;
 } grid;
 
 /* The greatest magnitude is 127 steps. Returns the scale. */
@@ -34,7 +33,7 @@ static float symmetric_grid(const float *x, int32_t count, grid *g) {
     }
     float reach;
     tl_copy(&reach, &most, sizeof reach);
-    *g = (grid){127.0f / (reach == 0 ? 1 : reach), 0, -127, 127, 0};
+    *g = (grid){127.0f / (reach == 0 ? 1 : reach), -127, 127};
     return reach == 0 ? 1 : reach / 127.0f;
 }
 
@@ -53,23 +52,24 @@ static float asymmetric_grid(const float *x, int32_t count, grid *g) {
     float least, greatest;
     tl_copy(&least, &lowest, sizeof least);
     tl_copy(&greatest, &highest, sizeof greatest);
-    *g = (grid){0, 0, 0, 0, 0};
+    *g = (grid){0, 0, 0};
     if (least == greatest) return 1;
-    const double scale = ((double)greatest - (double)least) / 255.0;
+    const double scale = (double)(greatest - least) / 255.0;
+    const float step = (float)scale;
     const double below = least / scale, above = greatest / scale;
     /* Of the two candidates, the one whose terms are smaller has the smaller rounding error. */
     const double exact = 128.0 - below < 127.0 + above ? -128.0 - below : 127.0 - above;
     const int32_t zero_point = TL_MIN(TL_MAX(nearest_f64(exact), -128), 127);
-    *g = (grid){1.0f / (float)scale, (float)zero_point, -128, 127, zero_point};
-    return (float)scale;
+    *g = (grid){step > 0 ? 1.0f / step : 0, (float)(-128 - zero_point), (float)(127 - zero_point)};
+    return step;
 }
 
 static void steps(const float *x, int16_t *y, int32_t count, const grid *g) {
     for (int32_t i = 0; i < count; ++i) {
-        float step = g->offset + x[i] * g->inverse;
+        float step = x[i] * g->inverse;
         step = step > g->low ? step : g->low;
         step = step < g->high ? step : g->high;
-        y[i] = (int16_t)(nearest(step) - g->zero_point);
+        y[i] = (int16_t)nearest(step);
     }
 }
 

@@ -8,6 +8,8 @@ from tachylite.data import pictures
 from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.extras import MissingExtraError
 
+rng = np.random.default_rng(0)
+
 RAMP = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
 
@@ -85,15 +87,21 @@ def test_channels():
         pictures.with_channels(RAMP[..., :2], 3)
 
 
-@pytest.mark.parametrize("size", [(4, 6), (9, 13), (3, 2), (1, 1), (2, 20)])
-def test_resize_is_pillow_s(size):
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (17, 23, 3), np.uint8)
-    expected = np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+@pytest.mark.parametrize("size", [(10, 8), (30, 50), (40, 7), (17, 40), (17, 5), (90, 23), (3, 23), (1, 1), (17, 23)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resize_is_pillow_s(size, channels):
+    """Also where the cubic kernel goes beyond black and white, between pixels of random noise."""
+    image = rng.choice(np.array([0, 3, 128, 255], np.uint8), (17, 23, channels))
     resized = pictures.resize(image, *size)
     assert resized.dtype == np.float32
-    assert resized.shape == expected.shape
-    assert np.abs(resized - expected).max() < 1.01  # pillow rounds to whole numbers after each direction
+    assert (resized == pictures.pixels(Image.fromarray(image.squeeze()).resize(size[::-1]))).all()
+
+
+def test_real_pixels_are_not_rounded():
+    image = rng.uniform(100, 150, (17, 23)).astype(np.float32)
+    for size in ((9, 40), (40, 9)):
+        expected = np.asarray(Image.fromarray(image).resize(size[::-1]))
+        np.testing.assert_allclose(pictures.resize(image[..., None], *size)[..., 0], expected, rtol=1e-6)
 
 
 def test_nothing_to_resize():

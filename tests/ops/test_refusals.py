@@ -36,6 +36,7 @@ AT_BUILD: list[tuple[str, Callable[[], Case]]] = [
     ("quantized uint8", lambda: case("", "REDUCE_PROD", quantized(X, 1, dtype=np.uint8), ints(0), out=out(np.uint8, 1))),
     ("zero points .* must be 0", lambda: case("", "MEAN", quantized(X, 1, 3, dtype=np.int16), ints(0), out=out(np.int16, 1))),
     ("they must be equal", lambda: case("", "REDUCE_MAX", quantized(X, 1), ints(0), out=out(np.int8, 2))),
+    ("0 to 1000000000000000000 in steps of 1 would be 1e.18 elements", lambda: case("", "RANGE", *map(constant, np.int64([0, 10**18, 1])))),
     ("must start at 0 and rise by 0 or 1", lambda: case("", "SEGMENT_SUM", X, ints(0, 2))),
     ("the shape of the data's first dimensions", lambda: case("", "SEGMENT_SUM", X, ints(0, 0, 0))),
     ("no dimension may be negative", lambda: case("", "UNSORTED_SEGMENT_SUM", X, ints(0, 0), ints(-1))),
@@ -72,6 +73,8 @@ def test_refused_before_the_run(message: str, build: Callable[[], Case]) -> None
 
 
 IN_THE_RUN: list[tuple[str, Callable[[], Case]]] = [
+    ("would be 1e.18 elements, at most", lambda: case("", "RANGE", *np.float32([0, 1e18, 1]), out=out(np.float32, shape=(1,)))),
+    ("would be nan elements, at most", lambda: case("", "RANGE", *np.float32([0, np.nan, 1]), out=out(np.float32, shape=(1,)))),
     ("axis -3 is out of range", lambda: case("", "MEAN", X, np.array([-3], np.int32), out=out(np.float32))),
     ("must start at 0", lambda: case("", "SEGMENT_SUM", X, np.array([1, 1], np.int32), out=out(np.float32))),
     ("segment id 5 is out of range", lambda: case("", "UNSORTED_SEGMENT_MAX", X, np.array([0, 5], np.int32), ints(5))),

@@ -210,3 +210,10 @@ def test_an_error_in_a_custom_operator_is_named_with_its_place() -> None:
     tachylite.register(OpDef("Broken", infer=lambda op, x: x, reference=lambda op, x: x[99], is_custom=True))
     with pytest.raises(RuntimeError, match=r"Broken #0 'y' \(subgraph 0\): .*out of bounds"):
         tachylite.load(custom_model("Broken"))(np.ones(3, np.float32))
+
+
+def test_an_operator_that_takes_too_much_memory_says_so() -> None:
+    # More than an address can count, so that no machine tries.
+    tachylite.register(OpDef("Greedy", infer=lambda op, x: x, reference=lambda op, x: np.empty(2**50), is_custom=True))
+    with pytest.raises(RuntimeError, match=r"Greedy #0 'y' \(subgraph 0\): takes more memory than there is \(.*\); use smaller shapes"):
+        tachylite.load(custom_model("Greedy"))(np.ones(3, np.float32))

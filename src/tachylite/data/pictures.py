@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())
+
+#: Fractional bits of the weights that resize bytes.
+_WEIGHT_BITS = 22
 
 #: What to make of pillow's modes that are not grey (L), RGB or RGBA already.
 _MODES = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}
@@ -76,24 +80,58 @@ def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """image: [old height, old width, channels] -> float32 [height, width, channels].
+    """image: [old height, old width, channels], bytes or floats -> float32 [height, width, channels]; of bytes, whole numbers 0 to 255.
 
-    Bilinear, with pixel centres at halves. Where the picture shrinks, each new pixel is the weighted mean of all the old ones that it
-    covers (as pillow does it), so that nothing of a large photograph is skipped.
+    What pillow's `resize((width, height))` gives, as TensorFlow Lite's own example label_image.py calls it, to the last bit: bicubic; where
+    the picture shrinks, the kernel is stretched over all the old pixels that a new one covers, so that nothing of a large photograph is
+    skipped. The width is changed first; pillow 13 begins with the height for some sizes, and then its bytes, rounded in between, differ.
     """
     if 0 in image.shape:
         raise TachyliteError(f"the picture is {list(image.shape)}, it has no pixels; give another one")
-    old_height, old_width, channels = image.shape
-    rows = image.astype(np.float32)
-    if height != old_height:
-        rows = (_weights(old_height, height) @ rows.reshape(old_height, -1)).reshape(height, old_width, channels)
-    return rows if width == old_width else _weights(old_width, width) @ rows
+    if width != image.shape[1]:
+        image = _resample(image.swapaxes(0, 1), width).swapaxes(0, 1)
+    if height != image.shape[0]:
+        image = _resample(image, height)
+    return image.astype(np.float32)
 
 
-def _weights(old: int, new: int) -> np.ndarray:
-    """How much each old pixel of a line counts in each new one: float32 [new, old], rows add up to 1."""
+def _resample(image: np.ndarray, new: int) -> np.ndarray:
+    """image: [old, ...] -> [new, ...], of the same type. Bytes are rounded, and clipped to 0 to 255."""
+    image = np.ascontiguousarray(image)
+    first, weights = _weights(len(image), new)
+    if image.dtype != np.uint8:
+        return sum(_pixels_at(image, first + i) * _column(w) for i, w in enumerate(weights.T.astype(np.float32)))
+    # With as many fractional bits as an int32 leaves for the sum.
+    fixed = np.trunc(weights * 2**_WEIGHT_BITS + np.copysign(0.5, weights)).astype(np.int32)
+    total = np.full((new, *image.shape[1:]), 2 ** (_WEIGHT_BITS - 1), np.int32)
+    for i, w in enumerate(fixed.T):
+        total += _pixels_at(image, first + i) * _column(w)
+    return (total >> _WEIGHT_BITS).clip(0, 255).astype(np.uint8)
+
+
+def _pixels_at(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Rows of the image; what is beyond it has no weight."""
+    return image[positions.clip(0, len(image) - 1)]
+
+
+def _column(weights: np.ndarray) -> np.ndarray:
+    return weights[:, None, None]
+
+
+def _weights(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which old pixels of a line count in each new one, and how much: the first one's position [new], float64 weights [new, run]."""
     scale = old / new
-    centres = (np.arange(new) + 0.5) * scale - 0.5
-    distances = np.abs(np.arange(old) - centres[:, None]) / max(scale, 1.0)
-    weights = np.maximum(1 - distances, 0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    stretch = max(scale, 1.0)
+    centres = (np.arange(new) + 0.5) * scale
+    first = np.floor(centres - 2 * stretch + 0.5).astype(np.int64)
+    positions = first[:, None] + np.arange(math.ceil(4 * stretch) + 1)
+    weights = _cubic(np.abs(positions + 0.5 - centres[:, None]) / stretch)
+    weights[(positions < 0) | (positions >= old)] = 0
+    return first, weights / weights.sum(axis=1, keepdims=True)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    """Keys' interpolating kernel with a slope of -1/2 at 1."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))

@@ -1,6 +1,6 @@
 """Whatever a user has, as what a model's input takes.
 
-A picture is stretched to the input's height and width (bilinear), and gets as many channels. What its pixels p (0 to 255) become:
+A picture is stretched to the input's height and width as pillow does it, and gets as many channels. What its pixels p (0 to 255) become:
 
 - uint8 and int8 inputs take pixels as they are: p, or p - 128. Their scale says what the model understands by that, and the metadata's
   normalization, which is meant for real numbers, is not used.

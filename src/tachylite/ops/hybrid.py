@@ -41,15 +41,18 @@ def quantize_symmetric(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def quantize_asymmetric(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """rows: float32 [n, k]. Returns int8 [n, k], the float32 scale and the int32 zero point of each row; 0 is always exact."""
-    low = np.minimum(rows.min(axis=1, initial=0), 0).astype(np.float64)
-    high = np.maximum(rows.max(axis=1, initial=0), 0).astype(np.float64)
+    low = np.minimum(rows.min(axis=1, initial=0), 0).astype(np.float32)
+    high = np.maximum(rows.max(axis=1, initial=0), 0).astype(np.float32)
     flat = low == high
-    scale = np.where(flat, 1.0, (high - low) / 255.0)
+    # The range is a float32 difference, all that follows from it up to the zero point is float64.
+    scale = np.where(flat, 1.0, (high - low).astype(np.float64) / 255.0)
     from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
     # Of the two candidates, the one whose terms are smaller has the smaller rounding error.
     nearer_low = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
     zero_point = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
     zero_point = np.where(flat, 0, zero_point).astype(np.int32)
     scale = scale.astype(np.float32)
-    steps = round_half_away(zero_point[:, None].astype(np.float32) + rows * (np.float32(1) / scale)[:, None])
+    inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)
+    # Ties are rounded away from real zero, not from the stored one: the zero point is added to whole steps.
+    steps = round_half_away(rows * inverse[:, None]) + zero_point[:, None]
     return np.where(flat[:, None], 0, np.clip(steps, -128, 127)).astype(np.int8), scale, zero_point

@@ -207,12 +207,13 @@ def _infer_range(op: Operator, start: Spec, limit: Spec, delta: Spec) -> Spec | 
         raise op.error(f"no steps of {step} lead from {first} to {last}; the step must have the direction of the range")
     if start.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
-            steps = float(np.ceil((limit.value - start.value) / delta.value))
-        # Infinitely many, and NaN of them, are too many as well.
-        count = int(steps) if steps <= MAX_ELEMENTS else MAX_ELEMENTS + 1
+            count = float(np.ceil((limit.value - start.value) / delta.value))
     else:
         count = -((first - last) // step)
-    return Spec(new_shape(op, (count,)), start.dtype)
+    if not count <= MAX_ELEMENTS:  # nor is NaN
+        found = f"{first} to {last} in steps of {step} would be {count:.3g} elements"
+        raise op.error(f"{found}, at most {MAX_ELEMENTS} are possible; choose a nearer limit or larger steps")
+    return Spec((int(count),), start.dtype)
 
 
 def range_(op: Operator, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
@@ -220,7 +221,7 @@ def range_(op: Operator, start: np.ndarray, limit: np.ndarray, delta: np.ndarray
     (count,) = settle(_infer_range, op, start, limit, delta).shape
     steps = np.full(count, delta, delta.dtype)
     steps[:1] = start
-    return np.cumsum(steps, dtype=start.dtype)
+    return np.cumsum(steps, out=steps)
 
 
 register(OpDef("RESHAPE", _infer_reshape, reshape, "ReshapeOptions", ANY_TYPE, in_place=True, lower=lower_same))

@@ -172,7 +172,10 @@ class located:  # noqa: N801  (a context manager reads like a word)
     def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
         if isinstance(problem, OpError):
             raise problem.at(*self._place) from None
-        if isinstance(problem, TachyliteError | ArithmeticError | LookupError | TypeError | ValueError | MemoryError):
+        if isinstance(problem, MemoryError):
+            found = f"takes more memory than there is ({problem or 'an allocation failed'}); use smaller shapes"
+            raise self._op.error(found).at(*self._place) from problem
+        if isinstance(problem, TachyliteError | ArithmeticError | LookupError | TypeError | ValueError):
             raise self._op.error(str(problem) or type(problem).__name__).at(*self._place) from problem
 
 

@@ -119,7 +119,26 @@ def fully_connected_hybrid() -> Iterator[Case]:
     # Several tiles of the native kernel, with a part of one at every end.
     yield case("hybrid-tiles", "FULLY_CONNECTED", floats(11, 33), weights(np.int8, 37, 33, per_channel=True), constant(floats(37)))
     yield case("hybrid-zeros", "FULLY_CONNECTED", 0 * x, weights(np.int8, 6, 32), b)
+    # A range of 255 makes steps of 1, so that every other element lies in the middle between two.
+    middles = np.linspace(-100, 155, 511, dtype=np.float32)[None]
+    yield case("hybrid-asymmetric-ties", "FULLY_CONNECTED", middles, weights(np.int8, 6, 511), b, asymmetric_quantize_inputs=True)
+    yield lowest_weights()
     yield blockwise(x)
+
+
+def lowest_weights() -> Case:
+    """uint8 weights are the bytes of int8 ones, whatever their zero point; byte 128 is -128."""
+    x = -np.abs(floats(4, 32))
+    steps = np.rint(x.astype(np.float64) * 127 / np.abs(x).max(axis=1, keepdims=True))
+    kernel = integers(np.uint8, 6, 32)
+    kernel[:, ::5] = 128
+    kernel_steps = np.where(kernel < 128, kernel.astype(np.float64), kernel - 256.0)
+    # LiteRT's kernel for x86 multiplies |x| by the weight with the sign of x, and the byte -128 has no negative.
+    expected = steps @ kernel_steps.T * np.abs(x).max(axis=1, keepdims=True) / 127 * 0.02
+    operand = constant(kernel, 0.02, 130, dtype=np.uint8)
+    return case(
+        "hybrid-uint8-lowest", "FULLY_CONNECTED", x, operand, out=out(np.float32, shape=(4, 6)), expected=[expected.astype(np.float32)]
+    )
 
 
 def blockwise(x: np.ndarray) -> Case:
