@@ -226,6 +226,14 @@ typedef struct {
 } tl_reduce_params;
 
 typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t channels;
+} tl_resize_params;
+
+typedef struct {
     int32_t first;
     int32_t middle;
     int32_t second;
@@ -233,6 +241,13 @@ typedef struct {
     int32_t sequence_first;
     int32_t position_bytes;
 } tl_reverse_sequence_params;
+
+typedef struct {
+    int32_t columns;
+    int32_t mantissa;
+    int32_t shift;
+    float beta;
+} tl_softmax_params;
 
 typedef struct {
     int64_t stride[8];
@@ -309,6 +324,12 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_log_softmax_f32 TL_TIERED(tl_log_softmax_f32)
+int32_t tl_log_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_log_softmax_s8 TL_TIERED(tl_log_softmax_s8)
+int32_t tl_log_softmax_s8(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_log_softmax_u8 TL_TIERED(tl_log_softmax_u8)
+int32_t tl_log_softmax_u8(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_lstm_f32 TL_TIERED(tl_lstm_f32)
 int32_t tl_lstm_f32(const tl_lstm_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
@@ -433,6 +454,16 @@ int32_t tl_reduce_sum_s8(const tl_reduce_params *p, void *const *t, tl_range r);
 int32_t tl_reduce_sum_u8(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_sum_s16 TL_TIERED(tl_reduce_sum_s16)
 int32_t tl_reduce_sum_s16(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_resize_bilinear_f32 TL_TIERED(tl_resize_bilinear_f32)
+int32_t tl_resize_bilinear_f32(const tl_resize_params *p, void *const *t, tl_range r);
+#define tl_resize_bilinear_u8 TL_TIERED(tl_resize_bilinear_u8)
+int32_t tl_resize_bilinear_u8(const tl_resize_params *p, void *const *t, tl_range r);
+#define tl_resize_bilinear_s8 TL_TIERED(tl_resize_bilinear_s8)
+int32_t tl_resize_bilinear_s8(const tl_resize_params *p, void *const *t, tl_range r);
+#define tl_resize_bilinear_s16 TL_TIERED(tl_resize_bilinear_s16)
+int32_t tl_resize_bilinear_s16(const tl_resize_params *p, void *const *t, tl_range r);
+#define tl_resize_nearest_any TL_TIERED(tl_resize_nearest_any)
+int32_t tl_resize_nearest_any(const tl_resize_params *p, void *const *t, tl_range r);
 #define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
 #define tl_scatter_b8 TL_TIERED(tl_scatter_b8)
@@ -453,6 +484,18 @@ int32_t tl_scatter_add_b64(const tl_position_params *p, void *const *t, tl_range
 int32_t tl_scatter_add_f32(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_scatter_add_bool TL_TIERED(tl_scatter_add_bool)
 int32_t tl_scatter_add_bool(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_softmax_f32 TL_TIERED(tl_softmax_f32)
+int32_t tl_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_softmax_s8 TL_TIERED(tl_softmax_s8)
+int32_t tl_softmax_s8(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_softmax_u8 TL_TIERED(tl_softmax_u8)
+int32_t tl_softmax_u8(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_softmax_s8_s16 TL_TIERED(tl_softmax_s8_s16)
+int32_t tl_softmax_s8_s16(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_softmax_u8_s16 TL_TIERED(tl_softmax_u8_s16)
+int32_t tl_softmax_u8_s16(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_softmax_s16 TL_TIERED(tl_softmax_s16)
+int32_t tl_softmax_s16(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_squared_difference_f32 TL_TIERED(tl_squared_difference_f32)
 int32_t tl_squared_difference_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)

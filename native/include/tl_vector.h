@@ -19,6 +19,7 @@
 #define TL_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 typedef float tl_vector __attribute__((vector_size(4 * TL_WIDTH)));
+typedef int32_t tl_lanes __attribute__((vector_size(4 * TL_WIDTH)));
 
 TL_ALWAYS_INLINE tl_vector tl_load(const float *x) {
     tl_vector y;
@@ -27,19 +28,52 @@ TL_ALWAYS_INLINE tl_vector tl_load(const float *x) {
 }
 TL_ALWAYS_INLINE void tl_store(float *y, tl_vector x) { tl_copy(y, &x, sizeof x); }
 
+/* All bits of the first `count` lanes, none of the others. */
+TL_ALWAYS_INLINE tl_lanes tl_first(int32_t count) {
+    tl_lanes number;
+    for (int i = 0; i < TL_WIDTH; ++i) number[i] = i;
+    return number < count;
+}
+
 /* The first `count` lanes of memory, 0 in the others. */
 TL_ALWAYS_INLINE tl_vector tl_load_part(const float *x, int32_t count) {
+#if defined(__AVX512F__)
+    return (tl_vector)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), x);
+#elif defined(__AVX2__)
+    return (tl_vector)_mm256_maskload_ps(x, (__m256i)tl_first(count));
+#else
     float y[TL_WIDTH] = {0};
     for (int32_t i = 0; i < count; ++i) y[i] = x[i];
     return tl_load(y);
+#endif
 }
 TL_ALWAYS_INLINE void tl_store_part(float *y, tl_vector x, int32_t count) {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(y, (__mmask16)((1u << count) - 1), (__m512)x);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(y, (__m256i)tl_first(count), (__m256)x);
+#else
     float lanes[TL_WIDTH];
     tl_store(lanes, x);
     for (int32_t i = 0; i < count; ++i) y[i] = lanes[i];
+#endif
 }
 
 TL_ALWAYS_INLINE tl_vector tl_splat(float x) { return x - (tl_vector){0}; }
+
+/* The greater one of each lane; b where either is NaN. */
+TL_ALWAYS_INLINE tl_vector tl_greater(tl_vector a, tl_vector b) {
+#if defined(__AVX512F__)
+    return (tl_vector)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (tl_vector)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (tl_vector)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    for (int i = 0; i < TL_WIDTH; ++i) a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+#endif
+}
 
 /* Within [low, high]; NaN stays. */
 TL_ALWAYS_INLINE tl_vector tl_clip(tl_vector x, tl_vector low, tl_vector high) {
@@ -53,6 +87,27 @@ TL_ALWAYS_INLINE tl_vector tl_clip(tl_vector x, tl_vector low, tl_vector high) {
     for (int i = 0; i < TL_WIDTH; ++i) x[i] = x[i] < low[i] ? low[i] : x[i] > high[i] ? high[i] : x[i];
     return x;
 #endif
+}
+
+/* a where the mask's bits are set, b where they are not. */
+TL_ALWAYS_INLINE tl_vector tl_select(tl_lanes mask, tl_vector a, tl_vector b) {
+    return (tl_vector)((mask & (tl_lanes)a) | (~mask & (tl_lanes)b));
+}
+
+/* All lanes combined with each other, by halves. */
+TL_ALWAYS_INLINE float tl_sum(tl_vector x) {
+    float lanes[TL_WIDTH];
+    tl_store(lanes, x);
+    for (int half = TL_WIDTH / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+TL_ALWAYS_INLINE float tl_greatest(tl_vector x) {
+    float lanes[TL_WIDTH];
+    tl_store(lanes, x);
+    for (int half = TL_WIDTH / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i) lanes[i] = TL_MAX(lanes[i], lanes[i + half]);
+    return lanes[0];
 }
 
 #endif

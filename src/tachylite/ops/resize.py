@@ -1,13 +1,17 @@
 """Image resizing: RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR."""
 
-from typing import NamedTuple
+from ctypes import c_int32
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
-from .arguments import check_type, new_shape, settle, vector
+from .arguments import SUFFIXES, check_type, new_shape, settle, vector
+from .copy import is_plain
 from .fixedpoint import divide_by_pot, round_half_away
+from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 
 _FRACTION_BITS = 10
@@ -69,6 +73,11 @@ def _fixed_taps(op: Operator, size: int, new_size: int) -> _Taps:
     return _Taps(low, high, _ONE - (at - _ONE * low), at - _ONE * low)
 
 
+def _taps(op: Operator, dtype: np.dtype, size: int, new_size: int) -> _Taps:
+    """uint8 is interpolated in floats."""
+    return (_fixed_taps if dtype in (np.int8, np.int16) else _float_taps)(op, size, new_size)
+
+
 def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
     """The weighted sum of the four pixels around each output pixel, in the dtype of the weights."""
     x = x.astype(rows.low_weight.dtype)
@@ -82,12 +91,11 @@ def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
 
 def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray:
     """x: [batch, height, width, channels], float32, uint8, int8 or int16; size: int32 [2]."""
-    make_taps = _fixed_taps if x.dtype in (np.int8, np.int16) else _float_taps
-    rows, columns = (make_taps(op, *sizes) for sizes in _sizes(op, x, size))
+    rows, columns = (_taps(op, x.dtype, *sizes) for sizes in _sizes(op, x, size))
     y = _interpolate(x, rows, columns)
     if x.dtype == np.float32:
         return y
-    if make_taps is _fixed_taps:
+    if y.dtype == np.int64:
         return divide_by_pot(y, 2 * _FRACTION_BITS).astype(x.dtype)
     return np.clip(y + np.float32(0.5), 0, np.iinfo(x.dtype).max).astype(x.dtype)
 
@@ -112,6 +120,52 @@ def resize_nearest_neighbor(op: Operator, x: np.ndarray, size: np.ndarray) -> np
     return x[:, rows][:, :, columns]
 
 
+class ResizeParams(Params):
+    """Sizes of the images; channels count bytes where the kernel only moves pixels."""
+
+    _fields_ = tuple((name, c_int32) for name in ("input_height", "input_width", "output_height", "output_width", "channels"))
+
+
+RESIZE_BILINEAR = kernel("resize_bilinear", ResizeParams, "f32", "u8", "s8", "s16")
+RESIZE_NEAREST = kernel("resize_nearest", ResizeParams, "any")
+
+
+def lower_bilinear(low: Any, op: Operator) -> None:
+    """One call; a work item is one row of the output."""
+    x, y = low.spec(op.inputs[0]), low.spec(op.outputs[0])
+    channels = x.shape[3]
+    tables = []
+    for size, new_size, step in ((x.shape[1], y.shape[1], 1), (x.shape[2], y.shape[2], channels)):
+        taps = _taps(op, x.dtype, size, new_size)
+        weights = np.stack([taps.low_weight, taps.high_weight], axis=1)
+        if weights.dtype == np.int64:
+            # Beyond an edge both taps are one pixel, and how they share its weight does not matter: so none is large or negative.
+            weights = np.where((taps.low == taps.high)[:, None], [_ONE, 0], weights).astype(np.int32)
+        tables += [np.stack([taps.low, taps.high], axis=1).astype(np.int32) * np.int32(step), weights]
+    lines = 2 if x.dtype == np.uint8 else 1
+    _call(low, op, RESIZE_BILINEAR, SUFFIXES[x.dtype], tables, channels, low.scratch(4 * lines * x.shape[2] * channels, per_worker=True))
+
+
+def lower_nearest(low: Any, op: Operator) -> None:
+    """One call; a work item is one row of the output."""
+    x, y = low.spec(op.inputs[0]), low.spec(op.outputs[0])
+    if not is_plain(x.dtype):
+        low.host(op)
+        return
+    tables = [_nearest(op, x.shape[i], y.shape[i]).astype(np.int32) for i in (1, 2)]
+    _call(low, op, RESIZE_NEAREST, "any", tables, x.shape[3] * x.dtype.itemsize)
+
+
+def _call(low: Any, op: Operator, kernel_: Any, variant: str, tables: list[np.ndarray], channels: int, *scratch: int) -> None:
+    x, y = low.spec(op.inputs[0]).shape, low.spec(op.outputs[0]).shape
+    params = ResizeParams(*x[1:3], *y[1:3], channels)
+    constants = [low.temporary(Spec(table.shape, table.dtype, table)) for table in tables]
+    inputs, outputs = [low.value(op.inputs[0]), *constants], [low.define(op.outputs[0])]
+    work = y[0] * y[1] if prod(y) else 0
+    grain = 1 + 2**14 // (y[2] * y[3] + 1)
+    low.call(kernel_, variant, op, params, work=work, inputs=inputs, outputs=outputs, scratch=scratch, grain=grain)
+
+
 def _version(op: Operator, is_3: bool) -> int:
     if op.inputs[0].dtype == np.int16:
         return 4
@@ -126,6 +180,7 @@ register(
         reference=resize_bilinear,
         variants=("f32", "u8", "s8", "s16"),
         version=lambda op: _version(op, op.options.half_pixel_centers),
+        lower=lower_bilinear,
     )
 )
 register(
@@ -136,5 +191,6 @@ register(
         reference=resize_nearest_neighbor,
         variants=("f32", "u8", "s8", "s16", "i32"),
         version=lambda op: _version(op, op.options.half_pixel_centers or op.options.align_corners),
+        lower=lower_nearest,
     )
 )

@@ -1,14 +1,19 @@
 """SOFTMAX and LOG_SOFTMAX, over the last axis."""
 
 import math
+from collections.abc import Sequence
+from ctypes import c_float, c_int32
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import check_dimensions, check_type, version_by_type
+from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
+from .kernel import Params, kernel
 from .lut import look_up_int16, table_int16
 from .registry import OpDef, Spec, output_dtype, register
 from .scales import require_output_quantization
@@ -99,13 +104,24 @@ def _softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
     return saturate(shares + info.min, info.dtype)
 
 
+def _tables_int16() -> list[np.ndarray]:
+    """Samples of exp over [-10, 0] and of 1 / (1 + x) over [0, 1]."""
+    return [
+        table_int16(np.exp, 10 / 65535, 32767, 2 / 65535, dtype=np.float64),
+        table_int16(lambda v: 1 / (1 + v), 1 / 65535, -32768, 2 / 65535, dtype=np.float64),
+    ]
+
+
+def _difference_multiplier_int16(op: Operator) -> Multiplier:
+    """Input steps to those of the first table, times beta."""
+    return Multiplier.of(float(op.inputs[0].scale * np.float32(op.options.beta)) / (10.0 / 65535.0))
+
+
 def _softmax_int16(op: Operator, x: np.ndarray) -> np.ndarray:
-    """int16 to int16 by two tables: exp over [-10, 0] and 1 / (1 + x) over [0, 1]; the output's scale is 2**-15."""
-    exp = table_int16(np.exp, 10 / 65535, 32767, 2 / 65535, dtype=np.float64)
-    one_over_one_plus = table_int16(lambda v: 1 / (1 + v), 1 / 65535, -32768, 2 / 65535, dtype=np.float64)
-    multiplier = Multiplier.of(float(op.inputs[0].scale * np.float32(op.options.beta)) / (10.0 / 65535.0))
-    difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=-32768)
-    exponentials = look_up_int16(saturate(rescale(difference, multiplier) + 32767, np.dtype(np.int16)), exp).astype(np.int64)
+    """int16 to int16 by two tables; the output's scale is 2**-15."""
+    exp, one_over_one_plus = _tables_int16()
+    difference = rescale(x.astype(np.int64) - x.max(axis=-1, keepdims=True, initial=-32768), _difference_multiplier_int16(op))
+    exponentials = look_up_int16(saturate(difference + 32767, np.dtype(np.int16)), exp).astype(np.int64)
     total = exponentials.sum(axis=-1, keepdims=True)
     # total = 1.fraction * 2**(30 - zeros) in Q15; the fraction, in 16 bits, indexes the second table.
     zeros = 32 - gemmlowp.bit_length(total)
@@ -133,18 +149,79 @@ def log_softmax(op: Operator, x: np.ndarray) -> np.ndarray:
     return _log_softmax_int8(op, x)
 
 
+def _steps_per_unit(multiplier: Multiplier) -> Multiplier:
+    """The reciprocal of `difference_multiplier`; steps below 2**-26 never get to a unit."""
+    return Multiplier.of(min(2.0 ** (31 - multiplier.shift) / max(multiplier.mantissa, 1), 1 - 2.0**-31))
+
+
 def _log_softmax_int8(op: Operator, x: np.ndarray) -> np.ndarray:
     info = np.iinfo(x.dtype)
     multiplier = difference_multiplier(op, 1.0)
     difference, exponentials, radius = _exponentials(multiplier)
     steps = _steps_below_max(x)
     log_of_sum = gemmlowp.log(_sum_of_exponentials(exponentials, steps), _SUM_BITS, _DIFFERENCE_BITS)
-    # The number of steps from which on the logarithm would leave Q5; steps below 2**-26 never get there.
-    steps_per_unit = Multiplier.of(min(2.0 ** (31 - multiplier.shift) / max(multiplier.mantissa, 1), 1 - 2.0**-31))
-    limit = np.minimum(radius + 1, -rescale(log_of_sum - 2**31, steps_per_unit))
+    # The number of steps from which on the logarithm would leave Q5.
+    limit = np.minimum(radius + 1, -rescale(log_of_sum - 2**31, _steps_per_unit(multiplier)))
     # Q5 to the output's Q4 of 8 bits.
     y = divide_by_pot(difference[steps] - log_of_sum, 31 - _DIFFERENCE_BITS - 4) + info.max
     return saturate(np.where(steps < limit, y, info.min), x.dtype)
+
+
+class SoftmaxParams(Params):
+    """Columns of a row; beta of floats; the multiplier of differences of 16 bits."""
+
+    _fields_ = (("columns", c_int32), ("mantissa", c_int32), ("shift", c_int32), ("beta", c_float))
+
+
+SOFTMAX = kernel("softmax", SoftmaxParams, "f32", "s8", "u8", "s8_s16", "u8_s16", "s16")
+LOG_SOFTMAX = kernel("log_softmax", SoftmaxParams, "f32", "s8", "u8")
+
+
+def lower_softmax(low: Any, op: Operator) -> None:
+    """One call; a work item is one row."""
+    x, y = low.spec(op.inputs[0]), low.spec(op.outputs[0])
+    params = SoftmaxParams(columns=x.shape[-1])
+    tables: list[np.ndarray] = []
+    if x.dtype == np.int16:
+        params.mantissa, params.shift = multiplier = _difference_multiplier_int16(op)
+        tables = _tables_int16()
+        # The kernel sums and shifts in 32 bits.
+        if params.columns > 2**17 or multiplier.shift > 31:
+            low.host(op)
+            return
+    elif x.dtype == np.float32 and op.options.beta >= 0:  # of what is not positive the kernel takes exponentials
+        params.beta = op.options.beta
+    elif x.dtype in (np.int8, np.uint8):
+        tables = [_exponentials(difference_multiplier(op, op.options.beta))[1].astype(np.int32)] * 2
+    else:
+        low.host(op)
+        return
+    variant = SUFFIXES[x.dtype] if x.dtype == y.dtype else f"{SUFFIXES[x.dtype]}_{SUFFIXES[y.dtype]}"
+    _call(low, op, SOFTMAX, variant, params, tables)
+
+
+def lower_log_softmax(low: Any, op: Operator) -> None:
+    """One call; a work item is one row."""
+    x = low.spec(op.inputs[0])
+    params = SoftmaxParams(columns=x.shape[-1])
+    tables: list[np.ndarray] = []
+    if x.dtype != np.float32:
+        if params.columns >= 2**_SUM_BITS:  # the sum may reach 2**31, for which no logarithm is defined
+            low.host(op)
+            return
+        difference, exponentials, radius = _exponentials(difference_multiplier(op, 1.0))
+        # Below the input radius results are the least value, and so they come out where their logarithms leave Q5.
+        difference[radius + 1 :] = -(2**31)
+        tables = [exponentials.astype(np.int32), difference.astype(np.int32)]
+    _call(low, op, LOG_SOFTMAX, SUFFIXES[x.dtype], params, tables)
+
+
+def _call(low: Any, op: Operator, kernel_: Any, variant: str, params: SoftmaxParams, tables: Sequence[np.ndarray]) -> None:
+    constants = [low.temporary(Spec(table.shape, table.dtype, table)) for table in tables]
+    inputs, outputs = [low.value(op.inputs[0]), *constants], [low.define(op.outputs[0])]
+    shape = low.spec(op.inputs[0]).shape
+    work = prod(shape[:-1]) if prod(shape) else 0
+    low.call(kernel_, variant, op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**13 // (shape[-1] + 4))
 
 
 register(
@@ -155,6 +232,7 @@ register(
         reference=softmax,
         variants=("f32", "f16", "s8", "u8", "s16"),
         version=version_by_type(f16=4, s16=3, s8=2),
+        lower=lower_softmax,
         in_place=True,
     )
 )
@@ -166,6 +244,7 @@ register(
         reference=log_softmax,
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
+        lower=lower_log_softmax,
         in_place=True,
     )
 )
