@@ -1,5 +1,7 @@
 /* Threads that share one kernel call at a time. Workers claim pieces of its range until none are left; between calls
  * they spin for a short while, because the next call mostly follows at once, and then sleep. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "tl_runtime.h"
 
 #include <pthread.h>
@@ -12,7 +14,8 @@ enum { SPINS = 4000, PIECES_PER_WORKER = 4 };
 
 struct tl_pool {
     int32_t workers;
-    pid_t owner; /* threads do not survive fork: a child runs its calls alone */
+    pid_t owner;          /* threads do not survive fork: a child runs its calls alone */
+    pthread_mutex_t turn; /* of the runs that share the pool */
     pthread_t *threads;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -87,13 +90,23 @@ static void *serve(void *argument) {
     }
 }
 
+static int recursive_mutex(pthread_mutex_t *mutex) {
+    pthread_mutexattr_t kind;
+    if (pthread_mutexattr_init(&kind)) return -1;
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    const int failed = pthread_mutex_init(mutex, &kind);
+    pthread_mutexattr_destroy(&kind);
+    return failed;
+}
+
 tl_pool *tl_pool_create(int32_t workers) {
     tl_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
     pool->owner = getpid();
     pool->workers = 1;
     pool->threads = calloc((size_t)TL_MAX(workers, 1), sizeof *pool->threads);
-    if (!pool->threads || pthread_mutex_init(&pool->lock, NULL) || pthread_cond_init(&pool->wake, NULL)) {
+    if (!pool->threads || recursive_mutex(&pool->turn) || pthread_mutex_init(&pool->lock, NULL) ||
+        pthread_cond_init(&pool->wake, NULL)) {
         free(pool->threads);
         free(pool);
         return NULL;
@@ -120,6 +133,14 @@ void tl_pool_destroy(tl_pool *pool) {
     }
     free(pool->threads);
     free(pool);
+}
+
+void tl_pool_enter(tl_pool *pool) {
+    if (pool) pthread_mutex_lock(&pool->turn);
+}
+
+void tl_pool_leave(tl_pool *pool) {
+    if (pool) pthread_mutex_unlock(&pool->turn);
 }
 
 int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const *t, int32_t work, int32_t grain) {

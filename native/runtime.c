@@ -24,29 +24,58 @@ static int32_t move(const tl_instruction *i) {
     return changed ? TL_OK : TL_ENDLESS;
 }
 
-int64_t tl_run(const tl_instruction *code, int32_t count, int32_t start, tl_pool *pool) {
-    int32_t position = start;
-    int32_t status = TL_OK;
-    while (position < count) {
-        const tl_instruction *i = code + position;
-        switch (i->kind) {
-        case TL_CALL:
-            status = tl_pool_run(pool, i->kernel, i->params, i->args, i->work, i->grain);
-            break;
-        case TL_MOVE:
-            status = move(i);
-            break;
-        case TL_JUMP:
-            position = i->target;
-            continue;
-        case TL_JUMP_IF_FALSE:
-            position = *(const uint8_t *)i->args[0] ? position + 1 : i->target;
-            continue;
-        default:
-            status = TL_STOP_HOST;
-        }
-        if (status != TL_OK) break;
-        ++position;
+/* The next instruction of a jump that `i` is, or may be. */
+static inline int32_t follow(const tl_instruction *i, int32_t position) {
+    return i->kind == TL_JUMP || !*(const uint8_t *)i->args[0] ? i->target : position + 1;
+}
+
+static inline int32_t execute(const tl_instruction *i, tl_pool *pool) {
+    switch (i->kind) {
+    case TL_CALL:
+        return tl_pool_run(pool, i->kernel, i->params, i->args, i->work, i->grain);
+    case TL_MOVE:
+        return move(i);
+    default:
+        return TL_STOP_HOST;
     }
-    return (int64_t)position * 256 + status;
+}
+
+/* Run from *position on, and leave there where it stopped. Inlined, so that a run without timings does not ask for
+ * them at every instruction. */
+static inline __attribute__((always_inline)) int32_t advance(const tl_instruction *code, int32_t count,
+                                                             int32_t *position, tl_pool *pool, tl_timing *timings) {
+    int32_t status = TL_OK;
+    while (status == TL_OK && *position < count) {
+        const tl_instruction *i = code + *position;
+        if (i->kind == TL_JUMP || i->kind == TL_JUMP_IF_FALSE) {
+            *position = follow(i, *position);
+            continue;
+        }
+        const int64_t begin = timings ? tl_now() : 0;
+        status = execute(i, pool);
+        if (timings && status == TL_OK) {
+            timings[*position].nanoseconds += tl_now() - begin;
+            ++timings[*position].calls;
+        }
+        *position += status == TL_OK;
+    }
+    return status;
+}
+
+int64_t tl_run(const tl_instruction *code, int32_t count, int32_t start, tl_pool *pool) {
+    const int32_t status = advance(code, count, &start, pool, NULL);
+    return (int64_t)start * 256 + status;
+}
+
+int32_t tl_start(tl_frame *f) {
+    tl_pool_enter(f->pool);
+    f->position = 0;
+    const int32_t status = tl_resume(f);
+    if (status == TL_OK) tl_pool_leave(f->pool);
+    return status;
+}
+
+int32_t tl_resume(tl_frame *f) {
+    return f->timings ? advance(f->code, f->count, &f->position, f->pool, f->timings)
+                      : advance(f->code, f->count, &f->position, f->pool, NULL);
 }

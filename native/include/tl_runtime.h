@@ -58,8 +58,37 @@ TL_EXPORT void tl_pool_destroy(tl_pool *pool);
 TL_EXPORT int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const *t, int32_t work,
                               int32_t grain);
 
+/* Runs of several threads that use one pool take turns: enter waits for the others' leave. A thread that is in may
+ * enter again. */
+TL_EXPORT void tl_pool_enter(tl_pool *pool);
+TL_EXPORT void tl_pool_leave(tl_pool *pool);
+
+/* Nanoseconds since some moment in the past. */
+int64_t tl_now(void);
+
 /* Run code[start .. count). Returns position * 256 + status: where it stopped, and why; {count, TL_OK} at the end. */
 TL_EXPORT int64_t tl_run(const tl_instruction *code, int32_t count, int32_t start, tl_pool *pool);
+
+/* What an instruction has taken so far. */
+typedef struct {
+    int64_t calls, nanoseconds;
+} tl_timing;
+
+/* A run in one structure, so that a binding passes one pointer. */
+typedef struct {
+    const tl_instruction *code;
+    tl_pool *pool;
+    tl_timing *timings; /* one an instruction; NULL: they are not measured */
+    int32_t count;
+    int32_t position; /* where to go on; where it stopped */
+} tl_frame;
+
+/* Run the code when no other thread runs in the pool. Returns TL_OK at its end. Otherwise it says why it stopped, and
+ * has not left the pool: the caller may do what is asked, set the position and resume, and must leave in the end. */
+TL_EXPORT int32_t tl_start(tl_frame *frame);
+
+/* Run on from the frame's position, in a pool that the thread has entered. */
+TL_EXPORT int32_t tl_resume(tl_frame *frame);
 
 /* The tiers in this library that the machine can run, best first: names separated by spaces. */
 TL_EXPORT const char *tl_tiers(void);

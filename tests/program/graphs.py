@@ -45,6 +45,17 @@ def fibonacci(steps: int) -> Graph:
     return build.outputs(first, second)
 
 
+def doubling(steps: int) -> Graph:
+    """A row that a WHILE appends to itself `steps` times, then NEG: the shapes grow, so that the loop runs on the host."""
+    body = Builder(Graph("body"))
+    i, row = body.input("i", (), np.int32), body.input("row", (1,), np.int32)
+    body_graph = body.outputs(body.ADD(i, body.constant(1)), body.CONCATENATION(row, row, axis=0))
+    build = Builder()
+    start = build.constant(np.int32(0)), build.input("row", (1,), np.int32)
+    _, grown = while_loop(build, less_than(steps, 0, (), (1,)), body_graph, *start)
+    return build.outputs(build.NEG(grown))
+
+
 def variable_handle(build: Builder, name: str = "v") -> Tensor:
     """The handle of a float32 variable."""
     return build.VAR_HANDLE(shared_name=name, out=Tensor(f"{name}_handle", (), RESOURCE))

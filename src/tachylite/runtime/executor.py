@@ -1,7 +1,8 @@
 """What every executor has: one Program with its memory, access to its tensors, calls of the host, and what follows a barrier."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,20 @@ REST_CACHE_SIZE = 8
 class Executor(ABC):
     """Runs one entry of a Program. `_execute` is what a kind of executor adds."""
 
+    #: What its calls run on: `numpy`, or a tier of the native library.
+    tier: str
+    #: Begins a run, and mostly completes it; where it returns anything but 0, `finish` must follow.
+    start: Callable[[], int]
+
     def __init__(self, program: Program, state: State):
         self.program = program
         self.entry: Entry = next(iter(program.entries.values()))
         self._state = state
         self._rest: dict[Any, Executor] = {}
         self._tail: Executor | None = None
+        self.start = self._run_in_turn
+        #: Calls and nanoseconds of each instruction, int64 [instructions, 2]; None where runs are not profiled.
+        self.timings = None if state.stopwatch is None else np.zeros((len(self.entry.code), 2), np.int64)
         self._slots = self._allocate()
         for move in program.reset:
             for source, target in move.pairs:
@@ -108,13 +117,53 @@ class Executor(ABC):
             return self._tail.outputs()
         return [self._load(number) for number in self.entry.outputs]
 
+    def nbytes(self, number: int) -> int:
+        """Bytes of a value in memory; of one whose shape only the run told, in the last run. 0 for Python objects."""
+        array = self._slots[number]
+        return self.program.values[number].nbytes if array is None or array.dtype.hasobject else array.nbytes
+
+    def own_memory(self, tensor: Tensor) -> np.ndarray | None:
+        """The memory of a tensor where that stays the same for as long as this executor lives; else None."""
+        number = self.entry.values.get(tensor)
+        if number is None or self.entry.barrier is not None:
+            return None
+        value = self.program.values[number]
+        return self._slots[number] if value.kind in (Kind.INPUT, Kind.OUTPUT) and not value.dtype.hasobject else None
+
+    def parts(self) -> "Iterator[Executor]":
+        """This executor, and those of what follows its barrier."""
+        yield self
+        for rest in self._rest.values():
+            yield from rest.parts()
+
     # Running.
 
+    def reset_timings(self) -> None:
+        """Forget what the instructions have taken so far."""
+        if self.timings is not None:
+            self.timings[...] = 0
+
+    def _timed(self, position: int) -> AbstractContextManager[None]:
+        """Around what Python does for an instruction."""
+        if self.timings is None or self._state.stopwatch is None:
+            return nullcontext()
+        return self._state.stopwatch.instruction(self.timings[position])
+
     def run(self) -> None:
-        """Run the entry's code, and what follows its barrier. Raises OpError."""
-        self._execute()
-        if self.entry.barrier is not None:
-            self._run_rest()
+        """Run the entry's code, and what follows its barrier, when no other thread runs in this session. Raises OpError."""
+        if status := self.start():
+            self.finish(status)
+
+    def _run_in_turn(self) -> int:
+        with self._state.turn:
+            self._execute()
+            if self.entry.barrier is not None:
+                self._run_rest()
+        return 0
+
+    def finish(self, status: int) -> None:
+        """Complete a run whose start gave `status`. Raises OpError."""
+        raise NotImplementedError
 
     def _run_rest(self) -> None:
         """Lower what follows the barrier for the shapes that it met (or find that Program), and run it."""

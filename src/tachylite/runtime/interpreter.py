@@ -2,12 +2,12 @@
 
 import enum
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy import ndarray
 
 from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
@@ -18,9 +18,14 @@ from tachylite.program.target import Target
 from . import details
 from .convert_input import from_tensor, to_tensor
 from .delegate import Delegate
+from .details import VISIBLE
 from .executor import Executor
+from .profile import ProfileRow, gather
 from .session import Session
 from .signature import SignatureRunner
+
+#: Memory, type and shape of a tensor that is not set the short way.
+NOTHING: tuple[Any, None, None] = (None, None, None)
 
 
 @enum.unique
@@ -37,8 +42,10 @@ class Interpreter:
     """Runs a `.tflite` model.
 
     One of model_path (a file, which is mapped, not read) and model_content (its bytes, or a Model) is needed. num_threads: at least 1.
-    experimental_preserve_all_tensors keeps intermediate results readable. The other arguments are those of tf.lite; they choose between
-    kernels or delegates that do not exist here, and change nothing.
+    experimental_preserve_all_tensors keeps intermediate results readable. profile: measure every operator, see `profile()`. The other
+    arguments are those of tf.lite; they choose between kernels or delegates that do not exist here, and change nothing.
+    Threads may share an interpreter: runs take turns, and a call of a signature is one step. Between a thread's set_tensor, invoke and
+    get_tensor another thread's may come.
     Raises TachyliteError (a ValueError and a RuntimeError) for a damaged model, an unknown operator or a wrong argument.
     """
 
@@ -55,6 +62,8 @@ class Interpreter:
         experimental_compress_quantization_zero_points: bool = False,
         experimental_disable_delegate_node_fusion: bool = False,
         experimental_force_delegate_node_profiling: bool = False,
+        *,
+        profile: bool = False,
     ):
         if not isinstance(experimental_op_resolver_type, OpResolverType):
             raise TachyliteError(f"unrecognized op resolver type {experimental_op_resolver_type!r}; use a member of OpResolverType")
@@ -66,13 +75,14 @@ class Interpreter:
         self._model = _open(model_path, model_content)
         isa = "reference" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else "native"
         target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
-        self._session = Session(self._model, target)
+        self._session = Session(self._model, target, profile)
+        self._turn = self._session.state.turn
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}
         #: What ran or was allocated last, by graph.
         self._executors: dict[int, Executor] = {}
         self._numbers = {id(t): i for graph in self._model.graphs for i, t in enumerate(graph.tensors)}
-        self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._use(None)
 
     # Planning.
 
@@ -92,18 +102,47 @@ class Interpreter:
         if strict:
             _check_strict(tensor, shape)
         if shape != self._shapes[tensor]:
-            self._shapes[tensor] = shape
-            self._executors.pop(id(self._model.graph), None)
+            with self._turn:
+                self._shapes[tensor] = shape
+                self._use(None)
 
     def allocate_tensors(self) -> None:
         """Plan for the current input shapes. Raises TachyliteError where an operator cannot take them."""
         graph = self._model.graph
-        self._executors[id(graph)] = self._session.prepare(graph, [Spec(self._shapes[t], t.dtype) for t in graph.inputs])
+        with self._turn:
+            self._use(self._session.prepare(graph, [Spec(self._shapes[t], t.dtype) for t in graph.inputs]))
+
+    def _use(self, executor: Executor | None) -> None:
+        """Let the main graph run in this executor; None where its shapes are not planned for yet."""
+        graph = self._model.graph
+        #: What makes set_tensor, invoke and get_tensor short: by tensor index, the memory that callers see as it is.
+        self._memory: dict[int, np.ndarray] = {}
+        self._inputs: dict[int, tuple[np.ndarray, np.dtype, Shape]] = {}
+        self._start: Callable[[], int] = self._refuse
+        if executor is None:
+            self._executors.pop(id(graph), None)
+            return
+        self._executors[id(graph)] = executor
+        for tensor in (*graph.inputs, *graph.outputs):
+            if (memory := executor.own_memory(tensor)) is not None and tensor.dtype not in VISIBLE:
+                self._memory[self._numbers[id(tensor)]] = memory
+        for number in self._indices(graph.inputs):
+            if (memory := self._memory.get(number)) is not None:
+                self._inputs[number] = memory, memory.dtype, memory.shape
+        self._start, self._finish = executor.start, executor.finish
 
     # Data in and out.
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copy `value` into an input (or a variable tensor). Raises TachyliteError that shows the expected type and shape."""
+        memory, dtype, shape = self._inputs.get(tensor_index, NOTHING)
+        if type(value) is ndarray and value.dtype is dtype and value.shape == shape:
+            memory[...] = value
+        else:
+            self._set(tensor_index, value)
+
+    def _set(self, tensor_index: int, value: Any) -> None:
+        """As set_tensor, for what has to be checked or converted."""
         tensor, executor = self._tensor(tensor_index), self._ready()
         if tensor in self._shapes:
             array = to_tensor(value, tensor, self._shapes[tensor])
@@ -120,13 +159,21 @@ class Interpreter:
 
         Raises TachyliteError where it does not exist or was not kept.
         """
+        memory = None if subgraph_index else self._memory.get(tensor_index)
+        if memory is not None:
+            return memory.copy()
         tensor = self._tensor(tensor_index, subgraph_index)
         return from_tensor(self._view(tensor, subgraph_index), tensor)
 
     def tensor(self, tensor_index: int) -> Callable[[], np.ndarray]:
         """A function that gives the tensor's own memory, without a copy; the array stays valid until the next allocate_tensors."""
         tensor = self._tensor(tensor_index)
-        return lambda: self._view(tensor, 0)
+
+        def view() -> np.ndarray:
+            memory = self._memory.get(tensor_index)
+            return self._view(tensor, 0) if memory is None else memory
+
+        return view
 
     def _view(self, tensor: Tensor, subgraph_index: int) -> np.ndarray:
         executor = self._executors.get(id(self._model.graphs[subgraph_index]))
@@ -145,8 +192,8 @@ class Interpreter:
 
     def invoke(self) -> None:
         """Run the model on what the inputs hold. Raises TachyliteError (a RuntimeError) that names the operator which failed."""
-        with self._lock:
-            self._ready().run()
+        if status := self._start():
+            self._finish(status)
 
     def invoke_async(self) -> "Future[None]":
         """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
@@ -161,15 +208,35 @@ class Interpreter:
     def _run_graph(self, graph: Graph, inputs: Mapping[Tensor, Any]) -> dict[Tensor, np.ndarray]:
         """Run a graph on these inputs, whatever their shapes; copies of its outputs."""
         arrays = [to_tensor(inputs[t], t, None) for t in graph.inputs]
-        with self._lock:
+        with self._turn:
             executor = self._session.prepare(graph, [Spec(a.shape, t.dtype) for t, a in zip(graph.inputs, arrays, strict=True)])
-            self._executors[id(graph)] = executor
-            if graph is self._model.graph:
+            if graph is not self._model.graph:
+                self._executors[id(graph)] = executor
+            elif executor is not self._executors.get(id(graph)):
                 self._shapes = {t: a.shape for t, a in zip(graph.inputs, arrays, strict=True)}
+                self._use(executor)
             for number, array in zip(executor.entry.inputs, arrays, strict=True):
                 executor.write(number, array)
             executor.run()
             return {t: from_tensor(a, t) for t, a in zip(graph.outputs, executor.outputs(), strict=True)}
+
+    # Seeing.
+
+    def profile(self) -> list[ProfileRow]:
+        """What each operator has taken in the runs so far. Raises TachyliteError without `profile=True`."""
+        with self._turn:
+            return gather(self._profiled())
+
+    def reset_profile(self) -> None:
+        """Begin the profile anew: forget the runs so far, such as a first one that warmed up. Raises TachyliteError."""
+        with self._turn:
+            for executor in self._profiled():
+                executor.reset_timings()
+
+    def _profiled(self) -> list[Executor]:
+        if self._session.state.stopwatch is None:
+            raise TachyliteError("runs are not profiled; construct the Interpreter with profile=True")
+        return list(self._session.executors())
 
     # Describing.
 
@@ -252,10 +319,13 @@ class Interpreter:
         """tf.lite's pointer to the C++ interpreter. Raises TachyliteError: there is none."""
         raise TachyliteError("there is no tflite::Interpreter behind this interpreter")
 
+    def _refuse(self) -> NoReturn:
+        raise TachyliteError("the tensors have no memory yet; call allocate_tensors first (again after resize_tensor_input)")
+
     def _ready(self) -> Executor:
         executor = self._executors.get(id(self._model.graph))
         if executor is None:
-            raise TachyliteError("the tensors have no memory yet; call allocate_tensors first (again after resize_tensor_input)")
+            self._refuse()
         return executor
 
     def _graph(self, subgraph_index: int) -> Graph:

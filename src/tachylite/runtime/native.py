@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_void_p
+from ctypes import Structure, c_char_p, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +40,18 @@ class Part(Structure):
     _fields_ = [("target", c_void_p), ("source", c_void_p), ("bytes", c_int64), ("source_flag", c_void_p), ("target_flag", c_void_p)]
 
 
+class Timing(Structure):
+    """tl_timing."""
+
+    _fields_ = [("calls", c_int64), ("nanoseconds", c_int64)]
+
+
+class Frame(Structure):
+    """tl_frame."""
+
+    _fields_ = [("code", c_void_p), ("pool", c_void_p), ("timings", c_void_p), ("count", c_int32), ("position", c_int32)]
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The native library. Raises TachyliteError where it was not built or cannot be loaded."""
@@ -50,10 +62,11 @@ def library() -> ctypes.CDLL:
             f"the native library cannot be loaded ({problem}); install Tachylite again, or run the reference kernels with "
             "experimental_op_resolver_type=OpResolverType.BUILTIN_REF"
         ) from problem
-    loaded.tl_run.argtypes = [POINTER(Instruction), c_int32, c_int32, c_void_p]
-    loaded.tl_run.restype = c_int64
+    # Their argument is byref(Frame): without argtypes, which would be looked at in every call, a call takes half the time.
+    loaded.tl_start.restype = loaded.tl_resume.restype = c_int32
     loaded.tl_pool_create.argtypes, loaded.tl_pool_create.restype = [c_int32], c_void_p
-    loaded.tl_pool_destroy.argtypes, loaded.tl_pool_destroy.restype = [c_void_p], None
+    for use in (loaded.tl_pool_destroy, loaded.tl_pool_enter, loaded.tl_pool_leave):
+        use.argtypes, use.restype = [c_void_p], None
     loaded.tl_tiers.argtypes, loaded.tl_tiers.restype = [], c_char_p
     loaded.tl_find.argtypes, loaded.tl_find.restype = [c_char_p, c_char_p], c_void_p
     return loaded
@@ -83,13 +96,23 @@ def find(tier_name: str, kernel: str) -> int:
 
 
 class Pool:
-    """Threads that share the work of one call at a time."""
+    """Threads that share the work of one call at a time. Within `with pool` no other thread runs anything in it."""
 
     def __init__(self, workers: int):
         self._library = library()
         self.handle = self._library.tl_pool_create(workers)
         if not self.handle:
             raise TachyliteError(f"{workers} threads cannot be started; use a smaller num_threads")
+
+    def __enter__(self) -> None:
+        self._library.tl_pool_enter(self.handle)
+
+    def __exit__(self, *problem: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Let the next thread in."""
+        self._library.tl_pool_leave(self.handle)
 
     def __del__(self) -> None:
         if getattr(self, "handle", None):

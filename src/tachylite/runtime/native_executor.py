@@ -1,6 +1,7 @@
 """Runs a Program in the native library: from one host call to the next without Python."""
 
 import ctypes
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,18 @@ class NativeExecutor(Executor):
 
     def __init__(self, program: Program, state: State):
         super().__init__(program, state)
+        self.tier = native.tier()
         self._keep: list[Any] = []
-        self._pool = state.pool(program.target.workers)
         self._variables = self._find_variables()
-        self._run = native.library().tl_run
-        self._code = self._encode()
+        self._library = native.library()
+        assert isinstance(state.turn, native.Pool)
+        self._pool = state.turn
+        timings = None if self.timings is None else self.timings.ctypes.data
+        self._frame = native.Frame(None, self._pool.handle, timings, len(self.entry.code), 0)
+        self._argument = ctypes.byref(self._frame)
+        self._encode()
+        if not self._variables and self.entry.barrier is None:
+            self.start = partial(self._library.tl_start, self._argument)  # nothing is to be done before or after
 
     def _find_variables(self) -> dict[int, Variable]:
         return {
@@ -33,16 +41,27 @@ class NativeExecutor(Executor):
         }
 
     def _execute(self) -> None:
+        self._follow_variables()
+        if status := self._library.tl_start(self._argument):
+            self.finish(status)
+
+    def _follow_variables(self) -> None:
+        """Encode again where another program gave a variable another shape, and with it other memory."""
         if any(self._state.variables.get(self.program.values[n].key) is not v for n, v in self._variables.items()):
-            self._variables = self._find_variables()  # another program gave a variable another shape
-            self._code = self._encode()
-        position, count = 0, len(self.entry.code)
-        while position < count:
-            stopped = self._run(self._code, count, position, self._pool)
-            position, status = stopped >> 8, stopped & 0xFF
-            if status != native.OK:
-                self._stopped(position, status)
-                position += 1
+            self._variables = self._find_variables()
+            self._encode()
+
+    def finish(self, status: int) -> None:
+        """Do what the native code left to the host, and run on. A start that stopped before the end has kept its turn."""
+        try:
+            while status:
+                position = self._frame.position
+                with self._timed(position):
+                    self._stopped(position, status)
+                self._frame.position = position + 1
+                status = self._library.tl_resume(self._argument)
+        finally:
+            self._pool.leave()
 
     def _stopped(self, position: int, status: int) -> None:
         """Do what the native code left to the host. Raises OpError where a call failed."""
@@ -67,19 +86,19 @@ class NativeExecutor(Executor):
 
     # Encoding.
 
-    def _encode(self) -> Any:
+    def _encode(self) -> None:
         self._keep = []
         code = (native.Instruction * len(self.entry.code))()
         for encoded, instruction in zip(code, self.entry.code, strict=True):
             self._encode_one(encoded, instruction)
-        return code
+        self._frame.code = self._pin(code)
 
     def _encode_one(self, encoded: native.Instruction, instruction: Any) -> None:
         encoded.kind = native.HOST
         if isinstance(instruction, Call):
             values = (*instruction.inputs, *instruction.outputs, *instruction.scratch)
             encoded.kind, encoded.work, encoded.grain = native.CALL, instruction.work, instruction.grain
-            encoded.kernel = native.find(native.tier(), instruction.kernel)
+            encoded.kernel = native.find(self.tier, instruction.kernel)
             encoded.params = self._pin(ctypes.create_string_buffer(instruction.params, len(instruction.params)))
             encoded.args = self._pin((ctypes.c_void_p * len(values))(*(None if v is None else self._address(v) for v in values)))
         elif isinstance(instruction, Move) and not any(self._is_host(v) for pair in instruction.pairs for v in pair):

@@ -10,20 +10,23 @@ from .executor import Executor
 class NumpyExecutor(Executor):
     """The reference: slow, exact, and the same on every machine."""
 
+    tier = "numpy"
+
     def _execute(self) -> None:
         code, position = self.entry.code, 0
         while position < len(code):
             instruction = code[position]
-            position += 1
             if isinstance(instruction, Jump):
                 position = instruction.target
             elif isinstance(instruction, JumpIfFalse):
-                if not self._load(instruction.condition).all():
-                    position = instruction.target
-            elif isinstance(instruction, Move):
-                self._move(instruction)
+                position = position + 1 if self._load(instruction.condition).all() else instruction.target
             else:
-                self._host_call(instruction)
+                with self._timed(position):
+                    if isinstance(instruction, Move):
+                        self._move(instruction)
+                    else:
+                        self._host_call(instruction)
+                position += 1
 
     def _move(self, move: Move) -> None:
         arrays = [self._load(source) for source, _ in move.pairs]

@@ -1,7 +1,9 @@
 """Session: a model with its state, and the Programs that it has been lowered to so far."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from tachylite.program.target import REFERENCE, Target
 
 from .executor import Executor, MakeExecutor
 from .numpy_executor import NumpyExecutor
+from .profile import Stopwatch
 from .state import State
 
 #: Programs kept per session; each holds its own memory.
@@ -23,11 +26,11 @@ CACHE_SIZE = 16
 class Session:
     """Runs any graph of a model at any input shapes; variables are shared by all of them."""
 
-    def __init__(self, model: Model, target: Target = REFERENCE):
+    def __init__(self, model: Model, target: Target = REFERENCE, profile: bool = False):
         self.model = model
         self.target = target
-        self.state = State(call=self.call)
-        self._executor = executor_for(target)
+        self._executor, turn = executor_for(target)
+        self.state = State(self.call, turn, Stopwatch() if profile else None)
         self._cache: OrderedDict[Any, Executor] = OrderedDict()
 
     def prepare(self, graph: Graph, specs: Sequence[Spec]) -> Executor:
@@ -42,8 +45,17 @@ class Session:
         self._cache.move_to_end(key)
         return executor
 
+    def executors(self) -> Iterator[Executor]:
+        """Everything that runs in this session, and what follows its barriers."""
+        for executor in self._cache.values():
+            yield from executor.parts()
+
     def call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run a graph once on these inputs; the results are copies."""
+        """Run a graph once on these inputs, in the middle of a run; the results are copies."""
+        with nullcontext() if self.state.stopwatch is None else self.state.stopwatch.graph():
+            return self._call(graph, arguments)
+
+    def _call(self, graph: Graph, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         executor = self.prepare(graph, [_spec(t, a) for t, a in zip(graph.inputs, arguments, strict=True)])
         for number, array in zip(executor.entry.inputs, arguments, strict=True):
             executor.write(number, array)
@@ -52,18 +64,20 @@ class Session:
 
     def reset(self) -> None:
         """Set the variable tensors (recurrent state) back as they began; resource variables keep their values, as in TensorFlow Lite."""
-        for key, variable in self.state.variables.items():
-            if isinstance(key, Tensor):
-                variable.array[...] = key.initial
+        with self.state.turn:
+            for key, variable in self.state.variables.items():
+                if isinstance(key, Tensor):
+                    variable.array[...] = key.initial
 
 
-def executor_for(target: Target) -> MakeExecutor:
-    """The kind of executor that runs Programs of a target."""
+def executor_for(target: Target) -> tuple[MakeExecutor, AbstractContextManager[Any]]:
+    """The kind of executor that runs Programs of a target, and what its runs take turns at."""
     if target.isa == REFERENCE.isa:
-        return NumpyExecutor
+        return NumpyExecutor, RLock()
+    from .native import Pool
     from .native_executor import NativeExecutor
 
-    return NativeExecutor
+    return NativeExecutor, Pool(target.workers)
 
 
 def _spec(tensor: Tensor, array: np.ndarray) -> Spec:

@@ -1,14 +1,18 @@
 """What lives from run to run: variables, tables, random streams. One per model, shared by all of its executors."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Shape
 from tachylite.ops.inference import frozen
+
+if TYPE_CHECKING:
+    from .profile import Stopwatch
 
 
 @dataclass(eq=False)
@@ -21,24 +25,18 @@ class Variable:
 
 @dataclass(eq=False)
 class State:
-    """variables by key, whatever else operators keep by theirs, and constants packed for kernels; `call` runs a graph of the model."""
+    """variables by key, whatever else operators keep by theirs, and constants packed for kernels; `call` runs a graph of the model.
+
+    turn: held by the thread that runs, because all executors share this state; of native ones it is also the threads that they use.
+    stopwatch: where runs are profiled.
+    """
 
     call: Callable[[Graph, Sequence[np.ndarray]], list[np.ndarray]]
+    turn: AbstractContextManager[Any]
+    stopwatch: "Stopwatch | None" = None
     variables: dict[Any, Variable] = field(default_factory=dict)
     values: dict[Any, Any] = field(default_factory=dict)
     packed: dict[Any, np.ndarray] = field(default_factory=dict)
-    _pool: Any = None
-
-    def pool(self, workers: int) -> int | None:
-        """The handle of the threads that all executors of the model take turns to use; None for one worker, which needs none."""
-        if workers == 1:
-            return None
-        if self._pool is None:
-            from .native import Pool
-
-            self._pool = Pool(workers)
-        handle: int = self._pool.handle
-        return handle
 
     def variable(self, key: Any, shape: Shape, dtype: np.dtype) -> Variable:
         """The variable of this shape; one that is new, or had another shape, is zero and not written yet."""
