@@ -13,7 +13,8 @@ enum {
     TL_TWICE = 1,      /* rescale: int32 mantissas[16], shifts[16] */
     TL_ONCE_AWAY = 2,  /* round(x * scale), halves away from zero: double scales[16] */
     TL_ONCE_UP = 3,    /* floor(x * scale + 1/2), where all is exact: double scales[16] */
-    TL_PLAIN = 4       /* as they are: nothing */
+    TL_PLAIN = 4,      /* as they are: nothing */
+    TL_ONCE_UP_FAR = 5 /* tl_rescale_s64: int32 mantissas[16], shifts[16] */
 };
 
 enum { TL_S8 = 0, TL_U8 = 1, TL_S16 = 2, TL_S32 = 3 };
@@ -66,7 +67,7 @@ TL_INLINE tl_s32x8 tl_rescale_fast(tl_s32x8 x, tl_s32x8 m, tl_s32x8 s) {
 }
 
 /* The first `bytes` of 32, in as few pieces as powers of two will do. */
-TL_INLINE void tl_store_part(char *y, const char *from, int32_t bytes) {
+TL_INLINE void tl_store_bytes(char *y, const char *from, int32_t bytes) {
 #define TL_PIECE(size) \
     if (bytes & size) tl_copy(y, from, size), y += size, from += size
     TL_PIECE(16);
@@ -100,11 +101,11 @@ TL_INLINE void tl_store_steps(const tl_output *o, const tl_sums *steps, int32_t 
     if (o->type == TL_S16 && count == TL_BLOCK)
         tl_copy(y, &clamped, sizeof clamped);
     else if (o->type == TL_S16)
-        tl_store_part(y, (const char *)&clamped, 2 * count);
+        tl_store_bytes(y, (const char *)&clamped, 2 * count);
     else if (count == TL_BLOCK)
         tl_copy(y, &narrow, sizeof narrow);
     else
-        tl_store_part(y, (const char *)&narrow, count);
+        tl_store_bytes(y, (const char *)&narrow, count);
 }
 
 /* Every step within +-2^30, so that a zero point can be added. */
@@ -141,9 +142,30 @@ TL_INLINE tl_wide_sums tl_widen(const tl_sums *sums) {
     return y;
 }
 
+TL_INLINE int tl_rounds_in_double(int32_t rounding) {
+    return rounding == TL_ONCE_AWAY || rounding == TL_ONCE_UP || rounding == TL_ONCE_UP_FAR;
+}
+
+TL_INLINE void tl_requantize_far(const tl_output *o, const int32_t *scales, const double *sums, int32_t count,
+                                 void *y) {
+    const int32_t far = 1 << 30; /* room for the zero point */
+    int32_t steps[TL_BLOCK] = {0};
+    for (int32_t i = 0; i < count; ++i)
+        steps[i] = tl_clamp(tl_rescale_s64((int64_t)sums[i], scales[i], scales[TL_BLOCK + i]), -far, far);
+    tl_sums result;
+    tl_copy(&result, steps, sizeof result);
+    tl_store_steps(o, &result, count, y);
+}
+
 /* Sums in double to the output: TL_ONCE_AWAY and TL_ONCE_UP. */
 TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const tl_wide_sums *sums, int32_t count,
                                   void *y) {
+    if (o->rounding == TL_ONCE_UP_FAR) {
+        double lanes[TL_BLOCK];
+        tl_copy(lanes, sums, sizeof lanes);
+        tl_requantize_far(o, scales, lanes, count, y);
+        return;
+    }
     tl_wide_sums factors;
     tl_copy(&factors, scales, sizeof factors);
     tl_s32x4 quarters[4];
@@ -159,7 +181,7 @@ TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const 
 
 /* Sums in int32 to the output; `scales`: the table of these channels. */
 TL_INLINE void tl_requantize(const tl_output *o, const void *scales, const tl_sums *sums, int32_t count, void *y) {
-    if (o->rounding == TL_ONCE_AWAY || o->rounding == TL_ONCE_UP) {
+    if (tl_rounds_in_double(o->rounding)) {
         const tl_wide_sums wide = tl_widen(sums);
         tl_requantize_wide(o, scales, &wide, count, y);
         return;

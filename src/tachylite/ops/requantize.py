@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
 from .fused import activation_range
@@ -25,6 +26,7 @@ class Rounding(IntEnum):
     ONCE_AWAY = 2
     ONCE_UP = 3
     PLAIN = 4
+    ONCE_UP_FAR = 5
 
 
 class Scaling(NamedTuple):
@@ -44,19 +46,22 @@ def twice(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int
     return Scaling(Rounding.TWICE_FAST if is_fast else Rounding.TWICE, table)
 
 
-def once_away(factors: np.ndarray, groups: int, channels: int) -> Scaling:
+def once_away(factors: np.ndarray, groups: int, channels: int, _reach: int) -> Scaling:
     """`fixedpoint.round_half_away` of sums times float64 factors, one for each of groups * channels or one for all."""
     return Scaling(Rounding.ONCE_AWAY, blocks(factors.astype(np.float64), groups, channels))
 
 
-def once_up(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int) -> Scaling:
-    """`fixedpoint.rescale_int64` of sums below 2**36 in magnitude: the multiplier has 15 bits, so that doubles hold all of it."""
+def once_up(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int, reach: int) -> Scaling:
+    """`fixedpoint.rescale_int64` of sums of at most `reach` in magnitude."""
     mantissas, shifts = multipliers
+    if reach >= 2**37:
+        return Scaling(Rounding.ONCE_UP_FAR, np.stack([blocks(part.astype(np.int32), groups, channels) for part in multipliers], axis=1))
+    # The reduced multiplier has 15 bits, so that a double holds all of the product and of the half that is added to it.
     reduced = np.where(mantissas < 0x7FFF0000, (mantissas + (1 << 15)) >> 16, 0x7FFF)
     return Scaling(Rounding.ONCE_UP, blocks(np.ldexp(reduced.astype(np.float64), shifts - 15), groups, channels))
 
 
-def plain() -> Scaling:
+def plain(_reach: int) -> Scaling:
     """Sums as they are."""
     return Scaling(Rounding.PLAIN, np.zeros(0, np.int32))
 
@@ -77,5 +82,6 @@ def output_fields(op: Operator, scaling: Scaling) -> dict[str, int]:
     fields = {"rounding": int(scaling.rounding), "output_type": _TYPES.index(output.dtype)}
     if scaling.rounding is Rounding.PLAIN:
         return fields
-    low, high = activation_range(op, output)
+    has_activation = hasattr(op.options, "fused_activation_function")
+    low, high = activation_range(op, output) if has_activation else limits(output.dtype)
     return {**fields, "output_zero_point": output.zero_point, "low": low, "high": high}
