@@ -38,6 +38,43 @@ typedef struct {
     int32_t input_height;
     int32_t input_width;
     int32_t channels;
+    int32_t input_image;
+    int32_t zero_point;
+    int32_t transposed;
+    int32_t height;
+    int32_t width;
+    int32_t lines;
+    int32_t columns;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t before_height;
+    int32_t before_width;
+    int32_t reach_height;
+    int32_t reach_width;
+    int32_t runs;
+    int32_t steps;
+    int32_t flush;
+    int32_t depth;
+    int32_t outputs;
+    int32_t panels;
+    int32_t group_panels;
+    int32_t part_panels;
+    int32_t room;
+    int32_t output_image;
+    int32_t output_line;
+    int32_t output_pixel;
+    int32_t output_offset;
+    int32_t rounding;
+    int32_t output_type;
+    int32_t output_zero_point;
+    int32_t low;
+    int32_t high;
+} tl_conv_int_params;
+
+typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
     int32_t depth;
     int32_t groups;
     int32_t outputs;
@@ -153,6 +190,21 @@ typedef struct {
     int32_t inner;
     int32_t position_bytes;
 } tl_one_hot_params;
+
+typedef struct {
+    int32_t matrix_step;
+    int32_t output_step;
+    int32_t depth_step;
+    int32_t outputs;
+    int32_t depth;
+    int32_t runs;
+    int32_t length;
+    int32_t steps;
+    int32_t zero_point;
+    int32_t input_zero_point;
+    int32_t wide_bias;
+    int32_t wide;
+} tl_pack_int_params;
 
 typedef struct {
     int32_t count;
@@ -298,6 +350,16 @@ int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_conv_f32 TL_TIERED(tl_conv_f32)
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r);
+#define tl_conv_int_s8w8 TL_TIERED(tl_conv_int_s8w8)
+int32_t tl_conv_int_s8w8(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_s8w16 TL_TIERED(tl_conv_int_s8w16)
+int32_t tl_conv_int_s8w16(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_u8w16 TL_TIERED(tl_conv_int_u8w16)
+int32_t tl_conv_int_u8w16(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_s16w8 TL_TIERED(tl_conv_int_s16w8)
+int32_t tl_conv_int_s16w8(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_s16w16 TL_TIERED(tl_conv_int_s16w16)
+int32_t tl_conv_int_s16w16(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)
@@ -392,6 +454,12 @@ int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_pack_f32 TL_TIERED(tl_pack_f32)
 int32_t tl_pack_f32(const tl_pack_params *p, void *const *t, tl_range r);
+#define tl_pack_int_s8 TL_TIERED(tl_pack_int_s8)
+int32_t tl_pack_int_s8(const tl_pack_int_params *p, void *const *t, tl_range r);
+#define tl_pack_int_u8 TL_TIERED(tl_pack_int_u8)
+int32_t tl_pack_int_u8(const tl_pack_int_params *p, void *const *t, tl_range r);
+#define tl_pack_int_s16 TL_TIERED(tl_pack_int_s16)
+int32_t tl_pack_int_s16(const tl_pack_int_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)

@@ -10,8 +10,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_hybrid
-from .convolution import check, convolve, filter_scales
+from . import conv_float, conv_hybrid, conv_integer
+from .convolution import check, convolve, filter_scales, integer_layer
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -101,10 +101,12 @@ def _is_symmetric(op: Operator, x: Shape, filters: Shape) -> bool:
 
 
 def lower_conv_2d(low: Any, op: Operator) -> None:
-    """float32 and hybrid."""
-    if _is_hybrid(op):
-        x, filters = (low.spec(t) for t in op.inputs[:2])
-        windows = sliding(op, x.shape[1:3], filters.shape[1:3])
+    """float32, hybrid and integer."""
+    x, filters = (low.spec(t) for t in op.inputs[:2])
+    windows = sliding(op, x.shape[1:3], filters.shape[1:3])
+    if x.dtype != np.float32:
+        conv_integer.lower_convolution(low, op, windows, integer_layer(low, op, groups=x.shape[3] // filters.shape[3]))
+    elif _is_hybrid(op):
         conv_hybrid.lower_convolution(low, op, windows, filter_scales(op), _is_symmetric(op, x.shape, filters.shape))
     else:
         _lower_float(low, op)

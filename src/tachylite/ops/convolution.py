@@ -4,18 +4,22 @@ An operator brings `sums(x, filters)`: its linear map, on arrays of one floating
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.dtypes import DTYPES, INT4, is_quantizable
 from tachylite.model.graph import Operator, Quantization
 
+from . import conv_integer
 from .exact import exact_dtype, reach
 from .fixedpoint import multipliers, rescale, rescale_int64
 from .fused import activate, activation_range, check_activation
 from .hybrid import quantize_asymmetric, quantize_symmetric
 from .registry import Spec
+from .requantize import once_up, twice
 
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -70,7 +74,7 @@ def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarra
     total = _exact_sums(sums, centred, reach(x.dtype, zero_point), weights, axis).astype(np.int64)
     if bias is not None:
         total += bias
-    scaled = (rescale_int64 if _is_wide(op, x, bias) else rescale)(total, _output_steps(op, data))
+    scaled = (rescale_int64 if _is_wide(op, x.dtype, None if bias is None else bias.dtype) else rescale)(total, _output_steps(op, data))
     return np.clip(scaled + output.zero_point, *activation_range(op, output)).astype(output.dtype)
 
 
@@ -80,9 +84,9 @@ def _exact_sums(sums: Sums, x: np.ndarray, reach: int, filters: np.ndarray, axis
     return sums(x.astype(dtype), filters.astype(dtype))
 
 
-def _is_wide(op: Operator, x: np.ndarray, bias: np.ndarray | None) -> bool:
+def _is_wide(op: Operator, x: np.dtype, bias: np.dtype | None) -> bool:
     """Whether the accumulator has 64 bits: where x is int16, unless the bias is int32."""
-    return x.dtype == np.int16 and _declared_bias_type(op) != np.int32 and (bias is None or bias.dtype == np.int64)
+    return bool(x == np.int16 and _declared_bias_type(op) != np.int32 and (bias is None or bias == np.int64))
 
 
 def _declared_bias_type(op: Operator) -> np.dtype:
@@ -103,6 +107,16 @@ def filter_scales(op: Operator) -> np.ndarray:
     """float32, one per output channel or one for all."""
     scales: np.ndarray = op.inputs[1].quantization.scale
     return scales
+
+
+def integer_layer(low: Any, op: Operator, *, groups: int = 1, data: int = 0) -> conv_integer.Layer:
+    """The operator for native kernels of integers."""
+    x, filters, bias = op.inputs[data], op.inputs[1], conv_integer.bias_of(op, data + 2 if data == 0 else data + 1)
+    outputs = low.spec(op.outputs[0]).shape[-1] // groups
+    is_wide = _is_wide(op, x.dtype, None if bias is None else bias.dtype)
+    scaling = partial(once_up if is_wide else twice, _output_steps(op, data), groups, outputs)
+    zero_points = x.zero_point, filters.zero_point if filters.dtype == np.uint8 else 0
+    return conv_integer.Layer(x, filters, bias, groups, outputs, scaling, zero_points)
 
 
 _FILTER_TYPES: dict[np.dtype, set[np.dtype]] = {

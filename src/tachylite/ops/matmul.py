@@ -1,5 +1,7 @@
 """Products of matrices: FULLY_CONNECTED and BATCH_MATMUL."""
 
+from collections.abc import Callable
+from functools import partial
 from math import inf, prod
 from typing import Any
 
@@ -8,13 +10,14 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
 from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
-from . import conv_float, conv_hybrid
+from . import conv_float, conv_hybrid, conv_integer
 from .arguments import new_shape
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
 from .hybrid import hybrid_product, quantize_asymmetric
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
+from .requantize import Scaling, once_away, once_up, plain, twice
 from .scales import centred, check_scales, check_weight_scales
 
 _NARROW = (np.dtype(np.int8), INT4, INT2)
@@ -166,14 +169,37 @@ def _shuffled_input(rows: np.ndarray) -> np.ndarray:
 
 
 def lower_fully_connected(low: Any, op: Operator) -> None:
-    """float32 and hybrid."""
+    """All but the SHUFFLED format."""
     x, weights = (low.spec(t) for t in op.inputs[:2])
-    if x.dtype != np.float32 or not weights.shape[1]:
+    if not weights.shape[1] or _is_shuffled(op):
         low.host(op)
+    elif x.dtype != np.float32:
+        _lower_integer(low, op)
     elif weights.dtype in _HYBRID_WEIGHTS:
         _lower_hybrid(low, op)
     else:
         _lower_float(low, op)
+
+
+def _lower_integer(low: Any, op: Operator) -> None:
+    """The scaling is that of `_requantize`."""
+    weights, outputs = op.inputs[1], low.spec(op.inputs[1]).shape[0]
+    scaling: Callable[[int], Scaling]
+    if weights.dtype == np.int16:
+        scaling = partial(once_up, _arrays(_multiplier(op)), 1, outputs)
+    elif weights.dtype == np.int8 and weights.sparsity is not None:
+        scaling = partial(twice, _arrays(_multiplier(op)), 1, outputs)
+    else:
+        scaling = partial(once_away, _real_multipliers(op), 1, outputs)
+    zero_points = op.inputs[0].zero_point, 0 if weights.quantization.is_per_channel else weights.zero_point
+    conv_integer.lower_matrix(
+        low, op, conv_integer.Layer(op.inputs[0], weights, conv_integer.bias_of(op), 1, outputs, scaling, zero_points)
+    )
+
+
+def _arrays(multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    mantissas, shifts = (np.atleast_1d(np.asarray(part, np.int64)) for part in multiplier)
+    return mantissas, shifts
 
 
 def _lower_hybrid(low: Any, op: Operator) -> None:
@@ -296,11 +322,29 @@ def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndar
 
 
 def lower_batch_matmul(low: Any, op: Operator) -> None:
-    """float32: one call, after those that lay operands out."""
+    """float32 and integer."""
     x, y, result = (low.spec(t) for t in (*op.inputs, op.outputs[0]))
-    if x.dtype != np.float32 or y.dtype != np.float32:
+    if x.dtype != np.float32:
+        _lower_integers(low, op, x, result)
+    elif y.dtype == np.float32:
+        _lower_floats(low, op, x, y, result)
+    else:
         low.host(op)
-        return
+
+
+def _lower_integers(low: Any, op: Operator, x: Spec, result: Spec) -> None:
+    """The scaling is that of `_batch_matmul_integer`."""
+    outputs = result.shape[-1]
+    if result.dtype == np.int32:
+        scaling: Callable[[int], Scaling] = plain
+    else:
+        scaling = partial(once_up if x.dtype == np.int16 else twice, _arrays(_multiplier(op)), 1, outputs)
+    x_zero, y_zero = (0 if result.dtype == np.int32 else t.zero_point for t in op.inputs)
+    conv_integer.lower_matrices(low, op, conv_integer.Layer(op.inputs[0], op.inputs[1], None, 1, outputs, scaling, (x_zero, y_zero)))
+
+
+def _lower_floats(low: Any, op: Operator, x: Spec, y: Spec, result: Spec) -> None:
+    """One call, after those that lay operands out."""
     (rows, outputs), depth = result.shape[-2:], x.shape[-2 if op.options.adj_x else -1]
     counts = prod(x.shape[:-2]), prod(y.shape[:-2])
     left = low.value(op.inputs[0])

@@ -1,7 +1,6 @@
 """Transposed two-dimensional convolution, NHWC: TRANSPOSE_CONV."""
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import numpy as np
 from tachylite.model.dtypes import is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_hybrid
-from .convolution import check, convolve, filter_scales
+from . import conv_float, conv_hybrid, conv_integer
+from .convolution import check, convolve, filter_scales, integer_layer
 from .registry import OpDef, Spec, register
-from .window import Window, sliding, spatial, taps
+from .window import Window, phases, sliding, spatial, taps
 
 
 def spread(x: np.ndarray, filters: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
@@ -77,10 +76,16 @@ _MOST_PHASES = 64
 
 
 def lower_transpose_conv(low: Any, op: Operator) -> None:
-    """float32 and hybrid."""
+    """float32, hybrid and integer."""
     filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
     axes = result_windows(op, y.shape, x.shape, filters.shape[1:-1])
-    if x.dtype == np.float32 and is_quantizable(filters.dtype):
+    if x.dtype != np.float32:
+        parts = phases(axes)
+        if len(parts) > _MOST_PHASES:
+            low.host(op)
+        else:
+            conv_integer.lower_transposed(low, op, parts, integer_layer(low, op, data=2))
+    elif is_quantizable(filters.dtype):
         conv_hybrid.lower_transposed(low, op, axes, filter_scales(op))
     else:
         _lower_float(low, op, axes)
@@ -89,32 +94,21 @@ def lower_transpose_conv(low: Any, op: Operator) -> None:
 def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
     """One convolution for each phase, the results whose coordinates agree modulo the strides. They see the same cells."""
     filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
-    phases = list(product(*(range(min(axis.stride, axis.inputs)) for axis in axes)))
-    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(phases) > _MOST_PHASES:
+    parts = phases(axes)
+    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(parts) > _MOST_PHASES:
         low.host(op)
         return
     inputs = low.value(op.inputs[2]), conv_float.bias_of(low, op, 3)
     result = low.define(op.outputs[0])
-    for phase in phases:
-        windows, cells = zip(*(_phase(axis, at) for axis, at in zip(axes, phase, strict=True)), strict=True)
+    for windows, cells, at, strides in parts:
         params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=x.shape[3], groups=1, outputs=y.shape[3])
         params.low, params.high = conv_float.bounds(op)
         params.pixels = x.shape[0] * windows[0].outputs * windows[1].outputs
         row = y.shape[2] * y.shape[3]
-        params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, axes[0].stride * row, axes[1].stride * y.shape[3]
-        params.output_offset = phase[0] * row + phase[1] * y.shape[3]
+        params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, strides[0] * row, strides[1] * y.shape[3]
+        params.output_offset = at[0] * row + at[1] * y.shape[3]
         packed = conv_float.filters_of(low, op, op.inputs[1], cells)
         conv_float.emit(low, op, params, [inputs[0], packed, inputs[1]], result)
-
-
-def _phase(axis: Window, at: int) -> tuple[Window, slice]:
-    """The window that results `at`, `at + stride`, ... of an axis see the input with, and its cells, last first."""
-    start, first = divmod(at + axis.before, axis.stride)
-    cells = range(first, axis.size, axis.stride)[::-1]
-    outputs = -(-(axis.inputs - at) // axis.stride)
-    window = Window(len(cells), 1, 1, len(cells) - 1 - start, axis.outputs, outputs)
-    stop = cells.stop if cells.stop >= 0 else None
-    return window, slice(cells.start, stop, cells.step) if cells else slice(0, 0)
 
 
 def _transpose_conv_version(op: Operator) -> int:

@@ -83,6 +83,36 @@ def spatial(*axes: int | slice) -> Any:
     return (..., *axes, slice(None))
 
 
+class Phase(NamedTuple):
+    """Results of a transposed window that are `strides` apart from `at` on: the windows that they see the input with, and their cells."""
+
+    windows: tuple[Window, ...]
+    cells: tuple[slice, ...]
+    at: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def phases(axes: Sequence[Window]) -> list[Phase]:
+    """The results of transposed windows by their coordinates modulo the strides: each part sees the same cells everywhere."""
+    strides = tuple(axis.stride for axis in axes)
+    starts = product(*(range(min(axis.stride, axis.inputs)) for axis in axes))
+    result = []
+    for at in starts:
+        windows, cells = zip(*map(_phase, axes, at), strict=True)
+        result.append(Phase(windows, cells, at, strides))
+    return result
+
+
+def _phase(axis: Window, at: int) -> tuple[Window, slice]:
+    """The window that results `at`, `at + stride`, ... of an axis see the input with, and its cells, last first."""
+    start, first = divmod(at + axis.before, axis.stride)
+    cells = range(first, axis.size, axis.stride)[::-1]
+    outputs = -(-(axis.inputs - at) // axis.stride)
+    window = Window(len(cells), 1, 1, len(cells) - 1 - start, axis.outputs, outputs)
+    stop = cells.stop if cells.stop >= 0 else None
+    return window, slice(cells.start, stop, cells.step) if cells else slice(0, 0)
+
+
 def sliding(op: Operator, inputs: Shape, size: Shape) -> tuple[Window, ...]:
     """One window per spatial axis (height and width, before them depth), with the strides, dilations and padding of the options.
 

@@ -58,6 +58,7 @@ def cases() -> Iterator[Case]:
     yield from _depthwise_conv_2d()
     yield from _transpose_conv()
     yield from _conv_3d()
+    yield from _integer_tails()
 
 
 _GEOMETRIES = {
@@ -97,6 +98,40 @@ def _conv_2d() -> Iterator[Case]:
     half = filters.value.astype(np.float16)
     expected = [x @ half[:, 0, 0].T.astype(np.float32) + bias.value]
     yield case("half_filter", "CONV_2D", x, constant(half), bias, stride_h=1, stride_w=1, expected=expected)
+
+
+def _integer_tails() -> Iterator[Case]:
+    """Sizes that fill no tile of the native kernels, several blocks of pixels, sums beyond 32 bits."""
+    unit = {"stride_h": 1, "stride_w": 1}
+    for op, shape, size, outputs, more in (
+        ("CONV_2D", (2, 13, 11, 5), (3, 3), 23, {}),
+        ("CONV_2D", (2, 13, 11, 5), (3, 3), 23, {"stride_h": 2, "stride_w": 2}),
+        ("CONV_2D", (1, 13, 11, 7), (2, 3), 40, {"dilation_h_factor": 2, "dilation_w_factor": 2}),
+        ("CONV_2D", (1, 5, 230, 3), (3, 5), 8, {"padding": "VALID"}),
+        ("CONV_2D", (3, 9, 11, 37), (1, 1), 24, {}),
+        ("CONV_2D", (1, 9, 11, 37), (1, 1), 9, {"stride_h": 2, "stride_w": 3}),
+        ("CONV_2D", (1, 2, 3, 2100), (1, 1), 33, {}),
+        ("CONV_2D", (1, 3, 7, 700), (3, 3), 17, {}),
+        ("TRANSPOSE_CONV", (1, 8, 9, 19), (4, 3), 21, {"stride_h": 2, "stride_w": 2}),
+        ("TRANSPOSE_CONV", (1, 8, 9, 19), (2, 1), 5, {"stride_h": 3, "stride_w": 3}),
+    ):
+        for name, operands, options in _layers(op, shape, (outputs, *size, shape[-1]), outputs, 0):
+            if name.startswith("f32") or (name.endswith("_s8") and "int16" not in name):
+                continue
+            choices = {**unit, **options, **more}
+            label = f"{name}_tails_" + "_".join(map(str, [*shape, *size, outputs, *more.values()]))
+            if op == "TRANSPOSE_CONV":
+                result = [shape[0], *(n * choices[s] for n, s in zip(shape[1:3], ("stride_h", "stride_w"), strict=True)), outputs]
+                operands = [constant(result, dtype=np.int32), operands[1], operands[0], operands[2]]
+            yield case(label, op, *operands, **choices)
+    for name, (x, filters, bias), options in _layers("CONV_2D", (1, 6, 5, 12), (10, 3, 3, 4), 10, 0):
+        if name in ("uint8_u8", "int8_s8", "int16_s8"):
+            grouped = [x, Operand(filters.value[:9], filters.quantization, True), Operand(bias.value[:9], bias.quantization, True)]
+            yield case(f"{name}_three_groups", "CONV_2D", *grouped, **unit, **options)
+        if name in ("uint8_u8", "int8_s8", "int16_s8_bias32"):
+            x = _slice(x, np.s_[..., :4])
+            at_run_time = [x, Operand(filters.value, filters.quantization), bias]
+            yield case(f"{name}_filters_at_run_time", "CONV_2D", *at_run_time, **unit, **_again(options))
 
 
 def _slice(operand: Operand, index: Any) -> Operand:

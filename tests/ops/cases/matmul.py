@@ -66,6 +66,39 @@ def tails() -> Iterator[Case]:
         yield case(name, "BATCH_MATMUL", x, y, adj_x=adj_x, adj_y=adj_y, rtol=1e-4, atol=1e-4)
         yield case(f"{name}-constant", "BATCH_MATMUL", x, constant(y[:1]), adj_x=adj_x, adj_y=adj_y, rtol=1e-4, atol=1e-4)
 
+    yield from integer_tails()
+
+
+def integer_tails() -> Iterator[Case]:
+    y8, y16 = {"scale": 0.1, "zero_point": -5}, {"scale": 400.0}
+    for rows, outputs, depth in ((1, 37, 53), (7, 24, 53), (100, 37, 640), (1, 5, 2050), (3, 33, 1100)):
+        x = {kind: quantized(integers(kind, rows, depth), 0.05, 3 if kind == np.int8 else 0, dtype=kind) for kind in (np.int8, np.int16)}
+        name = f"tails-{rows}-{outputs}-{depth}"
+        for kernel in (np.int8, INT4):
+            w, b = weights(kernel, outputs, depth, per_channel=True), bias(np.int32, outputs, np.linspace(0.01, 0.03, outputs) * 0.05)
+            yield case(f"{name}-s8-{np.dtype(kernel).name}", "FULLY_CONNECTED", x[np.int8], w, b, out=out(np.int8, **y8))
+        w, wide = weights(np.int8, outputs, depth), bias(np.int64, outputs)
+        yield case(f"{name}-s16-s8", "FULLY_CONNECTED", x[np.int16], w, wide, out=out(np.int16, **y16))
+        w = weights(np.int16, outputs, depth)
+        yield case(f"{name}-s16-s16", "FULLY_CONNECTED", x[np.int16], w, wide, out=out(np.int16, 60000.0), quantized_bias_type="INT64")
+    x, w = quantized(integers(np.int8, 7, 53), 0.05, 3), quantized(integers(np.int8, 20, 53, least=-127), 0.02)
+    yield case("s8-run-time", "FULLY_CONNECTED", x, w, bias(np.int32, 20), out=out(np.int8, **y8))
+    w = Operand(w.value, w.quantization, constant=True)
+    yield case("s8-bias-at-run-time", "FULLY_CONNECTED", x, w, quantized(np.arange(20), 0.001, dtype=np.int32), out=out(np.int8, **y8))
+    for adj_x, adj_y in ((False, False), (False, True), (True, False), (True, True)):
+        for kind, zero_points in ((np.int8, (3, -2)), (np.int16, (0, 0))):
+            left = integers(kind, 3, 1, *((50, 101) if adj_x else (101, 50)))
+            right = integers(kind, 2, *((37, 50) if adj_y else (50, 37)))
+            name = f"tails-{np.dtype(kind).name}-{int(adj_x)}{int(adj_y)}"
+            x, y = (quantized(v, 0.05, zero, dtype=kind) for v, zero in zip((left, right), zero_points, strict=True))
+            options = {"adj_x": adj_x, "adj_y": adj_y}
+            result = y8 if kind == np.int8 else {"scale": 60000.0}
+            yield case(name, "BATCH_MATMUL", x, y, out=out(kind, **result), **options)
+            fixed = Operand(right[:1], y.quantization, constant=True)
+            yield case(f"{name}-constant", "BATCH_MATMUL", x, fixed, out=out(kind, **result), **options)
+            fixed = Operand(right, y.quantization, constant=True)
+            yield case(f"{name}-constants", "BATCH_MATMUL", x, fixed, out=out(kind, **result), **options)
+
 
 def fully_connected_integer() -> Iterator[Case]:
     x = {

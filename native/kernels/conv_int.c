@@ -1,0 +1,284 @@
+/* Integer convolutions and products of matrices: CONV_2D, FULLY_CONNECTED, BATCH_MATMUL, TRANSPOSE_CONV.
+ *
+ * Products are exact: pairs of int16 are multiplied and added in int32. The input that a block of output pixels sees is
+ * first widened to int16, with its padding; a pixel's window then is a few runs of neighbouring elements. Filters lie
+ * in panels of sixteen outputs, [runs][steps][16][2]: a step is a pair of neighbours, and a last odd one is 0.
+ *
+ * tl_conv_int: t[0] input, t[1] panels, t[2] what the sums of each panel start from, int32[16] or, where they are wide,
+ * double[16], t[3] scales of each panel (see tl_requantize.h), t[4] int32[runs]: where runs begin, from a pixel's first
+ * element on, t[5] int32[images][2] or nothing: the input and the set of panels of each image, t[6] output, t[7] room
+ * for each worker. A work item is a block of pixels, some lines by some columns of one image, for some panels. */
+#include "tl_pairs.h"
+#include "tl_params.h"
+#include "tl_requantize.h"
+
+typedef tl_conv_int_params params;
+
+#define PANEL 16
+#define VECTORS (PANEL / TL_WIDTH)
+#define MAX_PIXELS 96
+
+/* As many rows as the registers hold sums of, beside one step of filters. */
+#if TL_WIDTH == 16
+#define ROWS 12
+#elif TL_WIDTH == 8
+#define ROWS 6
+#else
+#define ROWS 2
+#endif
+
+/* The pixels of a block: where their windows begin in the widened input, and where they are in the output. */
+typedef struct {
+    int32_t image, line, column, lines, columns;
+    int32_t x[MAX_PIXELS];
+    ptrdiff_t y[MAX_PIXELS];
+} pixels;
+
+/* What all tiles of a block and a panel share. */
+typedef struct {
+    const params *p;
+    const pixels *at;
+    const int16_t *x;
+    const int32_t *runs;
+    const char *weights;
+    const void *start, *scales;
+    char *y;
+    int32_t outputs;
+    tl_output output;
+} job;
+
+typedef tl_lanes sums_of[ROWS][VECTORS];
+
+/* sums[m] += runs [first, end) of the m-th pixel from i on times the panel. Counts are constants where it is called. */
+TL_INLINE void add_runs(sums_of sums, const job *k, int32_t i, const int rows, const int vectors, const int bytes,
+                        int32_t first, int32_t end) {
+    const int32_t steps = k->p->steps;
+    const char *w = k->weights + (size_t)first * (size_t)(steps * PANEL * 2 * bytes);
+    for (int32_t run = first; run < end; ++run) {
+        const int16_t *x[ROWS];
+#pragma GCC unroll 16
+        for (int m = 0; m < rows; ++m) x[m] = k->x + (k->at->x[i + m] + k->runs[run]);
+        for (int32_t j = 0; j < steps; ++j, w += PANEL * 2 * bytes) {
+            tl_pairs b[VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; ++v) b[v] = tl_load_pairs(w + v * TL_WIDTH * 2 * bytes, bytes);
+#pragma GCC unroll 16
+            for (int m = 0; m < rows; ++m) {
+                const tl_pairs a = tl_splat_pairs(x[m] + 2 * j);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; ++v) sums[m][v] = tl_dot_pairs(sums[m][v], a, b[v]);
+            }
+        }
+    }
+}
+
+/* Sums of `rows` pixels to the output. */
+static __attribute__((noinline)) void finish(const job *k, int32_t i, int rows, const tl_sums *sums) {
+    for (int m = 0; m < rows; ++m) tl_requantize(&k->output, k->scales, sums + m, k->outputs, k->y + k->at->y[i + m]);
+}
+
+/* Rows of pixels by a panel, of which only the first `vectors` vectors have outputs. */
+TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, const int bytes) {
+    sums_of sums;
+    const tl_lanes *start = k->start;
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) tl_copy(&sums[m][v], start + v, sizeof(tl_lanes));
+    }
+    add_runs(sums, k, i, rows, vectors, bytes, 0, k->p->runs);
+    tl_sums results[ROWS];
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) tl_copy((tl_lanes *)(results + m) + v, &sums[m][v], sizeof(tl_lanes));
+    }
+    finish(k, i, rows, results);
+}
+
+/* The same for sums beyond 32 bits: every `flush` runs they are added up in double. */
+TL_INLINE void wide_tile(const job *k, int32_t i, const int rows, const int bytes) {
+    tl_wide_sums totals[ROWS];
+    for (int m = 0; m < rows; ++m) tl_copy(totals + m, k->start, sizeof totals[m]);
+    for (int32_t run = 0; run < k->p->runs; run += k->p->flush) {
+        sums_of sums = {{{0}}};
+        add_runs(sums, k, i, rows, VECTORS, bytes, run, TL_MIN(run + k->p->flush, k->p->runs));
+        tl_sums parts[ROWS];
+        tl_copy(parts, sums, sizeof parts[0] * (size_t)rows);
+        for (int m = 0; m < rows; ++m) {
+            const tl_wide_sums part = tl_widen(parts + m);
+            for (int q = 0; q < 4; ++q) totals[m].quarter[q] += part.quarter[q];
+        }
+    }
+    for (int m = 0; m < rows; ++m)
+        tl_requantize_wide(&k->output, k->scales, totals + m, k->outputs, k->y + k->at->y[i + m]);
+}
+
+/* All pixels of a block. */
+#define TILES(name, tile, ...)                                                               \
+    static void name(const job *k, int32_t count) {                                          \
+        int32_t i = 0;                                                                       \
+        for (; i + ROWS <= count; i += ROWS) tile(k, i, ROWS, __VA_ARGS__);                  \
+        for (; i + 4 <= count && ROWS > 4; i += 4) tile(k, i, TL_MIN(4, ROWS), __VA_ARGS__); \
+        for (; i + 2 <= count && ROWS > 2; i += 2) tile(k, i, 2, __VA_ARGS__);               \
+        for (; i < count; ++i) tile(k, i, 1, __VA_ARGS__);                                   \
+    }
+TILES(tiles_w8, tile, VECTORS, 1)
+TILES(tiles_w16, tile, VECTORS, 2)
+TILES(wide_tiles_w8, wide_tile, 1)
+TILES(wide_tiles_w16, wide_tile, 2)
+#if VECTORS > 1
+TILES(half_tiles_w8, tile, VECTORS / 2, 1)
+TILES(half_tiles_w16, tile, VECTORS / 2, 2)
+#else
+#define half_tiles_w8 tiles_w8
+#define half_tiles_w16 tiles_w16
+#endif
+
+static void locate(const params *p, int32_t block, pixels *at) {
+    const int32_t across = (p->width + p->columns - 1) / p->columns, down = (p->height + p->lines - 1) / p->lines;
+    at->image = block / (across * down);
+    at->line = block / across % down * p->lines;
+    at->column = block % across * p->columns;
+    at->lines = TL_MIN(p->lines, p->height - at->line);
+    at->columns = TL_MIN(p->columns, p->width - at->column);
+    const int32_t x_line = ((p->columns - 1) * p->stride_width + p->reach_width) * p->channels;
+    const size_t bytes = (size_t)tl_output_bytes(p->output_type);
+    int32_t i = 0;
+    for (int32_t line = 0; line < at->lines; ++line)
+        for (int32_t column = 0; column < at->columns; ++column, ++i) {
+            at->x[i] = line * p->stride_height * x_line + column * p->stride_width * p->channels;
+            at->y[i] = (ptrdiff_t)bytes *
+                       (at->image * (ptrdiff_t)p->output_image + (at->line + line) * (ptrdiff_t)p->output_line +
+                        (at->column + column) * (ptrdiff_t)p->output_pixel + p->output_offset);
+        }
+}
+
+static void fill(int16_t *a, int32_t value, size_t count) {
+    for (size_t i = 0; i < count; ++i) a[i] = (int16_t)value;
+}
+
+/* load_*: what the block sees of its image x, widened, with zero points around it. */
+#define LOAD(suffix, type)                                                                                          \
+    static void widen_##suffix(const type *x, size_t count, int16_t *a) {                                           \
+        for (size_t i = 0; i < count; ++i) a[i] = x[i];                                                             \
+    }                                                                                                               \
+    static void load_transposed_##suffix(const params *p, const type *x, const pixels *at, int16_t *a) {            \
+        const size_t channels = (size_t)p->channels;                                                                \
+        for (size_t i = 0; i < (size_t)at->columns; ++i)                                                            \
+            for (size_t c = 0; c < channels; ++c)                                                                   \
+                a[i * channels + c] = x[c * (size_t)p->input_width + (size_t)at->column + i];                       \
+    }                                                                                                               \
+    static void load_##suffix(const params *p, const type *x, const pixels *at, int16_t *a) {                       \
+        if (p->transposed) {                                                                                        \
+            load_transposed_##suffix(p, x, at, a);                                                                  \
+            return;                                                                                                 \
+        }                                                                                                           \
+        const size_t channels = (size_t)p->channels;                                                                \
+        const int32_t room = (p->columns - 1) * p->stride_width + p->reach_width;                                   \
+        const int32_t columns = (at->columns - 1) * p->stride_width + p->reach_width;                               \
+        const int32_t lines = (at->lines - 1) * p->stride_height + p->reach_height;                                 \
+        const int32_t top = at->line * p->stride_height - p->before_height;                                         \
+        const int32_t left = at->column * p->stride_width - p->before_width;                                        \
+        const int32_t before = tl_clamp(-left, 0, columns), end = tl_clamp(p->input_width - left, before, columns); \
+        for (int32_t line = top; line < top + lines; ++line, a += (size_t)room * channels) {                        \
+            if (line < 0 || line >= p->input_height || before == end) {                                             \
+                fill(a, p->zero_point, (size_t)columns * channels);                                                 \
+                continue;                                                                                           \
+            }                                                                                                       \
+            const type *from = x + ((size_t)line * (size_t)p->input_width + (size_t)(left + before)) * channels;    \
+            fill(a, p->zero_point, (size_t)before * channels);                                                      \
+            widen_##suffix(from, (size_t)(end - before) * channels, a + (size_t)before * channels);                 \
+            fill(a + (size_t)end * channels, p->zero_point, (size_t)(columns - end) * channels);                    \
+        }                                                                                                           \
+    }
+LOAD(s8, int8_t)
+LOAD(u8, uint8_t)
+LOAD(s16, int16_t)
+
+/* Some panels for the block whose input lies in x. */
+static void panels(const params *p, void *const *t, const int16_t *x, const pixels *at, int32_t part, int bytes) {
+    const size_t y_bytes = (size_t)tl_output_bytes(p->output_type);
+    const size_t panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * 2 * bytes);
+    const size_t start_bytes = PANEL * (p->flush ? sizeof(double) : sizeof(int32_t));
+    const int32_t set = t[5] ? ((const int32_t *)t[5])[2 * at->image + 1] * p->panels : 0;
+    const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels);
+    job k = {.p = p, .at = at, .runs = t[4], .output = TL_OUTPUT(p)};
+    for (int32_t i = part * p->part_panels; i < end; ++i) {
+        const int32_t group = i / p->group_panels, first = i % p->group_panels * PANEL;
+        k.x = x + (size_t)group * (size_t)p->depth;
+        k.weights = (const char *)t[1] + (size_t)(set + i) * panel_bytes;
+        k.start = (const char *)t[2] + (size_t)(set + i) * start_bytes;
+        k.scales = (const char *)t[3] + (size_t)i * (size_t)tl_scales_bytes(p->rounding);
+        k.y = (char *)t[6] + (size_t)(group * p->outputs + first) * y_bytes;
+        k.outputs = TL_MIN(PANEL, p->outputs - first);
+        const int32_t count = at->lines * at->columns;
+        if (p->flush)
+            (bytes == 1 ? wide_tiles_w8 : wide_tiles_w16)(&k, count);
+        else if (k.outputs > PANEL / 2)
+            (bytes == 1 ? tiles_w8 : tiles_w16)(&k, count);
+        else
+            (bytes == 1 ? half_tiles_w8 : half_tiles_w16)(&k, count);
+    }
+}
+
+#define CONV(suffix, type, load, bytes)                                                        \
+    int32_t tl_conv_int_##suffix(const params *p, void *const *t, tl_range r) {                \
+        int16_t *x = (int16_t *)(void *)((char *)t[7] + (size_t)r.worker * (size_t)p->room);   \
+        const int32_t parts = (p->panels + p->part_panels - 1) / p->part_panels;               \
+        int32_t loaded = -1;                                                                   \
+        pixels at;                                                                             \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                   \
+            if (item / parts != loaded) {                                                      \
+                loaded = item / parts;                                                         \
+                locate(p, loaded, &at);                                                        \
+                const int32_t image = t[5] ? ((const int32_t *)t[5])[2 * at.image] : at.image; \
+                load(p, (const type *)t[0] + (size_t)image * (size_t)p->input_image, &at, x);  \
+            }                                                                                  \
+            panels(p, t, x, &at, item % parts, bytes);                                         \
+        }                                                                                      \
+        return TL_OK;                                                                          \
+    }
+CONV(s8w8, int8_t, load_s8, 1)
+CONV(s8w16, int8_t, load_s8, 2)
+CONV(u8w16, uint8_t, load_u8, 2)
+CONV(s16w8, int16_t, load_s16, 1)
+CONV(s16w16, int16_t, load_s16, 2)
+
+/* Panels of filters that only the run knows: t[0] filters, laid out as the steps say, t[1] int32 or int64 bias of all
+ * outputs or nothing, t[2] panels of int16, t[3] where their sums start. A work item is a panel. */
+#define PACK(suffix, type)                                                                                     \
+    int32_t tl_pack_int_##suffix(const tl_pack_int_params *p, void *const *t, tl_range r) {                    \
+        const int32_t panels = (p->outputs + PANEL - 1) / PANEL;                                               \
+        const size_t length = (size_t)p->runs * (size_t)(p->steps * PANEL * 2);                                \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                                   \
+            const int32_t first = item % panels * PANEL, count = TL_MIN(PANEL, p->outputs - first);            \
+            const type *x = (const type *)t[0] + (size_t)(item / panels) * (size_t)p->matrix_step +            \
+                            (size_t)first * (size_t)p->output_step;                                            \
+            int16_t *w = (int16_t *)t[2] + (size_t)item * length;                                              \
+            int64_t total[PANEL] = {0};                                                                        \
+            tl_fill(w, 0, length * sizeof *w);                                                                 \
+            for (int32_t run = 0; run < p->runs; ++run, w += p->steps * PANEL * 2)                             \
+                for (int32_t k = 0; k < TL_MIN(p->length, p->depth - run * p->length); ++k)                    \
+                    for (int32_t n = 0; n < count; ++n) {                                                      \
+                        const type *from = x + (size_t)n * (size_t)p->output_step +                            \
+                                           (size_t)(run * p->length + k) * (size_t)p->depth_step;              \
+                        w[(k / 2 * PANEL + n) * 2 + k % 2] = (int16_t)(*from - p->zero_point);                 \
+                        total[n] += *from - p->zero_point;                                                     \
+                    }                                                                                          \
+            for (int32_t n = 0; n < PANEL; ++n) {                                                              \
+                const int32_t output = item / panels * p->outputs + first + n;                                 \
+                int64_t start = -p->input_zero_point * total[n];                                               \
+                if (n < count && t[1])                                                                         \
+                    start += p->wide_bias ? ((const int64_t *)t[1])[output] : ((const int32_t *)t[1])[output]; \
+                if (p->wide)                                                                                   \
+                    ((double *)t[3])[(size_t)item * PANEL + (size_t)n] = (double)start;                        \
+                else                                                                                           \
+                    ((int32_t *)t[3])[(size_t)item * PANEL + (size_t)n] = (int32_t)start;                      \
+            }                                                                                                  \
+        }                                                                                                      \
+        return TL_OK;                                                                                          \
+    }
+PACK(s8, int8_t)
+PACK(u8, uint8_t)
+PACK(s16, int16_t)
