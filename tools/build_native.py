@@ -26,7 +26,7 @@ X86_TIERS = {
 }
 """Compiler flags of each tier of tl_tiers.h."""
 
-FLAGS = "-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra".split()
+FLAGS = "-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-psabi".split()
 
 
 def compiler() -> list[str]:

@@ -12,10 +12,6 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* All functions that take such vectors are inlined. */
-#endif
-
 #define TL_LANES 8
 #define TL_INLINE static inline __attribute__((always_inline))
 

@@ -1,0 +1,81 @@
+"""Natively from sums of products to stored integers: how a kernel rounds, and the tables that it rounds with (tl_requantize.h)."""
+
+from ctypes import c_int32
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+from .fused import activation_range
+
+BLOCK = 16
+"""Channels whose scales stand together in a table."""
+
+#: Fields of a parameter block that say how a kernel rounds and what it stores.
+OUTPUT_FIELDS = tuple((name, c_int32) for name in ("rounding", "output_type", "output_zero_point", "low", "high"))
+
+
+class Rounding(IntEnum):
+    """As in tl_requantize.h."""
+
+    TWICE_FAST = 0
+    TWICE = 1
+    ONCE_AWAY = 2
+    ONCE_UP = 3
+    PLAIN = 4
+
+
+class Scaling(NamedTuple):
+    """How to round, and the table of scales by blocks of channels."""
+
+    rounding: Rounding
+    table: np.ndarray
+
+
+def twice(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int, reach: int) -> Scaling:
+    """`fixedpoint.rescale` of sums of at most `reach` in magnitude. multipliers: one for each of groups * channels, or one for all."""
+    mantissas, shifts = multipliers
+    shifts = np.where(mantissas == 0, -1, shifts)
+    is_fast = reach < 2**29 and shifts.min() >= -29 and shifts.max() <= -1
+    parts = mantissas, -shifts if is_fast else shifts
+    table = np.stack([blocks(part.astype(np.int32), groups, channels, 1 if is_fast else 0) for part in parts], axis=1)
+    return Scaling(Rounding.TWICE_FAST if is_fast else Rounding.TWICE, table)
+
+
+def once_away(factors: np.ndarray, groups: int, channels: int) -> Scaling:
+    """`fixedpoint.round_half_away` of sums times float64 factors, one for each of groups * channels or one for all."""
+    return Scaling(Rounding.ONCE_AWAY, blocks(factors.astype(np.float64), groups, channels))
+
+
+def once_up(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int) -> Scaling:
+    """`fixedpoint.rescale_int64` of sums below 2**36 in magnitude: the multiplier has 15 bits, so that doubles hold all of it."""
+    mantissas, shifts = multipliers
+    reduced = np.where(mantissas < 0x7FFF0000, (mantissas + (1 << 15)) >> 16, 0x7FFF)
+    return Scaling(Rounding.ONCE_UP, blocks(np.ldexp(reduced.astype(np.float64), shifts - 15), groups, channels))
+
+
+def plain() -> Scaling:
+    """Sums as they are."""
+    return Scaling(Rounding.PLAIN, np.zeros(0, np.int32))
+
+
+def blocks(values: np.ndarray, groups: int, channels: int, fill: int = 0) -> np.ndarray:
+    """Values of all channels, or one for all, as [groups * blocks, BLOCK]: each group's last block is padded with `fill`."""
+    full = np.broadcast_to(values.reshape(-1), groups * channels).reshape(groups, channels)
+    padded = np.pad(full, ((0, 0), (0, -channels % BLOCK)), constant_values=fill)
+    return np.ascontiguousarray(padded.reshape(-1, BLOCK))
+
+
+_TYPES = [np.dtype(name) for name in ("int8", "uint8", "int16", "int32")]
+
+
+def output_fields(op: Operator, scaling: Scaling) -> dict[str, int]:
+    """The values of OUTPUT_FIELDS for the operator's output; plain sums have no zero point and no activation."""
+    output = op.outputs[0]
+    fields = {"rounding": int(scaling.rounding), "output_type": _TYPES.index(output.dtype)}
+    if scaling.rounding is Rounding.PLAIN:
+        return fields
+    low, high = activation_range(op, output)
+    return {**fields, "output_zero_point": output.zero_point, "low": low, "high": high}
