@@ -66,7 +66,7 @@ TL_INLINE tl_s32x8 tl_rescale_fast(tl_s32x8 x, tl_s32x8 m, tl_s32x8 s) {
 }
 
 /* The first `bytes` of 32, in as few pieces as powers of two will do. */
-TL_INLINE void tl_store_part(char *y, const char *from, int32_t bytes) {
+TL_INLINE void tl_store_bytes(char *y, const char *from, int32_t bytes) {
 #define TL_PIECE(size) \
     if (bytes & size) tl_copy(y, from, size), y += size, from += size
     TL_PIECE(16);
@@ -100,11 +100,11 @@ TL_INLINE void tl_store_steps(const tl_output *o, const tl_sums *steps, int32_t 
     if (o->type == TL_S16 && count == TL_BLOCK)
         tl_copy(y, &clamped, sizeof clamped);
     else if (o->type == TL_S16)
-        tl_store_part(y, (const char *)&clamped, 2 * count);
+        tl_store_bytes(y, (const char *)&clamped, 2 * count);
     else if (count == TL_BLOCK)
         tl_copy(y, &narrow, sizeof narrow);
     else
-        tl_store_part(y, (const char *)&narrow, count);
+        tl_store_bytes(y, (const char *)&narrow, count);
 }
 
 /* Every step within +-2^30, so that a zero point can be added. */

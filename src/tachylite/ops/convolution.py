@@ -70,7 +70,7 @@ def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarra
     total = _exact_sums(sums, centred, reach(x.dtype, zero_point), weights, axis).astype(np.int64)
     if bias is not None:
         total += bias
-    scaled = (rescale_int64 if _is_wide(op, x, bias) else rescale)(total, _output_steps(op, data))
+    scaled = (rescale_int64 if is_wide(op, x, bias) else rescale)(total, output_steps(op, data))
     return np.clip(scaled + output.zero_point, *activation_range(op, output)).astype(output.dtype)
 
 
@@ -80,7 +80,7 @@ def _exact_sums(sums: Sums, x: np.ndarray, reach: int, filters: np.ndarray, axis
     return sums(x.astype(dtype), filters.astype(dtype))
 
 
-def _is_wide(op: Operator, x: np.ndarray, bias: np.ndarray | None) -> bool:
+def is_wide(op: Operator, x: np.ndarray | Spec, bias: np.ndarray | Spec | None) -> bool:
     """Whether the accumulator has 64 bits: where x is int16, unless the bias is int32."""
     return x.dtype == np.int16 and _declared_bias_type(op) != np.int32 and (bias is None or bias.dtype == np.int64)
 
@@ -90,7 +90,7 @@ def _declared_bias_type(op: Operator) -> np.dtype:
     return DTYPES[getattr(op.options, "quantized_bias_type", "FLOAT32")]
 
 
-def _output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
+def output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
     """How many output steps one step of the accumulator is worth, as a multiplier per output channel or one for all."""
     source, scales = op.inputs[data], filter_scales(op)
     # The uint8 kernels are the older ones: they multiply in float32 first.
