@@ -47,15 +47,19 @@ TL_INLINE tl_s16x16 tl_splat_pair(const int16_t *x) {
     return (tl_s16x16)((tl_s32x8){0} + pair);
 }
 
+TL_INLINE tl_s16x16 tl_widen_s8(tl_s8x16 x) {
+#if defined(__AVX2__)
+    return (tl_s16x16)_mm256_cvtepi8_epi16((__m128i)x); /* GCC's own conversion takes five instructions. */
+#else
+    return __builtin_convertvector(x, tl_s16x16);
+#endif
+}
+
 /* One pair of weights of a panel. */
 TL_INLINE tl_s16x16 tl_load_pair(const int8_t *w) {
     tl_s8x16 pair;
     tl_copy(&pair, w, sizeof pair);
-#if defined(__AVX2__)
-    return (tl_s16x16)_mm256_cvtepi8_epi16((__m128i)pair); /* GCC's own conversion takes five instructions. */
-#else
-    return __builtin_convertvector(pair, tl_s16x16);
-#endif
+    return tl_widen_s8(pair);
 }
 
 /* sums[r][c] += x[r] . panel c, for 1 to 4 rows and two panels that lie `stride` bytes apart; the number of rows is a

@@ -112,6 +112,38 @@ typedef struct {
 typedef struct {
     int32_t input_height;
     int32_t input_width;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t before_height;
+    int32_t before_width;
+    int32_t filter_height;
+    int32_t dilation_height;
+    int32_t input_channels;
+    int32_t multiplier;
+    int32_t channels;
+    int32_t zero_point;
+    int32_t taps;
+    int32_t shift;
+    int32_t reach;
+    int32_t block;
+    int32_t blocks;
+    int32_t segment;
+    int32_t segments;
+    int32_t span;
+    int32_t fold;
+    int32_t scratch_bytes;
+    int32_t rounding;
+    int32_t output_type;
+    int32_t output_zero_point;
+    int32_t low;
+    int32_t high;
+} tl_depthwise_int_params;
+
+typedef struct {
+    int32_t input_height;
+    int32_t input_width;
     int32_t channels;
     int32_t output_height;
     int32_t output_width;
@@ -368,6 +400,12 @@ int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_depthwise_f32 TL_TIERED(tl_depthwise_f32)
 int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range r);
+#define tl_depthwise_int_s8 TL_TIERED(tl_depthwise_int_s8)
+int32_t tl_depthwise_int_s8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
+#define tl_depthwise_int_u8 TL_TIERED(tl_depthwise_int_u8)
+int32_t tl_depthwise_int_u8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
+#define tl_depthwise_int_s16 TL_TIERED(tl_depthwise_int_s16)
+int32_t tl_depthwise_int_s16(const tl_depthwise_int_params *p, void *const *t, tl_range r);
 #define tl_div_f32 TL_TIERED(tl_div_f32)
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)

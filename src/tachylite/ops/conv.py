@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_hybrid, conv_integer
+from . import conv_float, conv_hybrid, conv_integer, depthwise_integer
 from .convolution import check, convolve, filter_scales, integer_layer
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
@@ -159,9 +159,11 @@ def depthwise_conv_2d(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np
 
 
 def lower_depthwise_conv_2d(low: Any, op: Operator) -> None:
-    """float32 and hybrid."""
-    if _is_hybrid(op):
-        windows = sliding(op, low.spec(op.inputs[0]).shape[1:3], low.spec(op.inputs[1]).shape[1:3])
+    """float32, hybrid and integer."""
+    windows = sliding(op, low.spec(op.inputs[0]).shape[1:3], low.spec(op.inputs[1]).shape[1:3])
+    if is_quantizable(op.inputs[0].dtype):
+        depthwise_integer.lower(low, op, windows)
+    elif is_quantizable(op.inputs[1].dtype):
         conv_hybrid.lower_depthwise(low, op, windows, filter_scales(op))
     else:
         _lower_depthwise_float(low, op)

@@ -74,7 +74,7 @@ def _quantized(op: Operator, x: np.ndarray, filters: np.ndarray, bias: np.ndarra
     total = _exact_sums(sums, centred, reach(x.dtype, zero_point), weights, axis).astype(np.int64)
     if bias is not None:
         total += bias
-    scaled = (rescale_int64 if _is_wide(op, x.dtype, None if bias is None else bias.dtype) else rescale)(total, _output_steps(op, data))
+    scaled = (rescale_int64 if is_wide(op, x.dtype, None if bias is None else bias.dtype) else rescale)(total, output_steps(op, data))
     return np.clip(scaled + output.zero_point, *activation_range(op, output)).astype(output.dtype)
 
 
@@ -84,7 +84,7 @@ def _exact_sums(sums: Sums, x: np.ndarray, reach: int, filters: np.ndarray, axis
     return sums(x.astype(dtype), filters.astype(dtype))
 
 
-def _is_wide(op: Operator, x: np.dtype, bias: np.dtype | None) -> bool:
+def is_wide(op: Operator, x: np.dtype, bias: np.dtype | None) -> bool:
     """Whether the accumulator has 64 bits: where x is int16, unless the bias is int32."""
     return bool(x == np.int16 and _declared_bias_type(op) != np.int32 and (bias is None or bias == np.int64))
 
@@ -94,7 +94,7 @@ def _declared_bias_type(op: Operator) -> np.dtype:
     return DTYPES[getattr(op.options, "quantized_bias_type", "FLOAT32")]
 
 
-def _output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
+def output_steps(op: Operator, data: int) -> tuple[np.ndarray, np.ndarray]:
     """How many output steps one step of the accumulator is worth, as a multiplier per output channel or one for all."""
     source, scales = op.inputs[data], filter_scales(op)
     # The uint8 kernels are the older ones: they multiply in float32 first.
@@ -113,8 +113,8 @@ def integer_layer(low: Any, op: Operator, *, groups: int = 1, data: int = 0) -> 
     """The operator for native kernels of integers."""
     x, filters, bias = op.inputs[data], op.inputs[1], conv_integer.bias_of(op, data + 2 if data == 0 else data + 1)
     outputs = low.spec(op.outputs[0]).shape[-1] // groups
-    is_wide = _is_wide(op, x.dtype, None if bias is None else bias.dtype)
-    scaling = partial(once_up if is_wide else twice, _output_steps(op, data), groups, outputs)
+    wide = is_wide(op, x.dtype, None if bias is None else bias.dtype)
+    scaling = partial(once_up if wide else twice, output_steps(op, data), groups, outputs)
     zero_points = x.zero_point, filters.zero_point if filters.dtype == np.uint8 else 0
     return conv_integer.Layer(x, filters, bias, groups, outputs, scaling, zero_points)
 

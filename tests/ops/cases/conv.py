@@ -165,6 +165,45 @@ def _depthwise_conv_2d() -> Iterator[Case]:
     even = _float_layer((1, 11, 15, 16), (1, 3, 3, 16), 16)
     yield case("stride_2", op, *even, stride_h=2, stride_w=2, depth_multiplier=1, rtol=1e-4, atol=1e-4)
     yield case("no_bias", op, *_float_layer((1, 4, 4, 2), (1, 3, 3, 2), 2)[:2], stride_h=1, stride_w=1, depth_multiplier=1)
+    yield from _depthwise_shapes()
+
+
+def _depthwise_shapes() -> Iterator[Case]:
+    """Integer filters of all sizes: even and odd, single rows and columns; channels that fill panels and that do not."""
+    op = "DEPTHWISE_CONV_2D"
+    shapes = [(1, 1, 3), (1, 4, 8), (3, 1, 16), (4, 1, 20), (2, 2, 5), (3, 3, 8), (3, 3, 24), (5, 5, 37), (4, 6, 1), (3, 3, 100)]
+    for height, width, channels in shapes:
+        for name, operands, options in _layers(op, (2, 9, 11, channels), (1, height, width, channels), channels, 3):
+            if name.startswith("f32"):
+                continue
+            for geometry, more in {"same": {}, **(_GEOMETRIES if name == "int8_s8_pc" else {})}.items():
+                choices = {"stride_h": 1, "stride_w": 1, "depth_multiplier": 1, **_again(options), **more}
+                yield case(f"{name}_{height}x{width}x{channels}_{geometry}", op, *operands, **choices)
+    for name, operands, options in _layers(op, (1, 6, 70, 1), (1, 3, 3, 40), 40, 3):
+        if not name.startswith("f32"):
+            yield case(f"{name}_one_channel", op, *operands, stride_h=1, stride_w=1, depth_multiplier=40, **options)
+    x, weights, bias = _integer_layer((1, 5, 6, 16), (1, 3, 3, 16), 16)
+    options: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "depth_multiplier": 1}
+    yield case("integer_no_bias", op, x, weights, **options, out=out(np.int8, 0.2, 3))
+    yield case(
+        "integer_filters_at_run_time", op, x, Operand(weights.value, weights.quantization), bias, **options, out=out(np.int8, 0.2, 3)
+    )
+    large = constant(rng.integers(-(2**30), 2**30, 16), bias.quantization.scale, dtype=np.int32)
+    yield case("integer_large_bias", op, x, weights, large, **options, out=out(np.int8, 200.0, 3))
+    yield case("integer_scaled_up", op, x, weights, bias, **options, out=out(np.int8, 1e-4, 3))
+    yield case("integer_scaled_down", op, x, weights, bias, **options, out=out(np.int8, 1e6, 3))
+    # LiteRT knows no depthwise convolution with 4-bit filters. These results are whole steps, which need no rounding.
+    nibbles = rng.integers(-2, 2, (1, 1, 2, 16)) * 4
+    centred = x.value.astype(np.int32) + 5
+    steps = (centred[:, :, :-1] * nibbles[0, 0, 0] + centred[:, :, 1:] * nibbles[0, 0, 1]) // 4 + 3
+    expected, options["padding"] = [np.clip(steps, -128, 127).astype(np.int8)], "VALID"
+    yield case("int4", op, x, constant(nibbles.astype("int4"), 0.5), None, **options, out=out(np.int8, 0.1, 3), expected=expected)
+
+
+def _integer_layer(shape: tuple[int, ...], filters: tuple[int, ...], channels: int) -> list[Operand]:
+    weights = _weights(filters, "s8_pc", 3)
+    x = quantized(rng.integers(-128, 128, shape), 0.05, -5)
+    return [x, weights, constant(rng.integers(-3000, 3000, channels), 0.05 * weights.quantization.scale, dtype=np.int32)]
 
 
 def _transpose_conv() -> Iterator[Case]:
