@@ -55,7 +55,9 @@ typedef struct {
     int32_t row_step;
     int32_t pixel_step;
     int32_t output_offset;
-    int32_t pixels;
+    int32_t images;
+    int32_t rows;
+    int32_t segment;
     int32_t panels;
     int32_t joined;
     float low;

@@ -59,6 +59,18 @@ TL_ALWAYS_INLINE void tl_store_part(float *y, tl_vector x, int32_t count) {
 #endif
 }
 
+/* The same where `count` may be more than there are lanes. */
+TL_ALWAYS_INLINE tl_vector tl_load_up_to(const float *x, int32_t count) {
+    return count >= TL_WIDTH ? tl_load(x) : tl_load_part(x, count);
+}
+TL_ALWAYS_INLINE void tl_store_up_to(float *y, tl_vector x, int32_t count) {
+    if (count >= TL_WIDTH) {
+        tl_store(y, x);
+    } else {
+        tl_store_part(y, x, count);
+    }
+}
+
 TL_ALWAYS_INLINE tl_vector tl_splat(float x) { return x - (tl_vector){0}; }
 
 /* The greater one of each lane; b where either is NaN. */

@@ -19,7 +19,7 @@ PANEL = 16
 """Outputs of a panel of packed filters."""
 
 _BLOCK = 84
-"""Pixels of a work item: whole tiles of 4, 6 or 14."""
+"""Pixels of a work item, at most: whole tiles of 6, 12 or 14."""
 
 _WORTHWHILE = 1 << 17
 """Multiplications that are worth a thread's while."""
@@ -28,8 +28,8 @@ _WORTHWHILE = 1 << 17
 class ConvParams(Params):
     """A convolution over height and width: of `groups` groups, each has `depth` channels and `outputs` outputs.
 
-    pixels: of the output, all images; steps: floats from one output to the next; block: a work item is a block of pixels by `panels`
-    panels; joined: whether a row of the filter sees consecutive values.
+    steps: floats from one output to the next; rows, segment, panels: a work item is so many pixels high and wide, for so many panels;
+    joined: whether a row of the filter sees consecutive values.
     """
 
     _fields_ = (
@@ -53,7 +53,9 @@ class ConvParams(Params):
         ("row_step", c_int32),
         ("pixel_step", c_int32),
         ("output_offset", c_int32),
-        ("pixels", c_int32),
+        ("images", c_int32),
+        ("rows", c_int32),
+        ("segment", c_int32),
         ("panels", c_int32),
         ("joined", c_int32),
         ("low", c_float),
@@ -130,9 +132,14 @@ def bias_of(low: Any, op: Operator, position: int = 2) -> int | None:
 def panels(matrices: np.ndarray) -> np.ndarray:
     """[groups, outputs, ...] to [groups, panels, ..., PANEL], float32, with zeros for the outputs that a last panel lacks."""
     groups, outputs = matrices.shape[:2]
-    flat = matrices.reshape(groups, outputs, -1).astype(np.float32)
-    padded = np.pad(flat, ((0, 0), (0, -outputs % PANEL), (0, 0)))
-    return np.ascontiguousarray(padded.reshape(groups, padded.shape[1] // PANEL, PANEL, flat.shape[2]).swapaxes(2, 3))
+    flat = matrices.reshape(groups, outputs, -1)
+    packed = np.empty((groups, -(-outputs // PANEL), flat.shape[2], PANEL), np.float32)
+    whole, rest = divmod(outputs, PANEL)
+    packed[:, :whole] = flat[:, : whole * PANEL].reshape(groups, whole, PANEL, flat.shape[2]).swapaxes(2, 3)
+    if rest:
+        packed[:, whole, :, :rest] = flat[:, whole * PANEL :].swapaxes(1, 2)
+        packed[:, whole, :, rest:] = 0
+    return packed
 
 
 def pack_at_run_time(low: Any, op: Operator, source: int, params: PackParams) -> int:
@@ -172,28 +179,55 @@ def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y
 
     inputs: x, filters, bias; batch: for products of matrices, which matrix of either operand each result takes, [results, 2].
     """
-    workers = low.program.target.workers
-    total = -(-params.outputs // PANEL)
-    blocks = -(-params.pixels // _BLOCK) * params.groups * (1 if batch is None else len(batch))
-    # One worker does best with all panels of a block; several need enough items to share.
-    parts = 1 if workers == 1 else -(-4 * workers // max(1, blocks))
-    params.panels = max(1, -(-total // parts))
+    _flatten(params)
+    divide(params, low.program.target.workers, 1 if batch is None else len(batch))
     params.joined = params.groups == 1 and params.dilation_width == 1
-    cost = (
-        min(params.pixels, _BLOCK) * min(params.outputs, params.panels * PANEL) * params.filter_height * params.filter_width * params.depth
-    )
+    cost = params.filter_height * params.filter_width * params.depth * min(params.outputs, params.panels * PANEL)
     table = np.zeros(params.depth, np.float32) if batch is None else batch.astype(np.int32)
-    kernel_of = CONV if batch is None else MATMUL
     low.call(
-        kernel_of,
+        CONV if batch is None else MATMUL,
         "f32",
         op,
         params,
-        work=blocks * -(-total // params.panels),
+        work=_blocks(params) * params.groups * _shares(params) * (1 if batch is None else len(batch)),
         inputs=[*inputs, low.temporary(Spec(table.shape, table.dtype, table))],
         outputs=[y],
-        grain=1 + _WORTHWHILE // (cost + 1),
+        grain=1 + _WORTHWHILE // (params.rows * params.segment * cost + 1),
     )
+
+
+def _flatten(params: ConvParams) -> None:
+    """Where every output sees the input at its own place alone, all of them are one row."""
+    pixels = params.images * params.output_height * params.output_width
+    axes = [[getattr(params, f"{what}_{axis}") for what in ("filter", "stride", "before")] for axis in ("height", "width")]
+    is_whole = (params.input_height, params.input_width) == (params.output_height, params.output_width)
+    is_dense = params.image_step == params.output_height * params.row_step and params.row_step == params.output_width * params.pixel_step
+    if is_whole and is_dense and axes == [[1, 1, 0]] * 2:
+        params.images = params.input_height = params.output_height = 1
+        params.input_width = params.output_width = pixels
+
+
+def divide(params: ConvParams, workers: int, results: int = 1) -> None:
+    """Divide the work: up to _BLOCK pixels by all panels to an item; several workers need enough items to share."""
+    params.segment = _share(params.output_width, _BLOCK, 6)
+    params.rows = _share(params.output_height, max(1, _BLOCK // params.segment), 1)
+    total = -(-params.outputs // PANEL)
+    parts = 1 if workers == 1 else -(-4 * workers // max(1, _blocks(params) * params.groups * results))
+    params.panels = max(1, -(-total // parts))
+
+
+def _share(total: int, most: int, multiple: int) -> int:
+    """Size of nearly equal parts of `total`, each at most `most`, which is a multiple of `multiple`; all but the last are multiples too."""
+    count = max(1, -(-total // most))
+    return max(1, -(-total // count // multiple) * multiple if count > 1 else total)
+
+
+def _blocks(params: ConvParams) -> int:
+    return params.images * -(-params.output_height // params.rows) * -(-params.output_width // params.segment)
+
+
+def _shares(params: ConvParams) -> int:
+    return -(-(-(-params.outputs // PANEL)) // params.panels)
 
 
 def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -> Any:
@@ -211,7 +245,7 @@ def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -
 
 def dense(params: ConvParams, images: int, channels: int) -> ConvParams:
     """The same with outputs one after another, `channels` to a pixel."""
-    params.pixels = images * params.output_height * params.output_width
+    params.images = images
     params.pixel_step = channels
     params.row_step = params.output_width * channels
     params.image_step = params.output_height * params.row_step

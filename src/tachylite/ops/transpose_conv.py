@@ -99,7 +99,7 @@ def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
         windows, cells = zip(*(_phase(axis, at) for axis, at in zip(axes, phase, strict=True)), strict=True)
         params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=x.shape[3], groups=1, outputs=y.shape[3])
         params.low, params.high = conv_float.bounds(op)
-        params.pixels = x.shape[0] * windows[0].outputs * windows[1].outputs
+        params.images = x.shape[0]
         row = y.shape[2] * y.shape[3]
         params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, axes[0].stride * row, axes[1].stride * y.shape[3]
         params.output_offset = phase[0] * row + phase[1] * y.shape[3]
