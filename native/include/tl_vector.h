@@ -18,6 +18,10 @@
 
 #define TL_ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* Where a pointer comes from is hidden from the compiler: it would keep every address that a loop derives from it in a
+ * register of its own, and run out of them. */
+#define TL_OPAQUE(pointer) __asm__("" : "+r"(pointer))
+
 typedef float tl_vector __attribute__((vector_size(4 * TL_WIDTH)));
 typedef int32_t tl_lanes __attribute__((vector_size(4 * TL_WIDTH)));
 

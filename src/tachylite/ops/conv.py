@@ -178,7 +178,8 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
         params.low, params.high = conv_float.bounds(op)
         packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
         cost = prod(y.shape[2:]) * windows[0].size * windows[1].size
-        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
+        zeros = np.zeros(x.shape[3], np.float32)
+        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op), low.temporary(Spec(zeros.shape, zeros.dtype, zeros))]
         low.call(
             conv_float.DEPTHWISE,
             "f32",
