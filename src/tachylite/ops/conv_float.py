@@ -133,7 +133,7 @@ def panels(matrices: np.ndarray) -> np.ndarray:
     """[groups, outputs, ...] to [groups, panels, ..., PANEL], float32, with zeros for the outputs that a last panel lacks."""
     groups, outputs = matrices.shape[:2]
     flat = matrices.reshape(groups, outputs, -1)
-    packed = np.empty((groups, -(-outputs // PANEL), flat.shape[2], PANEL), np.float32)
+    packed = np.empty((groups, _parts(outputs, PANEL), flat.shape[2], PANEL), np.float32)
     whole, rest = divmod(outputs, PANEL)
     packed[:, :whole] = flat[:, : whole * PANEL].reshape(groups, whole, PANEL, flat.shape[2]).swapaxes(2, 3)
     if rest:
@@ -144,7 +144,7 @@ def panels(matrices: np.ndarray) -> np.ndarray:
 
 def pack_at_run_time(low: Any, op: Operator, source: int, params: PackParams) -> int:
     """Emit a call that lays filters out while the program runs; returns the value that holds them. A work item is a panel."""
-    items = params.count * -(-params.outputs // params.lanes)
+    items = params.count * _parts(params.outputs, params.lanes)
     length = params.lanes * params.taps * params.depth
     target: int = low.temporary(Spec((items * length,), np.dtype(np.float32)))
     low.call(PACK, "f32", op, params, work=items, inputs=[source], outputs=[target], grain=1 + 2**15 // (length + 1))
@@ -211,23 +211,27 @@ def divide(params: ConvParams, workers: int, results: int = 1) -> None:
     """Divide the work: up to _BLOCK pixels by all panels to an item; several workers need enough items to share."""
     params.segment = _share(params.output_width, _BLOCK, 6)
     params.rows = _share(params.output_height, max(1, _BLOCK // params.segment), 1)
-    total = -(-params.outputs // PANEL)
-    parts = 1 if workers == 1 else -(-4 * workers // max(1, _blocks(params) * params.groups * results))
-    params.panels = max(1, -(-total // parts))
+    shares = 1 if workers == 1 else _parts(4 * workers, max(1, _blocks(params) * params.groups * results))
+    params.panels = max(1, _parts(_parts(params.outputs, PANEL), shares))
+
+
+def _parts(total: int, size: int) -> int:
+    """How many parts of `size` hold `total`."""
+    return -(-total // size)
 
 
 def _share(total: int, most: int, multiple: int) -> int:
-    """Size of nearly equal parts of `total`, each at most `most`, which is a multiple of `multiple`; all but the last are multiples too."""
-    count = max(1, -(-total // most))
-    return max(1, -(-total // count // multiple) * multiple if count > 1 else total)
+    """The size of nearly equal parts of `total`, at most `most`; a multiple of `multiple` where there are several."""
+    count = max(1, _parts(total, most))
+    return multiple * _parts(total, count * multiple) if count > 1 else max(1, total)
 
 
 def _blocks(params: ConvParams) -> int:
-    return params.images * -(-params.output_height // params.rows) * -(-params.output_width // params.segment)
+    return params.images * _parts(params.output_height, params.rows) * _parts(params.output_width, params.segment)
 
 
 def _shares(params: ConvParams) -> int:
-    return -(-(-(-params.outputs // PANEL)) // params.panels)
+    return _parts(_parts(params.outputs, PANEL), params.panels)
 
 
 def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -> Any:
