@@ -300,6 +300,8 @@ int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_conv_f32 TL_TIERED(tl_conv_f32)
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r);
+#define tl_conv_narrow_f32 TL_TIERED(tl_conv_narrow_f32)
+int32_t tl_conv_narrow_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)

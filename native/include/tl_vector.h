@@ -126,4 +126,19 @@ TL_ALWAYS_INLINE float tl_greatest(tl_vector x) {
     return lanes[0];
 }
 
+/* In lane i the sum of x[i]'s lanes, for as many vectors as there are lanes. */
+TL_ALWAYS_INLINE tl_vector tl_sums(const tl_vector *x) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const __m256 a =
+        _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[0], (__m256)x[1]), _mm256_hadd_ps((__m256)x[2], (__m256)x[3]));
+    const __m256 b =
+        _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[4], (__m256)x[5]), _mm256_hadd_ps((__m256)x[6], (__m256)x[7]));
+    return (tl_vector)_mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+#else
+    float sums[TL_WIDTH];
+    for (int i = 0; i < TL_WIDTH; ++i) sums[i] = tl_sum(x[i]);
+    return tl_load(sums);
+#endif
+}
+
 #endif

@@ -8,8 +8,7 @@
  * A tile of pixels from one row by a panel is summed in registers. Where the windows of all its pixels lie inside the
  * input, a row of the filter is one run of values; elsewhere every cell is a run, and cells beside the input read
  * zeros. Rows of the filter above and below the input are left out. */
-#include "tl_params.h"
-#include "tl_vector.h"
+#include "tl_conv.h"
 
 #define PANEL 16
 
@@ -33,30 +32,6 @@ enum { VECTORS = 2, WIDE = 4, NARROW = 4 };
 #define WIDE_SIZES SIZES_4
 #define NARROW_SIZES SIZES_4
 #endif
-
-/* A row of output pixels, and what the filter sees from it: the input's rows x, `line` floats apart, under the filter's
- * rows [first, first + rows). */
-typedef struct {
-    const float *x, *zeros;
-    float *y;
-    ptrdiff_t line;
-    int32_t first, rows;
-} tl_row;
-
-static tl_row locate(const tl_conv_params *p, const float *x, const float *zeros, float *y, int32_t image, int32_t oy) {
-    const int32_t top = oy * p->stride_height - p->before_height, d = p->dilation_height;
-    const int32_t first = top < 0 ? (d - 1 - top) / d : 0;
-    const int32_t end = top < p->input_height ? TL_MIN(p->filter_height, (p->input_height - 1 - top) / d + 1) : 0;
-    const int32_t rows = TL_MAX(end - first, 0);
-    const ptrdiff_t width = (ptrdiff_t)p->input_width * p->channels;
-    const ptrdiff_t line = (ptrdiff_t)image * p->input_height + (rows ? top + first * d : 0);
-    return (tl_row){.x = x + line * width,
-                    .zeros = zeros,
-                    .y = y + (image * (ptrdiff_t)p->image_step + oy * (ptrdiff_t)p->row_step + p->output_offset),
-                    .line = d * width,
-                    .first = rows ? first : 0,
-                    .rows = rows};
-}
 
 /* Sums of a tile of which a row of the filter sees one run of the input. A pointer serves three pixels, which leaves
  * registers for all of them. */
@@ -180,13 +155,6 @@ TILES(wide_apart, WIDE_SIZES, VECTORS, 1)
 TILES(narrow, NARROW_SIZES, 1, 0)
 TILES(narrow_apart, NARROW_SIZES, 1, 1)
 
-/* Whether the windows of these pixels lie inside the input, and every row of them is one run of it. */
-static int is_inside(const tl_conv_params *p, int32_t ox, int32_t pixels) {
-    const int32_t left = ox * p->stride_width - p->before_width;
-    const int32_t end = left + (pixels - 1) * p->stride_width + (p->filter_width - 1) * p->dilation_width;
-    return p->joined && left >= 0 && end < p->input_width;
-}
-
 /* The pixels [ox, end) of a row in tiles of nearly the same size. */
 static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const tl_outputs *o) {
     const int32_t is_wide = o->count > TL_WIDTH, most = is_wide ? WIDE : NARROW;
@@ -194,7 +162,7 @@ static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
     const int32_t count = (end - ox + most - 1) / most, pixels = (end - ox) / count, more = (end - ox) % count;
     for (int32_t i = 0; i < count; ++i) {
         const int32_t size = pixels + (i < more);
-        (is_inside(p, ox, size) ? inside : apart)[size](p, row, ox, o);
+        (tl_is_inside(p, ox, size) ? inside : apart)[size](p, row, ox, o);
         ox += size;
     }
 }
@@ -210,12 +178,10 @@ static void panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
     }
 }
 
-static int32_t parts(int32_t total, int32_t size) { return (total + size - 1) / size; }
-
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
     const float *filters = t[1], *bias = t[2];
-    const int32_t panels = parts(p->outputs, PANEL), shares = parts(panels, p->panels);
-    const int32_t segments = parts(p->output_width, p->segment), bands = parts(p->output_height, p->rows);
+    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels);
+    const int32_t segments = tl_parts(p->output_width, p->segment), bands = tl_parts(p->output_height, p->rows);
     const size_t size = (size_t)p->filter_height * p->filter_width * p->depth * PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
         const int32_t group = item / shares % p->groups, block = item / shares / p->groups;
@@ -225,7 +191,7 @@ int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
         const size_t first = (size_t)group * p->outputs;
         for (int32_t n = from; n < TL_MIN(from + p->panels, panels); ++n) {
             for (int32_t i = oy; i < TL_MIN(oy + p->rows, p->output_height); ++i) {
-                const tl_row row = locate(p, x, t[3], (float *)t[4] + first, image, i);
+                const tl_row row = tl_locate(p, x, t[3], (float *)t[4] + first, image, i);
                 panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width),
                       filters + ((size_t)group * panels + n) * size, bias ? bias + first : bias, n * PANEL);
             }
@@ -238,8 +204,8 @@ int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
  * result's rows, for some panels. */
 int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r) {
     const int32_t *table = t[3];
-    const int32_t panels = parts(p->outputs, PANEL), shares = parts(panels, p->panels),
-                  segments = parts(p->output_width, p->segment);
+    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels),
+                  segments = tl_parts(p->output_width, p->segment);
     const size_t size = (size_t)p->depth * PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
         const int32_t from = item % shares * p->panels, ox = item / shares % segments * p->segment,

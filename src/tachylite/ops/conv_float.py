@@ -11,7 +11,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from .fused import activate
-from .kernel import Params, kernel
+from .kernel import Kernel, Params, kernel
 from .registry import Spec
 from .window import Window
 
@@ -102,6 +102,7 @@ class PackParams(Params):
 
 
 CONV = kernel("conv", ConvParams, "f32")
+CONV_NARROW = kernel("conv_narrow", ConvParams, "f32")
 MATMUL = kernel("matmul", ConvParams, "f32")
 DEPTHWISE = kernel("depthwise", DepthwiseParams, "f32")
 PACK = kernel("pack", PackParams, "f32")
@@ -155,7 +156,7 @@ def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: tuple[slic
     """The value that holds the `cells` of filters [outputs, taps..., depth] in panels, packed at load or, if it must be, during the run."""
     known = low.spec(filters)
     if known.value is not None:
-        name = f"panels{PANEL} groups{groups} " + " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
+        name = f"panels{PANEL} groups{groups} {_named(cells)}"
         number: int = low.packed(filters, name, partial(_pack_groups, cells=cells, groups=groups))
         return number
     outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(known.shape[1:-1])
@@ -169,31 +170,52 @@ def _pack_groups(filters: np.ndarray, cells: tuple[slice, ...], groups: int) -> 
     return panels(chosen.reshape(groups, len(chosen) // groups, *chosen.shape[1:]))
 
 
-def call(low: Any, op: Operator, params: ConvParams, packed: int, *, data: int = 0, bias: int = 2) -> None:
-    """Emit the convolution whose parameters and filters are made; data, bias: positions of these inputs."""
-    emit(low, op, params, [low.value(op.inputs[data]), packed, bias_of(low, op, bias)], low.define(op.outputs[0]))
-
-
-def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, batch: np.ndarray | None = None) -> None:
-    """Emit one call; here the work is divided.
-
-    inputs: x, filters, bias; batch: for products of matrices, which matrix of either operand each result takes, [results, 2].
-    """
+def convolve(
+    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor, int | None], y: int, cells: tuple[slice, ...] = ()
+) -> None:
+    """Emit the convolution of x with the `cells` of filters, and a bias, by the method that suits its sizes."""
+    x, filters, bias = operands
     _flatten(params)
-    divide(params, low.program.target.workers, 1 if batch is None else len(batch))
+    if low.spec(filters).value is not None and _is_narrow(params):
+        packed = low.packed(filters, f"plain {_named(cells)}", partial(_plain, cells=cells))
+        emit(low, op, params, [x, packed, bias], y, CONV_NARROW)
+    else:
+        emit(low, op, params, [x, filters_of(low, op, filters, cells, params.groups), bias], y)
+
+
+def _is_narrow(params: ConvParams) -> bool:
+    """Whether sums along the filter cost less than a panel that is mostly empty: those end in one sum over the lanes for every output."""
+    length = params.filter_height * params.filter_width * params.depth
+    return params.groups == 1 and params.outputs * (length + 100) < 7 * length
+
+
+def _plain(filters: np.ndarray, cells: tuple[slice, ...]) -> np.ndarray:
+    return np.ascontiguousarray(filters[(slice(None), *cells)], np.float32)
+
+
+def _named(cells: tuple[slice, ...]) -> str:
+    return " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
+
+
+def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, method: Kernel = CONV) -> None:
+    """Emit one call. inputs: x, filters, bias."""
+    zeros = np.zeros(params.depth, np.float32)
+    _call(low, op, params, [*inputs, low.temporary(Spec(zeros.shape, zeros.dtype, zeros))], y, method)
+
+
+def multiply(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, batch: np.ndarray) -> None:
+    """Emit products of matrices, with parameters as `product` makes them. batch: which matrix of either operand each takes, [results, 2]."""
+    table = batch.astype(np.int32)
+    _call(low, op, params, [*inputs, low.temporary(Spec(table.shape, table.dtype, table))], y, MATMUL, len(batch))
+
+
+def _call(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, method: Kernel, results: int = 1) -> None:
+    divide(params, low.program.target.workers, results)
     params.joined = params.groups == 1 and params.dilation_width == 1
     cost = params.filter_height * params.filter_width * params.depth * min(params.outputs, params.panels * PANEL)
-    table = np.zeros(params.depth, np.float32) if batch is None else batch.astype(np.int32)
-    low.call(
-        CONV if batch is None else MATMUL,
-        "f32",
-        op,
-        params,
-        work=_blocks(params) * params.groups * _shares(params) * (1 if batch is None else len(batch)),
-        inputs=[*inputs, low.temporary(Spec(table.shape, table.dtype, table))],
-        outputs=[y],
-        grain=1 + _WORTHWHILE // (params.rows * params.segment * cost + 1),
-    )
+    work = _blocks(params) * params.groups * _shares(params) * results
+    grain = 1 + _WORTHWHILE // (params.rows * params.segment * cost + 1)
+    low.call(method, "f32", op, params, work=work, inputs=inputs, outputs=[y], grain=grain)
 
 
 def _flatten(params: ConvParams) -> None:

@@ -93,7 +93,7 @@ def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
     if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(phases) > _MOST_PHASES:
         low.host(op)
         return
-    inputs = low.value(op.inputs[2]), conv_float.bias_of(low, op, 3)
+    operands = low.value(op.inputs[2]), op.inputs[1], conv_float.bias_of(low, op, 3)
     result = low.define(op.outputs[0])
     for phase in phases:
         windows, cells = zip(*(_phase(axis, at) for axis, at in zip(axes, phase, strict=True)), strict=True)
@@ -103,8 +103,7 @@ def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
         row = y.shape[2] * y.shape[3]
         params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, axes[0].stride * row, axes[1].stride * y.shape[3]
         params.output_offset = phase[0] * row + phase[1] * y.shape[3]
-        packed = conv_float.filters_of(low, op, op.inputs[1], cells)
-        conv_float.emit(low, op, params, [inputs[0], packed, inputs[1]], result)
+        conv_float.convolve(low, op, params, operands, result, cells)
 
 
 def _phase(axis: Window, at: int) -> tuple[Window, slice]:
