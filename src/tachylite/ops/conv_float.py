@@ -171,7 +171,7 @@ def _pack_groups(filters: np.ndarray, cells: tuple[slice, ...], groups: int) -> 
 
 
 def convolve(
-    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor, int | None], y: int, cells: tuple[slice, ...] = ()
+    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor | None, int | None], y: int, cells: tuple[slice, ...] = ()
 ) -> None:
     """Emit the convolution of x with the `cells` of filters, and a bias, by the method that suits its sizes."""
     x, filters, bias = operands
@@ -204,7 +204,7 @@ def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y
 
 
 def multiply(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, batch: np.ndarray) -> None:
-    """Emit products of matrices, with parameters as `product` makes them. batch: which matrix of either operand each takes, [results, 2]."""
+    """Emit products of matrices; `product` makes their parameters. batch: which matrix of either operand each takes, [results, 2]."""
     table = batch.astype(np.int32)
     _call(low, op, params, [*inputs, low.temporary(Spec(table.shape, table.dtype, table))], y, MATMUL, len(batch))
 
