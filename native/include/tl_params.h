@@ -92,7 +92,9 @@ typedef struct {
     int32_t row_step;
     int32_t pixel_step;
     int32_t output_offset;
-    int32_t pixels;
+    int32_t images;
+    int32_t rows;
+    int32_t segment;
     int32_t panels;
     int32_t joined;
     float low;
@@ -392,6 +394,8 @@ int32_t tl_conv_int_u8w16(const tl_conv_int_params *p, void *const *t, tl_range 
 int32_t tl_conv_int_s16w8(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s16w16 TL_TIERED(tl_conv_int_s16w16)
 int32_t tl_conv_int_s16w16(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_narrow_f32 TL_TIERED(tl_conv_narrow_f32)
+int32_t tl_conv_narrow_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)

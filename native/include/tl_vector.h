@@ -18,6 +18,10 @@
 
 #define TL_ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* Where a pointer comes from is hidden from the compiler: it would keep every address that a loop derives from it in a
+ * register of its own, and run out of them. */
+#define TL_OPAQUE(pointer) __asm__("" : "+r"(pointer))
+
 typedef float tl_vector __attribute__((vector_size(4 * TL_WIDTH)));
 typedef int32_t tl_lanes __attribute__((vector_size(4 * TL_WIDTH)));
 
@@ -57,6 +61,18 @@ TL_ALWAYS_INLINE void tl_store_part(float *y, tl_vector x, int32_t count) {
     tl_store(lanes, x);
     for (int32_t i = 0; i < count; ++i) y[i] = lanes[i];
 #endif
+}
+
+/* The same where `count` may be more than there are lanes. */
+TL_ALWAYS_INLINE tl_vector tl_load_up_to(const float *x, int32_t count) {
+    return count >= TL_WIDTH ? tl_load(x) : tl_load_part(x, count);
+}
+TL_ALWAYS_INLINE void tl_store_up_to(float *y, tl_vector x, int32_t count) {
+    if (count >= TL_WIDTH) {
+        tl_store(y, x);
+    } else {
+        tl_store_part(y, x, count);
+    }
 }
 
 TL_ALWAYS_INLINE tl_vector tl_splat(float x) { return x - (tl_vector){0}; }
@@ -108,6 +124,21 @@ TL_ALWAYS_INLINE float tl_greatest(tl_vector x) {
     for (int half = TL_WIDTH / 2; half > 0; half /= 2)
         for (int i = 0; i < half; ++i) lanes[i] = TL_MAX(lanes[i], lanes[i + half]);
     return lanes[0];
+}
+
+/* In lane i the sum of x[i]'s lanes, for as many vectors as there are lanes. */
+TL_ALWAYS_INLINE tl_vector tl_sums(const tl_vector *x) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const __m256 a =
+        _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[0], (__m256)x[1]), _mm256_hadd_ps((__m256)x[2], (__m256)x[3]));
+    const __m256 b =
+        _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[4], (__m256)x[5]), _mm256_hadd_ps((__m256)x[6], (__m256)x[7]));
+    return (tl_vector)_mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+#else
+    float sums[TL_WIDTH];
+    for (int i = 0; i < TL_WIDTH; ++i) sums[i] = tl_sum(x[i]);
+    return tl_load(sums);
+#endif
 }
 
 #endif

@@ -2,92 +2,84 @@
  * matrices.
  *
  * tl_conv_f32: t[0] input [n, h, w, c], t[1] filters in panels [groups][panels][taps][depth][16], t[2] bias or nothing,
- * t[3] zeros [depth], t[4] output. A work item is a block of output pixels for some panels of one group.
+ * t[3] zeros [depth], t[4] output. A work item is a block of output pixels, up to `rows` by `segment`, for `panels`
+ * panels of one group.
  *
- * A tile of TL_ROWS pixels by one panel is summed in registers. Where the windows of all its pixels lie inside the
- * input, a row of the filter is one run of values; elsewhere every cell is a run, and cells outside read zeros. The
- * order of the sum is the same. */
-#include "tl_params.h"
-#include "tl_vector.h"
+ * A tile of pixels from one row by a panel is summed in registers. Where the windows of all its pixels lie inside the
+ * input, a row of the filter is one run of values; elsewhere every cell is a run, and cells beside the input read
+ * zeros. Rows of the filter above and below the input are left out. */
+#include "tl_conv.h"
 
 #define PANEL 16
-#define VECTORS (PANEL / TL_WIDTH < 2 ? PANEL / TL_WIDTH : 2)
-#define BLOCK 84
 
-/* As many rows as the registers hold sums of, beside one row of filters. */
+/* Vectors of a tile, its pixels, and the pixels of a tile one vector wide: as many sums as the registers hold beside a
+ * row of filters. */
+#define SIZES_4(X, ...) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__)
+#define SIZES_6(X, ...) SIZES_4(X, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#define SIZES_9(X, ...) SIZES_6(X, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__)
+#define SIZES_12(X, ...) SIZES_9(X, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__)
+#define SIZES_14(X, ...) SIZES_12(X, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__)
 #if TL_WIDTH == 16
-#define ROWS 14
-#elif TL_WIDTH == 8
-#define ROWS 6
+enum { VECTORS = 1, WIDE = 14, NARROW = 14 };
+#define WIDE_SIZES SIZES_14
+#define NARROW_SIZES SIZES_14
+#elif defined(__x86_64__) || defined(__aarch64__)
+enum { VECTORS = 2, WIDE = 6, NARROW = 12 };
+#define WIDE_SIZES SIZES_6
+#define NARROW_SIZES SIZES_12
 #else
-#define ROWS 4
+enum { VECTORS = 2, WIDE = 4, NARROW = 4 };
+#define WIDE_SIZES SIZES_4
+#define NARROW_SIZES SIZES_4
 #endif
 
-/* The output pixels of a block: where their windows begin in the input, in elements and in coordinates; where they are
- * in the output. */
-typedef struct {
-    ptrdiff_t x[BLOCK], y[BLOCK];
-    int32_t top[BLOCK], left[BLOCK], inside[BLOCK];
-} tl_pixels;
-
-static void locate(tl_pixels *at, const tl_conv_params *p, int32_t first, int32_t count) {
-    const int32_t reach_y = (p->filter_height - 1) * p->dilation_height,
-                  reach_x = (p->filter_width - 1) * p->dilation_width;
-    int32_t ox = first % p->output_width, oy = first / p->output_width % p->output_height;
-    int32_t image = first / p->output_width / p->output_height;
-    for (int32_t i = 0; i < count; ++i) {
-        const int32_t top = oy * p->stride_height - p->before_height, left = ox * p->stride_width - p->before_width;
-        at->top[i] = top, at->left[i] = left;
-        at->inside[i] = top >= 0 && left >= 0 && top + reach_y < p->input_height && left + reach_x < p->input_width;
-        at->x[i] = (((ptrdiff_t)image * p->input_height + top) * p->input_width + left) * p->channels;
-        at->y[i] = image * (ptrdiff_t)p->image_step + oy * (ptrdiff_t)p->row_step + ox * (ptrdiff_t)p->pixel_step +
-                   p->output_offset;
-        if (++ox == p->output_width) {
-            ox = 0;
-            if (++oy == p->output_height) oy = 0, ++image;
+/* Sums of a tile of which a row of the filter sees one run of the input. A pointer serves three pixels, which leaves
+ * registers for all of them. */
+TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t ox, const int pixels, const int vectors,
+                           const float *w, tl_vector (*sums)[VECTORS]) {
+    const ptrdiff_t step = (ptrdiff_t)p->stride_width * p->channels;
+    const int32_t length = p->filter_width * p->depth;
+    const float *line = row->x + (ox * step - (ptrdiff_t)p->before_width * p->channels);
+    for (int32_t ky = 0; ky < row->rows; ++ky, line += row->line) {
+        const float *a[(NARROW + 2) / 3];
+#pragma GCC unroll 5
+        for (int m = 0; m < pixels; m += 3) a[m / 3] = line + m * step;
+        for (const float *end = w + (size_t)length * PANEL; w != end; w += PANEL) {
+            tl_vector b[VECTORS];
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) b[v] = tl_load(w + v * TL_WIDTH);
+#pragma GCC unroll 16
+            for (int m = 0; m < pixels; ++m) {
+                const tl_vector factor = tl_splat(a[m / 3][m % 3 * step]);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) sums[m][v] += factor * b[v];
+            }
+#pragma GCC unroll 5
+            for (int m = 0; m < pixels; m += 3) ++a[m / 3];
         }
     }
 }
 
-/* rows pixels from the i-th of the block, by `vectors` vectors of outputs, of which the last may be cut. Counts are
- * constants where it is called. */
-TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_pixels *at, int32_t i, const int rows, const int vectors,
-                           const float *x, const float *w, const float *bias, const float *zeros, float *y,
-                           int32_t outputs) {
-    tl_vector sums[ROWS][VECTORS];
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) {
-        tl_vector start = {0};
-        if (bias) {
-            const int32_t left = outputs - v * TL_WIDTH;
-            start = left >= TL_WIDTH ? tl_load(bias + v * TL_WIDTH) : tl_load_part(bias + v * TL_WIDTH, left);
-        }
+/* Sums of a tile cell by cell; cells beside the input are zeros. */
+TL_ALWAYS_INLINE void cells(const tl_conv_params *p, const tl_row *row, int32_t ox, const int pixels, const int vectors,
+                            const float *w, tl_vector (*sums)[VECTORS]) {
+    const int32_t stride = p->stride_width, left = ox * stride - p->before_width;
+    const float *line = row->x;
+    for (int32_t ky = 0; ky < row->rows; ++ky, line += row->line) {
+        for (int32_t kx = 0; kx < p->filter_width; ++kx) {
+            const float *a[NARROW];
 #pragma GCC unroll 16
-        for (int m = 0; m < rows; ++m) sums[m][v] = start;
-    }
-    int32_t inside = 1;
-    for (int m = 0; m < rows; ++m) inside &= at->inside[i + m];
-    const int joined = inside && p->joined;
-    const int32_t runs = joined ? 1 : p->filter_width, length = joined ? p->filter_width * p->depth : p->depth;
-    for (int32_t ky = 0; ky < p->filter_height; ++ky) {
-        for (int32_t kx = 0; kx < runs; ++kx) {
-            const int32_t dy = ky * p->dilation_height, dx = kx * p->dilation_width;
-            const ptrdiff_t step = ((ptrdiff_t)dy * p->input_width + dx) * p->channels;
-            const float *a[ROWS];
-#pragma GCC unroll 16
-            for (int m = 0; m < rows; ++m) {
-                a[m] = x + (at->x[i + m] + step);
-                if (!inside) {
-                    const int32_t row = at->top[i + m] + dy, column = at->left[i + m] + dx;
-                    if (row < 0 || row >= p->input_height || column < 0 || column >= p->input_width) a[m] = zeros;
-                }
+            for (int m = 0; m < pixels; ++m) {
+                const int32_t column = left + kx * p->dilation_width + m * stride;
+                a[m] =
+                    (uint32_t)column < (uint32_t)p->input_width ? line + (ptrdiff_t)column * p->channels : row->zeros;
             }
-            for (int32_t k = 0; k < length; ++k, w += PANEL) {
+            for (int32_t k = 0; k < p->depth; ++k, w += PANEL) {
                 tl_vector b[VECTORS];
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; ++v) b[v] = tl_load(w + v * TL_WIDTH);
 #pragma GCC unroll 16
-                for (int m = 0; m < rows; ++m) {
+                for (int m = 0; m < pixels; ++m) {
                     const tl_vector factor = tl_splat(a[m][k]);
 #pragma GCC unroll 2
                     for (int v = 0; v < vectors; ++v) sums[m][v] += factor * b[v];
@@ -95,102 +87,135 @@ TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_pixels *at, int32_t
             }
         }
     }
-    const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
+}
+
+/* The outputs of a tile: filters and bias of the first, where it goes for pixel 0 of the row, and how many there are.
+ */
+typedef struct {
+    const float *w, *bias;
+    float *y;
+    int32_t count;
+} tl_outputs;
+
+/* `pixels` pixels from column ox of a row, by `vectors` vectors of outputs, of which the last may be cut. apart:
+ * whether cells lie beside the input or apart from each other. These three are constants where it is called. */
+TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_row *row, int32_t ox, const tl_outputs *o,
+                           const int pixels, const int vectors, const int apart) {
+    tl_vector sums[NARROW][VECTORS], start[VECTORS] = {{0}};
+    const int last = vectors - 1;
+    const int32_t cut = o->count - last * TL_WIDTH;
+    if (o->bias) {
+        if (last) start[0] = tl_load(o->bias);
+        start[last] = tl_load_up_to(o->bias + last * TL_WIDTH, cut);
+    }
 #pragma GCC unroll 16
-    for (int m = 0; m < rows; ++m) {
+    for (int m = 0; m < pixels; ++m) {
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) {
-            const tl_vector result = tl_clip(sums[m][v], low, high);
-            float *to = y + at->y[i + m] + v * TL_WIDTH;
-            const int32_t left = outputs - v * TL_WIDTH;
-            if (left >= TL_WIDTH) {
-                tl_store(to, result);
-            } else {
-                tl_store_part(to, result, left);
-            }
+        for (int v = 0; v < vectors; ++v) sums[m][v] = start[v];
+    }
+    if (apart) {
+        cells(p, row, ox, pixels, vectors, o->w, sums);
+    } else {
+        runs(p, row, ox, pixels, vectors, o->w, sums);
+    }
+    const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
+    const ptrdiff_t step = p->pixel_step;
+    float *y = o->y + ox * step;
+#pragma GCC unroll 16
+    for (int m = 0; m < pixels; ++m) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sums[m][v] = tl_clip(sums[m][v], low, high);
+    }
+    if (cut >= TL_WIDTH) {
+#pragma GCC unroll 16
+        for (int m = 0; m < pixels; ++m, y += step) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) tl_store(y + v * TL_WIDTH, sums[m][v]);
+        }
+    } else {
+#pragma GCC unroll 16
+        for (int m = 0; m < pixels; ++m, y += step) {
+            if (last) tl_store(y, sums[m][0]);
+            tl_store_part(y + last * TL_WIDTH, sums[m][last], cut);
         }
     }
 }
 
-/* All pixels of a block by up to VECTORS vectors of outputs. */
-#define TILES(vectors)                                                                                     \
-    do {                                                                                                   \
-        int32_t i = 0;                                                                                     \
-        for (; i + ROWS <= count; i += ROWS) tile(p, at, i, ROWS, vectors, x, w, bias, zeros, y, outputs); \
-        for (; i + 4 <= count; i += 4) tile(p, at, i, 4, vectors, x, w, bias, zeros, y, outputs);          \
-        for (; i + 2 <= count; i += 2) tile(p, at, i, 2, vectors, x, w, bias, zeros, y, outputs);          \
-        for (; i < count; ++i) tile(p, at, i, 1, vectors, x, w, bias, zeros, y, outputs);                  \
-    } while (0)
+/* A function for each size of a tile: the registers of one must not be another's concern. */
+typedef void tl_tile(const tl_conv_params *p, const tl_row *row, int32_t ox, const tl_outputs *o);
+#define TILE(pixels, name, vectors, apart)                                                                     \
+    static void name##_##pixels(const tl_conv_params *p, const tl_row *row, int32_t ox, const tl_outputs *o) { \
+        tile(p, row, ox, o, pixels, vectors, apart);                                                           \
+    }
+#define NAME(pixels, name, ...) name##_##pixels,
+#define TILES(name, sizes, ...) \
+    sizes(TILE, name, __VA_ARGS__) static tl_tile *const name[] = {NULL, sizes(NAME, name, __VA_ARGS__)};
+TILES(wide, WIDE_SIZES, VECTORS, 0)
+TILES(wide_apart, WIDE_SIZES, VECTORS, 1)
+TILES(narrow, NARROW_SIZES, 1, 0)
+TILES(narrow_apart, NARROW_SIZES, 1, 1)
 
-static void wide_tiles(const tl_conv_params *p, const tl_pixels *at, int32_t count, const float *x, const float *w,
-                       const float *bias, const float *zeros, float *y, int32_t outputs) {
-    TILES(VECTORS);
+/* The pixels [ox, end) of a row in tiles of nearly the same size. */
+static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const tl_outputs *o) {
+    const int32_t is_wide = o->count > TL_WIDTH, most = is_wide ? WIDE : NARROW;
+    tl_tile *const *inside = is_wide ? wide : narrow, *const *apart = is_wide ? wide_apart : narrow_apart;
+    const int32_t count = (end - ox + most - 1) / most, pixels = (end - ox) / count, more = (end - ox) % count;
+    for (int32_t i = 0; i < count; ++i) {
+        const int32_t size = pixels + (i < more);
+        (tl_is_inside(p, ox, size) ? inside : apart)[size](p, row, ox, o);
+        ox += size;
+    }
 }
 
-#if VECTORS > 1
-static void narrow_tiles(const tl_conv_params *p, const tl_pixels *at, int32_t count, const float *x, const float *w,
-                         const float *bias, const float *zeros, float *y, int32_t outputs) {
-    TILES(1);
-}
-#else
-#define narrow_tiles wide_tiles
-#endif
-
-/* A block of pixels by the panels [first, end) of one group; panels follow each other at `panel` floats. */
-static void block(const tl_conv_params *p, const tl_pixels *at, int32_t count, const float *x, const float *filters,
-                  const float *bias, const float *zeros, float *y, int32_t first, int32_t end) {
-    const size_t panel = (size_t)p->filter_height * p->filter_width * p->depth * PANEL;
-    for (int32_t n = first; n < end; ++n) {
-        for (int32_t lane = 0; lane < PANEL && n * PANEL + lane < p->outputs; lane += VECTORS * TL_WIDTH) {
-            const int32_t output = n * PANEL + lane, left = p->outputs - output;
-            const float *w = filters + n * panel + lane;
-            const float *start = bias ? bias + output : bias;
-            if (left > TL_WIDTH) {
-                wide_tiles(p, at, count, x, w, start, zeros, y + output, left);
-            } else {
-                narrow_tiles(p, at, count, x, w, start, zeros, y + output, left);
-            }
-        }
+/* The pixels [ox, end) of a row by the panel of outputs from `output` on. */
+static void panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w,
+                  const float *bias, int32_t output) {
+    w += (size_t)row->first * p->filter_width * p->depth * PANEL;
+    for (int32_t lane = 0; lane < PANEL && output + lane < p->outputs; lane += VECTORS * TL_WIDTH) {
+        const int32_t first = output + lane;
+        const tl_outputs o = {w + lane, bias ? bias + first : bias, row->y + first, p->outputs - first};
+        tiles(p, row, ox, end, &o);
     }
 }
 
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
-    const float *x = t[0], *filters = t[1], *bias = t[2], *zeros = t[3];
-    float *y = t[4];
-    const int32_t panels = (p->outputs + PANEL - 1) / PANEL, parts = (panels + p->panels - 1) / p->panels;
-    const size_t group_size = (size_t)panels * p->filter_height * p->filter_width * p->depth * PANEL;
-    tl_pixels at;
-    int32_t located = -1;
+    const float *filters = t[1], *bias = t[2];
+    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels);
+    const int32_t segments = tl_parts(p->output_width, p->segment), bands = tl_parts(p->output_height, p->rows);
+    const size_t size = (size_t)p->filter_height * p->filter_width * p->depth * PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
-        const int32_t part = item % parts, group = item / parts % p->groups, first = item / parts / p->groups * BLOCK;
-        const int32_t count = TL_MIN(BLOCK, p->pixels - first), n = part * p->panels;
-        if (located != first) locate(&at, p, first, count);
-        located = first;
-        block(p, &at, count, x + (size_t)group * p->depth, filters + group * group_size,
-              bias ? bias + (size_t)group * p->outputs : bias, zeros, y + (size_t)group * p->outputs, n,
-              TL_MIN(n + p->panels, panels));
+        const int32_t group = item / shares % p->groups, block = item / shares / p->groups;
+        const int32_t ox = block % segments * p->segment, oy = block / segments % bands * p->rows,
+                      image = block / segments / bands, from = item % shares * p->panels;
+        const float *x = (const float *)t[0] + (size_t)group * p->depth;
+        const size_t first = (size_t)group * p->outputs;
+        for (int32_t n = from; n < TL_MIN(from + p->panels, panels); ++n) {
+            for (int32_t i = oy; i < TL_MIN(oy + p->rows, p->output_height); ++i) {
+                const tl_row row = tl_locate(p, x, t[3], (float *)t[4] + first, image, i);
+                panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width),
+                      filters + ((size_t)group * panels + n) * size, bias ? bias + first : bias, n * PANEL);
+            }
+        }
     }
     return TL_OK;
 }
 
-/* Products of matrices: t[3] says which matrix of t[0] and of t[1] each result takes. A work item is a block of rows of
- * one result, for some panels. */
+/* Products of matrices: t[3] says which matrix of t[0] and of t[1] each result takes. A work item is a segment of one
+ * result's rows, for some panels. */
 int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r) {
     const int32_t *table = t[3];
-    const int32_t panels = (p->outputs + PANEL - 1) / PANEL, parts = (panels + p->panels - 1) / p->panels;
-    const int32_t blocks = (p->pixels + BLOCK - 1) / BLOCK;
-    tl_pixels at;
-    int32_t located = -1;
+    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels),
+                  segments = tl_parts(p->output_width, p->segment);
+    const size_t size = (size_t)p->depth * PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
-        const int32_t n = item % parts * p->panels, first = item / parts % blocks * BLOCK,
-                      result = item / parts / blocks;
-        const int32_t count = TL_MIN(BLOCK, p->pixels - first);
-        if (located != first) locate(&at, p, first, count);
-        located = first;
-        const float *x = (const float *)t[0] + (size_t)table[2 * result] * p->pixels * p->depth;
-        const float *w = (const float *)t[1] + (size_t)table[2 * result + 1] * panels * p->depth * PANEL;
-        float *y = (float *)t[4] + (size_t)result * p->pixels * p->outputs;
-        block(p, &at, count, x, w, t[2], t[0], y, n, TL_MIN(n + p->panels, panels));
+        const int32_t from = item % shares * p->panels, ox = item / shares % segments * p->segment,
+                      result = item / shares / segments;
+        const float *x = (const float *)t[0] + (size_t)table[2 * result] * p->output_width * p->depth;
+        const float *w = (const float *)t[1] + (size_t)table[2 * result + 1] * panels * size;
+        float *y = (float *)t[4] + (size_t)result * p->output_width * p->outputs;
+        const tl_row row = {.x = x, .zeros = x, .y = y, .rows = 1};
+        for (int32_t n = from; n < TL_MIN(from + p->panels, panels); ++n)
+            panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width), w + n * size, t[2], n * PANEL);
     }
     return TL_OK;
 }

@@ -124,8 +124,8 @@ def _lower_float(low: Any, op: Operator) -> None:
     params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=filters.shape[3], groups=groups)
     params.outputs = y.shape[3] // groups
     params.low, params.high = conv_float.bounds(op)
-    packed = conv_float.filters_of(low, op, op.inputs[1], cells, groups)
-    conv_float.call(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), packed)
+    operands = low.value(op.inputs[0]), op.inputs[1], conv_float.bias_of(low, op)
+    conv_float.convolve(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), operands, low.define(op.outputs[0]), cells)
 
 
 def _conv_2d_version(op: Operator) -> int:
@@ -182,7 +182,8 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
         params.low, params.high = conv_float.bounds(op)
         packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
         cost = prod(y.shape[2:]) * windows[0].size * windows[1].size
-        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
+        zeros = np.zeros(x.shape[3], np.float32)
+        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op), low.temporary(Spec(zeros.shape, zeros.dtype, zeros))]
         low.call(
             conv_float.DEPTHWISE,
             "f32",
@@ -198,7 +199,8 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
     params.outputs = y.shape[3] // x.shape[3]
     params.low, params.high = conv_float.bounds(op)
     packed = low.packed(op.inputs[1], f"grouped {layout}", lambda f: _channel_panels(f[spatial(0, *cells)], x.shape[3]))
-    conv_float.call(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), packed)
+    inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
+    conv_float.emit(low, op, conv_float.dense(params, x.shape[0], y.shape[3]), inputs, low.define(op.outputs[0]))
 
 
 def _channel_panels(filters: np.ndarray, channels: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from .fused import activate
-from .kernel import Params, kernel
+from .kernel import Kernel, Params, kernel
 from .registry import Spec
 from .window import Window
 
@@ -19,7 +19,7 @@ PANEL = 16
 """Outputs of a panel of packed filters."""
 
 _BLOCK = 84
-"""Pixels of a work item: whole tiles of 4, 6 or 14."""
+"""Pixels of a work item, at most: whole tiles of 6, 12 or 14."""
 
 _WORTHWHILE = 1 << 17
 """Multiplications that are worth a thread's while."""
@@ -28,8 +28,8 @@ _WORTHWHILE = 1 << 17
 class ConvParams(Params):
     """A convolution over height and width: of `groups` groups, each has `depth` channels and `outputs` outputs.
 
-    pixels: of the output, all images; steps: floats from one output to the next; block: a work item is a block of pixels by `panels`
-    panels; joined: whether a row of the filter sees consecutive values.
+    steps: floats from one output to the next; rows, segment, panels: a work item is so many pixels high and wide, for so many panels;
+    joined: whether a row of the filter sees consecutive values.
     """
 
     _fields_ = (
@@ -53,7 +53,9 @@ class ConvParams(Params):
         ("row_step", c_int32),
         ("pixel_step", c_int32),
         ("output_offset", c_int32),
-        ("pixels", c_int32),
+        ("images", c_int32),
+        ("rows", c_int32),
+        ("segment", c_int32),
         ("panels", c_int32),
         ("joined", c_int32),
         ("low", c_float),
@@ -100,6 +102,7 @@ class PackParams(Params):
 
 
 CONV = kernel("conv", ConvParams, "f32")
+CONV_NARROW = kernel("conv_narrow", ConvParams, "f32")
 MATMUL = kernel("matmul", ConvParams, "f32")
 DEPTHWISE = kernel("depthwise", DepthwiseParams, "f32")
 PACK = kernel("pack", PackParams, "f32")
@@ -130,14 +133,19 @@ def bias_of(low: Any, op: Operator, position: int = 2) -> int | None:
 def panels(matrices: np.ndarray) -> np.ndarray:
     """[groups, outputs, ...] to [groups, panels, ..., PANEL], float32, with zeros for the outputs that a last panel lacks."""
     groups, outputs = matrices.shape[:2]
-    flat = matrices.reshape(groups, outputs, -1).astype(np.float32)
-    padded = np.pad(flat, ((0, 0), (0, -outputs % PANEL), (0, 0)))
-    return np.ascontiguousarray(padded.reshape(groups, padded.shape[1] // PANEL, PANEL, flat.shape[2]).swapaxes(2, 3))
+    flat = matrices.reshape(groups, outputs, -1)
+    packed = np.empty((groups, _parts(outputs, PANEL), flat.shape[2], PANEL), np.float32)
+    whole, rest = divmod(outputs, PANEL)
+    packed[:, :whole] = flat[:, : whole * PANEL].reshape(groups, whole, PANEL, flat.shape[2]).swapaxes(2, 3)
+    if rest:
+        packed[:, whole, :, :rest] = flat[:, whole * PANEL :].swapaxes(1, 2)
+        packed[:, whole, :, rest:] = 0
+    return packed
 
 
 def pack_at_run_time(low: Any, op: Operator, source: int, params: PackParams) -> int:
     """Emit a call that lays filters out while the program runs; returns the value that holds them. A work item is a panel."""
-    items = params.count * -(-params.outputs // params.lanes)
+    items = params.count * _parts(params.outputs, params.lanes)
     length = params.lanes * params.taps * params.depth
     target: int = low.temporary(Spec((items * length,), np.dtype(np.float32)))
     low.call(PACK, "f32", op, params, work=items, inputs=[source], outputs=[target], grain=1 + 2**15 // (length + 1))
@@ -148,7 +156,7 @@ def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: tuple[slic
     """The value that holds the `cells` of filters [outputs, taps..., depth] in panels, packed at load or, if it must be, during the run."""
     known = low.spec(filters)
     if known.value is not None:
-        name = f"panels{PANEL} groups{groups} " + " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
+        name = f"panels{PANEL} groups{groups} {_named(cells)}"
         number: int = low.packed(filters, name, partial(_pack_groups, cells=cells, groups=groups))
         return number
     outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(known.shape[1:-1])
@@ -162,38 +170,90 @@ def _pack_groups(filters: np.ndarray, cells: tuple[slice, ...], groups: int) -> 
     return panels(chosen.reshape(groups, len(chosen) // groups, *chosen.shape[1:]))
 
 
-def call(low: Any, op: Operator, params: ConvParams, packed: int, *, data: int = 0, bias: int = 2) -> None:
-    """Emit the convolution whose parameters and filters are made; data, bias: positions of these inputs."""
-    emit(low, op, params, [low.value(op.inputs[data]), packed, bias_of(low, op, bias)], low.define(op.outputs[0]))
+def convolve(
+    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor | None, int | None], y: int, cells: tuple[slice, ...] = ()
+) -> None:
+    """Emit the convolution of x with the `cells` of filters, and a bias, by the method that suits its sizes."""
+    x, filters, bias = operands
+    _flatten(params)
+    if low.spec(filters).value is not None and _is_narrow(params):
+        packed = low.packed(filters, f"plain {_named(cells)}", partial(_plain, cells=cells))
+        emit(low, op, params, [x, packed, bias], y, CONV_NARROW)
+    else:
+        emit(low, op, params, [x, filters_of(low, op, filters, cells, params.groups), bias], y)
 
 
-def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, batch: np.ndarray | None = None) -> None:
-    """Emit one call; here the work is divided.
+def _is_narrow(params: ConvParams) -> bool:
+    """Whether sums along the filter cost less than a panel that is mostly empty: those end in one sum over the lanes for every output."""
+    length = params.filter_height * params.filter_width * params.depth
+    return params.groups == 1 and params.outputs * (length + 100) < 7 * length
 
-    inputs: x, filters, bias; batch: for products of matrices, which matrix of either operand each result takes, [results, 2].
-    """
-    workers = low.program.target.workers
-    total = -(-params.outputs // PANEL)
-    blocks = -(-params.pixels // _BLOCK) * params.groups * (1 if batch is None else len(batch))
-    # One worker does best with all panels of a block; several need enough items to share.
-    parts = 1 if workers == 1 else -(-4 * workers // max(1, blocks))
-    params.panels = max(1, -(-total // parts))
+
+def _plain(filters: np.ndarray, cells: tuple[slice, ...]) -> np.ndarray:
+    return np.ascontiguousarray(filters[(slice(None), *cells)], np.float32)
+
+
+def _named(cells: tuple[slice, ...]) -> str:
+    return " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
+
+
+def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, method: Kernel = CONV) -> None:
+    """Emit one call. inputs: x, filters, bias."""
+    zeros = np.zeros(params.depth, np.float32)
+    _call(low, op, params, [*inputs, low.temporary(Spec(zeros.shape, zeros.dtype, zeros))], y, method)
+
+
+def multiply(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, batch: np.ndarray) -> None:
+    """Emit products of matrices; `product` makes their parameters. batch: which matrix of either operand each takes, [results, 2]."""
+    table = batch.astype(np.int32)
+    _call(low, op, params, [*inputs, low.temporary(Spec(table.shape, table.dtype, table))], y, MATMUL, len(batch))
+
+
+def _call(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, method: Kernel, results: int = 1) -> None:
+    divide(params, low.program.target.workers, results)
     params.joined = params.groups == 1 and params.dilation_width == 1
-    cost = (
-        min(params.pixels, _BLOCK) * min(params.outputs, params.panels * PANEL) * params.filter_height * params.filter_width * params.depth
-    )
-    table = np.zeros(params.depth, np.float32) if batch is None else batch.astype(np.int32)
-    kernel_of = CONV if batch is None else MATMUL
-    low.call(
-        kernel_of,
-        "f32",
-        op,
-        params,
-        work=blocks * -(-total // params.panels),
-        inputs=[*inputs, low.temporary(Spec(table.shape, table.dtype, table))],
-        outputs=[y],
-        grain=1 + _WORTHWHILE // (cost + 1),
-    )
+    cost = params.filter_height * params.filter_width * params.depth * min(params.outputs, params.panels * PANEL)
+    work = _blocks(params) * params.groups * _shares(params) * results
+    grain = 1 + _WORTHWHILE // (params.rows * params.segment * cost + 1)
+    low.call(method, "f32", op, params, work=work, inputs=inputs, outputs=[y], grain=grain)
+
+
+def _flatten(params: ConvParams) -> None:
+    """Where every output sees the input at its own place alone, all of them are one row."""
+    pixels = params.images * params.output_height * params.output_width
+    axes = [[getattr(params, f"{what}_{axis}") for what in ("filter", "stride", "before")] for axis in ("height", "width")]
+    is_whole = (params.input_height, params.input_width) == (params.output_height, params.output_width)
+    is_dense = params.image_step == params.output_height * params.row_step and params.row_step == params.output_width * params.pixel_step
+    if is_whole and is_dense and axes == [[1, 1, 0]] * 2:
+        params.images = params.input_height = params.output_height = 1
+        params.input_width = params.output_width = pixels
+
+
+def divide(params: ConvParams, workers: int, results: int = 1) -> None:
+    """Divide the work: up to _BLOCK pixels by all panels to an item; several workers need enough items to share."""
+    params.segment = _share(params.output_width, _BLOCK, 6)
+    params.rows = _share(params.output_height, max(1, _BLOCK // params.segment), 1)
+    shares = 1 if workers == 1 else _parts(4 * workers, max(1, _blocks(params) * params.groups * results))
+    params.panels = max(1, _parts(_parts(params.outputs, PANEL), shares))
+
+
+def _parts(total: int, size: int) -> int:
+    """How many parts of `size` hold `total`."""
+    return -(-total // size)
+
+
+def _share(total: int, most: int, multiple: int) -> int:
+    """The size of nearly equal parts of `total`, at most `most`; a multiple of `multiple` where there are several."""
+    count = max(1, _parts(total, most))
+    return multiple * _parts(total, count * multiple) if count > 1 else max(1, total)
+
+
+def _blocks(params: ConvParams) -> int:
+    return params.images * _parts(params.output_height, params.rows) * _parts(params.output_width, params.segment)
+
+
+def _shares(params: ConvParams) -> int:
+    return _parts(_parts(params.outputs, PANEL), params.panels)
 
 
 def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -> Any:
@@ -211,7 +271,7 @@ def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -
 
 def dense(params: ConvParams, images: int, channels: int) -> ConvParams:
     """The same with outputs one after another, `channels` to a pixel."""
-    params.pixels = images * params.output_height * params.output_width
+    params.images = images
     params.pixel_step = channels
     params.row_step = params.output_width * channels
     params.image_step = params.output_height * params.row_step

@@ -221,7 +221,7 @@ def _lower_float(low: Any, op: Operator) -> None:
         low.host(op)
         return
     params = conv_float.product(prod(x.shape) // depth, depth, outputs, *conv_float.bounds(op))
-    conv_float.call(low, op, params, conv_float.filters_of(low, op, op.inputs[1]))
+    conv_float.convolve(low, op, params, (low.value(op.inputs[0]), op.inputs[1], conv_float.bias_of(low, op)), low.define(op.outputs[0]))
 
 
 def _fully_connected_version(op: Operator) -> int:
@@ -355,12 +355,13 @@ def _lower_floats(low: Any, op: Operator, x: Spec, y: Spec, result: Spec) -> Non
         )
     packed = _packed_operand(low, op, op.inputs[1], counts[1], outputs, depth)
     if counts[1] == 1:  # All rows meet the same matrix.
-        params, batch = conv_float.product(counts[0] * rows, depth, outputs, -inf, inf), None
+        params = conv_float.product(counts[0] * rows, depth, outputs, -inf, inf)
+        conv_float.emit(low, op, params, [left, packed, None], low.define(op.outputs[0]))
     else:
         params = conv_float.product(rows, depth, outputs, -inf, inf)
         numbers = [np.arange(n).reshape(s.shape[:-2]) for n, s in zip(counts, (x, y), strict=True)]
         batch = np.stack([np.broadcast_to(n, result.shape[:-2]).ravel() for n in numbers], axis=1)
-    conv_float.emit(low, op, params, [left, packed, None], low.define(op.outputs[0]), batch)
+        conv_float.multiply(low, op, params, [left, packed, None], low.define(op.outputs[0]), batch)
 
 
 def _packed_operand(low: Any, op: Operator, y: Tensor | None, count: int, outputs: int, depth: int) -> int:

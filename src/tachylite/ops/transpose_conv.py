@@ -98,17 +98,16 @@ def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
     if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(parts) > _MOST_PHASES:
         low.host(op)
         return
-    inputs = low.value(op.inputs[2]), conv_float.bias_of(low, op, 3)
+    operands = low.value(op.inputs[2]), op.inputs[1], conv_float.bias_of(low, op, 3)
     result = low.define(op.outputs[0])
     for windows, cells, at, strides in parts:
         params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=x.shape[3], groups=1, outputs=y.shape[3])
         params.low, params.high = conv_float.bounds(op)
-        params.pixels = x.shape[0] * windows[0].outputs * windows[1].outputs
+        params.images = x.shape[0]
         row = y.shape[2] * y.shape[3]
         params.image_step, params.row_step, params.pixel_step = y.shape[1] * row, strides[0] * row, strides[1] * y.shape[3]
         params.output_offset = at[0] * row + at[1] * y.shape[3]
-        packed = conv_float.filters_of(low, op, op.inputs[1], cells)
-        conv_float.emit(low, op, params, [inputs[0], packed, inputs[1]], result)
+        conv_float.convolve(low, op, params, operands, result, cells)
 
 
 def _transpose_conv_version(op: Operator) -> int:

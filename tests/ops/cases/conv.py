@@ -90,6 +90,11 @@ def _conv_2d() -> Iterator[Case]:
     for geometry, more in _GEOMETRIES.items():
         layer = _float_layer((2, 11, 13, 6), (37, 3, 3, 6), 37)
         yield case(f"tails_{geometry}", "CONV_2D", *layer, **{"stride_h": 1, "stride_w": 1, **more}, rtol=1e-4, atol=1e-4)
+    for outputs, size in ((1, 5), (3, 9)):
+        for geometry, more in _GEOMETRIES.items():
+            layer = _float_layer((2, 11, 23, 13), (outputs, size, size, 13), outputs)
+            options = {"stride_h": 1, "stride_w": 1, **more}
+            yield case(f"few_outputs_{size}x{size}_{geometry}", "CONV_2D", *layer, **options, rtol=1e-4, atol=1e-4)
     x, filters, bias = _float_layer((1, 6, 7, 6), (40, 3, 2, 3), 40)
     yield case("tails_groups", "CONV_2D", x, filters, bias, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-4)
     yield case("filters_at_run_time", "CONV_2D", x, filters.value, bias.value, stride_h=1, stride_w=1, rtol=1e-4, atol=1e-4)
