@@ -3,7 +3,7 @@
 #include "tl_runtime.h"
 #include "tl_tiers.h"
 
-#define TL_ENTRY(name) {#name, (tl_kernel)tl_##name},
+#define TL_ENTRY(name, params, layout) {#name, (tl_kernel)tl_##name, sizeof(params), layout},
 const tl_entry TL_PASTE(tl_table, TL_TIER)[] = {
 #include "kernel_table.inc"
-    {NULL, NULL}};
+    {NULL, NULL, 0, 0}};

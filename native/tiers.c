@@ -17,13 +17,13 @@ const char *tl_tiers(void) {
 }
 
 /* The table is sorted by name. */
-static tl_kernel search(const tl_entry *table, const char *name) {
+static const tl_entry *search(const tl_entry *table, const char *name) {
     size_t low = 0, high = 0;
     while (table[high].name) ++high;
     while (low < high) {
         const size_t middle = (low + high) / 2;
         const int order = strcmp(name, table[middle].name);
-        if (!order) return table[middle].kernel;
+        if (!order) return table + middle;
         if (order < 0)
             high = middle;
         else
@@ -32,9 +32,14 @@ static tl_kernel search(const tl_entry *table, const char *name) {
     return NULL;
 }
 
-tl_kernel tl_find(const char *tier, const char *name) {
+const tl_entry *tl_find_entry(const char *tier, const char *name) {
 #define FIND(candidate, runs) \
     if (!strcmp(tier, #candidate)) return search(tl_table__##candidate, name);
     TL_TIERS(FIND)
     return NULL;
+}
+
+tl_kernel tl_find(const char *tier, const char *name) {
+    const tl_entry *entry = tl_find_entry(tier, name);
+    return entry ? entry->kernel : NULL;
 }

@@ -46,7 +46,7 @@ def tiers() -> dict[str, list[str]]:
 
 def units() -> list[tuple[Path, str, list[str]]]:
     """What to compile: source, tier (or nothing) and flags."""
-    common: list[tuple[Path, str, list[str]]] = [(NATIVE / name, "", []) for name in ("runtime.c", "pool.c", "tiers.c", "clock.c")]
+    common: list[tuple[Path, str, list[str]]] = [(path, "", []) for path in sorted(NATIVE.glob("*.c")) if path.stem != "tier"]
     kernels = [NATIVE / "tier.c", *sorted((NATIVE / "kernels").glob("*.c"))]
     return common + [(path, tier, [*flags, *contraction(path), f"-DTL_TIER={tier}"]) for tier, flags in tiers().items() for path in kernels]
 

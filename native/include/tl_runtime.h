@@ -2,13 +2,8 @@
 #ifndef TL_RUNTIME_H
 #define TL_RUNTIME_H
 
+#include "tachylite.h"
 #include "tl_kernel.h"
-
-#if defined(_WIN32)
-#define TL_EXPORT __declspec(dllexport)
-#else
-#define TL_EXPORT __attribute__((visibility("default")))
-#endif
 
 typedef int32_t (*tl_kernel)(const void *p, void *const *t, tl_range r);
 

@@ -4,10 +4,15 @@
 
 #include "tl_runtime.h"
 
+/* A kernel, the bytes of its parameter block, and a number that changes with the block's fields. */
 typedef struct {
     const char *name;
     tl_kernel kernel;
+    uint32_t params, layout;
 } tl_entry;
+
+/* A kernel by name, in one tier; NULL where there is none. */
+TL_EXPORT const tl_entry *tl_find_entry(const char *tier, const char *name);
 
 /* Best first. The build defines TL_TIERS as X(name, whether this machine can run it) for each. */
 #if defined(__x86_64__)

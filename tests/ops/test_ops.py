@@ -35,13 +35,14 @@ def outputs(interpreter: object, case: Case) -> list[np.ndarray]:
     results = []
     for _ in range(case.runs):
         for detail, value in zip(interpreter.get_input_details(), case.inputs, strict=True):  # type: ignore[attr-defined]
-            interpreter.set_tensor(detail["index"], _visible(value))  # type: ignore[attr-defined]
+            interpreter.set_tensor(detail["index"], visible(value))  # type: ignore[attr-defined]
         interpreter.invoke()  # type: ignore[attr-defined]
         results += [_get(interpreter, detail) for detail in interpreter.get_output_details()]  # type: ignore[attr-defined]
     return results
 
 
-def _visible(value: np.ndarray) -> np.ndarray:
+def visible(value: np.ndarray) -> np.ndarray:
+    """As an interpreter takes it: 4-bit types as whole bytes."""
     names = {"int4": np.int8, "int2": np.int8, "uint4": np.uint8}
     return value.astype(names[value.dtype.name]) if value.dtype.name in names else value
 

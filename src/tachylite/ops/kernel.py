@@ -1,6 +1,7 @@
 """Kernels: what operators call natively. Each is declared once, in its family's file; its C header and table entry are generated."""
 
 import ctypes
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,11 @@ class Kernel:
         if variant not in self.variants:
             raise KeyError(f"kernel {self.name} has no variant {variant}, only {', '.join(self.variants)}")
         return f"{self.name}_{variant}"
+
+    @property
+    def layout(self) -> int:
+        """A number that changes with the fields of the parameter block."""
+        return zlib.crc32(_c_struct(self.params).encode())
 
 
 _kernels: dict[str, Kernel] = {}
@@ -63,6 +69,11 @@ def kernels() -> Iterator[Kernel]:
     yield from sorted(_kernels.values(), key=lambda k: k.name)
 
 
+def by_symbol() -> dict[str, Kernel]:
+    """The kernel of each name that a Program may hold."""
+    return {k.symbol(variant): k for k in kernels() for variant in k.variants}
+
+
 def c_header() -> str:
     """native/include/tl_params.h: the parameter blocks, and the kernels' prototypes."""
     lines = [
@@ -75,7 +86,7 @@ def c_header() -> str:
         "/* clang-format off */",
     ]
     for block in sorted({k.params for k in kernels()}, key=_c_name):
-        lines += ["", "typedef struct {", *(f"    {_c_field(*f)};" for f in block._fields_), f"}} {_c_name(block)};"]
+        lines += ["", _c_struct(block)]
     lines.append("")
     for k in kernels():
         for variant in k.variants:
@@ -86,9 +97,13 @@ def c_header() -> str:
 
 
 def c_table() -> str:
-    """native/kernel_table.inc: one TL_ENTRY(name) a kernel, in the order of their names."""
-    symbols = sorted(k.symbol(v) for k in kernels() for v in k.variants)
-    return "\n".join(["/* Generated from the registry by `make format`. */", *(f"TL_ENTRY({s})" for s in symbols), ""])
+    """native/kernel_table.inc: one TL_ENTRY(name, parameter block, layout) a kernel, in the order of their names."""
+    entries = [f"TL_ENTRY({symbol}, {_c_name(k.params)}, 0x{k.layout:08x}u)" for symbol, k in sorted(by_symbol().items())]
+    return "\n".join(["/* Generated from the registry by `make format`. */", *entries, ""])
+
+
+def _c_struct(block: type[Params]) -> str:
+    return "\n".join(["typedef struct {", *(f"    {_c_field(*f)};" for f in block._fields_), f"}} {_c_name(block)};"])
 
 
 def _c_name(block: type[Params]) -> str:
