@@ -78,34 +78,63 @@ TL_INLINE void tl_store_bytes(char *y, const char *from, int32_t bytes) {
 #undef TL_PIECE
 }
 
-/* Steps from the zero point, clamped, to the output; the first `count` of them, at least one, exist. */
-TL_INLINE void tl_store_steps(const tl_output *o, const tl_sums *steps, int32_t count, void *y) {
-    if (o->type == TL_S32) {
-        tl_copy(y, steps, (size_t)count * sizeof(int32_t));
-        return;
+/* Steps a, then steps b, from the zero point, clamped to [low, high], which are bytes. */
+TL_INLINE tl_s8x16 tl_clamp_bytes(tl_s32x8 a, tl_s32x8 b, tl_s16x16 zero_point, tl_s16x16 low, tl_s16x16 high) {
+#if defined(__AVX2__)
+    __m256i c = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)a, (__m256i)b), (__m256i)zero_point);
+    c = _mm256_min_epi16(_mm256_max_epi16(c, (__m256i)low), (__m256i)high);
+    /* Each half now has four steps of a, then four of b, as int16. */
+    const __m256i bytes = _mm256_shuffle_epi8(c, _mm256_set1_epi64x(0x0E0C0A0806040200));
+    return (tl_s8x16)_mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+#else
+    tl_s8x16 y;
+    for (int i = 0; i < 8; ++i) {
+        y[i] = (int8_t)tl_clamp(a[i] + zero_point[i], low[i], high[i]);
+        y[i + 8] = (int8_t)tl_clamp(b[i] + zero_point[i], low[i], high[i]);
     }
-    const tl_s32x8 a = steps->half[0] + o->zero_point, b = steps->half[1] + o->zero_point;
+    return y;
+#endif
+}
+
+/* The same for int16. */
+TL_INLINE tl_s16x16 tl_clamp_s16(const tl_output *o, tl_s32x8 a, tl_s32x8 b) {
+    a += o->zero_point;
+    b += o->zero_point;
 #if defined(__AVX2__)
     __m256i c = _mm256_permute4x64_epi64(_mm256_packs_epi32((__m256i)a, (__m256i)b), 0xD8);
     c = _mm256_max_epi16(c, _mm256_set1_epi16((int16_t)o->low));
-    c = _mm256_min_epi16(c, _mm256_set1_epi16((int16_t)o->high));
-    const tl_s16x16 clamped = (tl_s16x16)c;
+    return (tl_s16x16)_mm256_min_epi16(c, _mm256_set1_epi16((int16_t)o->high));
 #else
-    tl_s16x16 clamped;
+    tl_s16x16 y;
     for (int i = 0; i < 8; ++i) {
-        clamped[i] = (int16_t)tl_clamp(a[i], o->low, o->high);
-        clamped[i + 8] = (int16_t)tl_clamp(b[i], o->low, o->high);
+        y[i] = (int16_t)tl_clamp(a[i], o->low, o->high);
+        y[i + 8] = (int16_t)tl_clamp(b[i], o->low, o->high);
     }
+    return y;
 #endif
-    const tl_s8x16 narrow = __builtin_convertvector(clamped, tl_s8x16);
-    if (o->type == TL_S16 && count == TL_BLOCK)
-        tl_copy(y, &clamped, sizeof clamped);
-    else if (o->type == TL_S16)
-        tl_store_bytes(y, (const char *)&clamped, 2 * count);
-    else if (count == TL_BLOCK)
-        tl_copy(y, &narrow, sizeof narrow);
-    else
-        tl_store_bytes(y, (const char *)&narrow, count);
+}
+
+TL_INLINE tl_s16x16 tl_splat_s16(int32_t x) { return (tl_s16x16){0} + (int16_t)x; }
+
+/* Steps from the zero point, clamped, to the output; the first `count` of them, at least one, exist. */
+TL_INLINE void tl_store_steps(const tl_output *o, tl_s32x8 a, tl_s32x8 b, int32_t count, void *y) {
+    if (o->type == TL_S32) {
+        const tl_s32x8 both[2] = {a, b};
+        tl_copy(y, both, (size_t)count * sizeof(int32_t));
+    } else if (o->type == TL_S16) {
+        const tl_s16x16 steps = tl_clamp_s16(o, a, b);
+        if (count == TL_BLOCK)
+            tl_copy(y, &steps, sizeof steps);
+        else
+            tl_store_bytes(y, (const char *)&steps, 2 * count);
+    } else {
+        const tl_s8x16 steps =
+            tl_clamp_bytes(a, b, tl_splat_s16(o->zero_point), tl_splat_s16(o->low), tl_splat_s16(o->high));
+        if (count == TL_BLOCK)
+            tl_copy(y, &steps, sizeof steps);
+        else
+            tl_store_bytes(y, (const char *)&steps, count);
+    }
 }
 
 /* Every step within +-2^30, so that a zero point can be added. */
@@ -129,16 +158,24 @@ TL_INLINE tl_s32x4 tl_nearest(tl_f64x4 x) {
 /* To the nearest integer, halves up, where x + 1/2 is exact. */
 TL_INLINE tl_s32x4 tl_nearest_up(tl_f64x4 x) {
     x += 0.5;
+#if defined(__AVX2__)
+    return tl_truncate((tl_f64x4)_mm256_floor_pd((__m256d)x));
+#else
     const tl_s32x4 whole = tl_truncate(x);
     return whole + __builtin_convertvector(__builtin_convertvector(whole, tl_f64x4) > x, tl_s32x4);
+#endif
 }
+
+TL_INLINE tl_s32x8 tl_join(tl_s32x4 a, tl_s32x4 b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
 
 TL_INLINE tl_wide_sums tl_widen(const tl_sums *sums) {
     tl_wide_sums y;
-    tl_s32x4 quarters[4];
-    tl_copy(quarters, sums, sizeof quarters);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) y.quarter[i] = __builtin_convertvector(quarters[i], tl_f64x4);
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+        const tl_s32x8 x = sums->half[i];
+        y.quarter[2 * i] = __builtin_convertvector(__builtin_shufflevector(x, x, 0, 1, 2, 3), tl_f64x4);
+        y.quarter[2 * i + 1] = __builtin_convertvector(__builtin_shufflevector(x, x, 4, 5, 6, 7), tl_f64x4);
+    }
     return y;
 }
 
@@ -146,62 +183,82 @@ TL_INLINE int tl_rounds_in_double(int32_t rounding) {
     return rounding == TL_ONCE_AWAY || rounding == TL_ONCE_UP || rounding == TL_ONCE_UP_FAR;
 }
 
-TL_INLINE void tl_requantize_far(const tl_output *o, const int32_t *scales, const double *sums, int32_t count,
-                                 void *y) {
-    const int32_t far = 1 << 30; /* room for the zero point */
-    int32_t steps[TL_BLOCK] = {0};
-    for (int32_t i = 0; i < count; ++i)
-        steps[i] = tl_clamp(tl_rescale_s64((int64_t)sums[i], scales[i], scales[TL_BLOCK + i]), -far, far);
-    tl_sums result;
-    tl_copy(&result, steps, sizeof result);
-    tl_store_steps(o, &result, count, y);
+TL_INLINE tl_s32x8 tl_load_s32(const int32_t *x) {
+    tl_s32x8 y;
+    tl_copy(&y, x, sizeof y);
+    return y;
 }
 
-/* Sums in double to the output: TL_ONCE_AWAY and TL_ONCE_UP. */
+/* Sums in double to the output: TL_ONCE_AWAY, TL_ONCE_UP and TL_ONCE_UP_FAR. */
 TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const tl_wide_sums *sums, int32_t count,
                                   void *y) {
     if (o->rounding == TL_ONCE_UP_FAR) {
+        const int32_t *mantissas = scales, far = 1 << 30; /* room for the zero point */
         double lanes[TL_BLOCK];
         tl_copy(lanes, sums, sizeof lanes);
-        tl_requantize_far(o, scales, lanes, count, y);
+        int32_t steps[TL_BLOCK] = {0};
+        for (int32_t i = 0; i < count; ++i)
+            steps[i] = tl_clamp(tl_rescale_s64((int64_t)lanes[i], mantissas[i], mantissas[TL_BLOCK + i]), -far, far);
+        tl_store_steps(o, tl_load_s32(steps), tl_load_s32(steps + 8), count, y);
         return;
     }
-    tl_wide_sums factors;
-    tl_copy(&factors, scales, sizeof factors);
     tl_s32x4 quarters[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-        const tl_f64x4 x = sums->quarter[i] * factors.quarter[i];
+        tl_f64x4 factors;
+        tl_copy(&factors, (const double *)scales + 4 * i, sizeof factors);
+        const tl_f64x4 x = sums->quarter[i] * factors;
         quarters[i] = o->rounding == TL_ONCE_AWAY ? tl_nearest(x) : tl_nearest_up(x);
     }
-    tl_sums steps;
-    tl_copy(&steps, quarters, sizeof steps);
-    tl_store_steps(o, &steps, count, y);
+    tl_store_steps(o, tl_join(quarters[0], quarters[1]), tl_join(quarters[2], quarters[3]), count, y);
 }
 
 /* Sums in int32 to the output; `scales`: the table of these channels. */
 TL_INLINE void tl_requantize(const tl_output *o, const void *scales, const tl_sums *sums, int32_t count, void *y) {
+    const int32_t *mantissas = scales, *shifts = mantissas + TL_BLOCK;
+    tl_s32x8 a = sums->half[0], b = sums->half[1];
     if (tl_rounds_in_double(o->rounding)) {
         const tl_wide_sums wide = tl_widen(sums);
         tl_requantize_wide(o, scales, &wide, count, y);
         return;
     }
-    tl_sums result = *sums;
     if (o->rounding == TL_TWICE_FAST) {
-        tl_sums mantissas, shifts;
-        tl_copy(&mantissas, scales, sizeof mantissas);
-        tl_copy(&shifts, (const char *)scales + sizeof mantissas, sizeof shifts);
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i) result.half[i] = tl_rescale_fast(sums->half[i], mantissas.half[i], shifts.half[i]);
+        a = tl_rescale_fast(a, tl_load_s32(mantissas), tl_load_s32(shifts));
+        b = tl_rescale_fast(b, tl_load_s32(mantissas + 8), tl_load_s32(shifts + 8));
     } else if (o->rounding == TL_TWICE) {
-        const int32_t *mantissas = scales, far = 1 << 30; /* room for the zero point */
+        const int32_t far = 1 << 30; /* room for the zero point */
         int32_t steps[TL_BLOCK];
         tl_copy(steps, sums, sizeof steps);
         for (int32_t i = 0; i < count; ++i)
-            steps[i] = tl_clamp(tl_rescale(steps[i], mantissas[i], mantissas[TL_BLOCK + i]), -far, far);
-        tl_copy(&result, steps, sizeof result);
+            steps[i] = tl_clamp(tl_rescale(steps[i], mantissas[i], shifts[i]), -far, far);
+        a = tl_load_s32(steps);
+        b = tl_load_s32(steps + 8);
     }
-    tl_store_steps(o, &result, count, y);
+    tl_store_steps(o, a, b, count, y);
+}
+
+/* What TL_TWICE_FAST to bytes takes of sixteen channels, so that it can stay in registers. */
+typedef struct {
+    tl_s32x8 mantissas[2], shifts[2];
+    tl_s16x16 zero_point, low, high;
+} tl_byte_scales;
+
+TL_INLINE int tl_makes_bytes(const tl_output *o) {
+    return o->rounding == TL_TWICE_FAST && (o->type == TL_S8 || o->type == TL_U8);
+}
+
+TL_INLINE tl_byte_scales tl_load_byte_scales(const tl_output *o, const int32_t *scales) {
+    const tl_byte_scales y = {{tl_load_s32(scales), tl_load_s32(scales + 8)},
+                              {tl_load_s32(scales + TL_BLOCK), tl_load_s32(scales + TL_BLOCK + 8)},
+                              tl_splat_s16(o->zero_point),
+                              tl_splat_s16(o->low),
+                              tl_splat_s16(o->high)};
+    return y;
+}
+
+TL_INLINE tl_s8x16 tl_requantize_bytes(const tl_byte_scales *s, tl_s32x8 a, tl_s32x8 b) {
+    return tl_clamp_bytes(tl_rescale_fast(a, s->mantissas[0], s->shifts[0]),
+                          tl_rescale_fast(b, s->mantissas[1], s->shifts[1]), s->zero_point, s->low, s->high);
 }
 
 #endif

@@ -43,7 +43,7 @@ typedef struct {
     const char *weights;
     const void *start, *scales;
     char *y;
-    int32_t outputs;
+    int32_t outputs, is_fast; /* whether tl_requantize_bytes will do */
     tl_output output;
 } job;
 
@@ -87,6 +87,17 @@ TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, 
         for (int v = 0; v < vectors; ++v) tl_copy(&sums[m][v], start + v, sizeof(tl_lanes));
     }
     add_runs(sums, k, i, rows, vectors, bytes, 0, k->p->runs);
+    if (vectors == VECTORS && k->is_fast) {
+        const tl_byte_scales scales = tl_load_byte_scales(&k->output, k->scales);
+#pragma GCC unroll 16
+        for (int m = 0; m < rows; ++m) {
+            tl_s32x8 halves[2];
+            tl_copy(halves, sums[m], sizeof halves);
+            const tl_s8x16 y = tl_requantize_bytes(&scales, halves[0], halves[1]);
+            tl_copy(k->y + k->at->y[i + m], &y, sizeof y);
+        }
+        return;
+    }
     tl_sums results[ROWS];
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
@@ -212,6 +223,7 @@ static void panels(const params *p, void *const *t, const int16_t *x, const pixe
         k.scales = (const char *)t[3] + (size_t)i * (size_t)tl_scales_bytes(p->rounding);
         k.y = (char *)t[6] + (size_t)(group * p->outputs + first) * y_bytes;
         k.outputs = TL_MIN(PANEL, p->outputs - first);
+        k.is_fast = k.outputs == PANEL && tl_makes_bytes(&k.output);
         const int32_t count = at->lines * at->columns;
         if (p->flush)
             (bytes == 1 ? wide_tiles_w8 : wide_tiles_w16)(&k, count);
