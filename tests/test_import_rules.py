@@ -125,4 +125,4 @@ def test_extra_all_is_every_extra_but_frameworks():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert len(extras["all"]) == 1
     named = extras["all"][0].removeprefix("tachylite[").removesuffix("]").split(",")
-    assert set(named) == set(extras) - {"all", "dev", "torch", "jax", "ray", "federated"}
+    assert set(named) == set(extras) - {"all", "dev", "torch", "jax", "litert", "ray", "federated"}

@@ -267,6 +267,11 @@ typedef struct {
 } tl_pack_params;
 
 typedef struct {
+    float scale;
+    float offset;
+} tl_peak_params;
+
+typedef struct {
     int32_t input_height;
     int32_t input_width;
     int32_t channels;
@@ -679,6 +684,10 @@ int32_t tl_pack_int_s8(const tl_pack_int_params *p, void *const *t, tl_range r);
 int32_t tl_pack_int_u8(const tl_pack_int_params *p, void *const *t, tl_range r);
 #define tl_pack_int_s16 TL_TIERED(tl_pack_int_s16)
 int32_t tl_pack_int_s16(const tl_pack_int_params *p, void *const *t, tl_range r);
+#define tl_peak_f32 TL_TIERED(tl_peak_f32)
+int32_t tl_peak_f32(const tl_peak_params *p, void *const *t, tl_range r);
+#define tl_peak_s8 TL_TIERED(tl_peak_s8)
+int32_t tl_peak_s8(const tl_peak_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_quantize_s8 TL_TIERED(tl_quantize_s8)

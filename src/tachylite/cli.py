@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
@@ -177,6 +178,102 @@ def type_text(tensor: dict[str, Any]) -> str:
 def scale_text(tensor: dict[str, Any]) -> str:
     """Per-tensor quantization in words."""
     return f"  scale {tensor['scale']:g}, zero point {tensor['zero_point']}" if "scale" in tensor else ""
+
+
+@app.command()
+def bench(
+    model: ModelPath,
+    threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.01, help="How long each engine runs.")] = 3.0,
+    runs: Annotated[int | None, typer.Option(min=1, help="How often each engine runs, instead of for --seconds.")] = None,
+    versus: Annotated[str | None, typer.Option("--vs", metavar="ENGINE", help="Run another engine in turn: litert.")] = None,
+    signature: Annotated[str | None, typer.Option(help="Run this signature instead of the main graph.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many operators to show, the slowest first.")] = 15,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with timeline, graph and operators.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """Measure a model: latency, load time, memory, and what each operator takes of the time and of the machine."""
+    from tachylite.bench import html, measure, report
+
+    with explained():
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("loading", total=1.0)
+            result = measure.bench(
+                model,
+                threads,
+                seconds=seconds,
+                runs=runs,
+                signature=signature,
+                versus=versus,
+                progress=lambda what, done: bar.update(task, description=what, completed=done),
+            )
+        data = report.as_data(result)
+        if page:
+            html.write(data, page)
+        if as_json:
+            print(json.dumps(data, indent=2))
+        else:
+            show_bench(data, rows)
+
+
+def show_bench(data: dict[str, Any], rows: int) -> None:
+    """A measurement as lines and a table."""
+    threads = "1 thread" if data["threads"] == 1 else f"{data['threads']} threads"
+    console.print(f"[bold]{escape(data['model'])}[/]  {size_text(data['bytes'])}, {threads}, {data['tier']}", highlight=False)
+    comparison = data["comparison"]
+    engines = {"tachylite": data} | ({comparison["engine"]: comparison} if comparison else {})
+    columns = ("least", "p50", "p90", "p99"), ("construct", "allocate", "first_run")
+    times = Table("latency", *columns[0], "runs", box=None, pad_edge=False)
+    loads = Table("load", *(c.replace("_", " ") for c in columns[1]), "peak memory", box=None, pad_edge=False)
+    for name, measured in engines.items():
+        latency, load = measured["latency"], measured["load"]
+        times.add_row(name, *(time_text(latency[c]) for c in columns[0]), str(latency["runs"]))
+        loads.add_row(name, *(time_text(load[c]) for c in columns[1]), size_text(load["peak_bytes"]))
+    console.print(times, loads)
+    if comparison:
+        show_comparison(comparison)
+    peaks = ", ".join(f"{kind} {rate / 1e9:,.1f} Gop/s" for kind, rate in data["peaks"].items())
+    console.print(f"arena {size_text(data['arena_bytes'])}; the machine's peak: {peaks}\n", highlight=False)
+    show_operators(data["operators"], rows)
+
+
+def show_comparison(comparison: dict[str, Any]) -> None:
+    """Who is faster, and whether they agree."""
+    console.print(f"tachylite runs at [bold]{comparison['ratio']:.2f}[/] times the speed of {comparison['engine']}", highlight=False)
+    for output in comparison["agreement"]:
+        difference = "differs in shape" if output["difference"] is None else f"differs by {output['difference']:.3g} at most"
+        console.print(f"output {escape(output['output'])} {difference}, its range is {output['span'] or 0:.3g}", highlight=False)
+
+
+def show_operators(operators: list[dict[str, Any]], count: int) -> None:
+    """The slowest operators, and what is left of them."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for column in ("#", "operator", "time", "share", "MFLOP", "of peak", "bytes", "kernel", "tier"):
+        table.add_column(column, justify="left" if column in ("operator", "kernel", "tier") else "right", no_wrap=column != "kernel")
+    slowest = sorted(operators, key=lambda row: -row["seconds"])
+    for row in slowest[:count]:
+        table.add_row(
+            "" if row["index"] is None else str(row["index"]),
+            row["op"],
+            time_text(row["seconds_per_call"]),
+            f"{row['share']:.1%}",
+            "" if row["flops"] is None else f"{row['flops'] / 1e6:.3g}",
+            "" if row["of_peak"] is None else f"{row['of_peak']:.0%}",
+            size_text(row["bytes"]),
+            row["kernel"],
+            row["tier"],
+        )
+    console.print(table)
+    if rest := slowest[count:]:
+        console.print(f"and {len(rest)} others, {sum(row['share'] for row in rest):.1%}; --rows shows more", highlight=False)
+
+
+def time_text(seconds: float) -> str:
+    """Seconds for people."""
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
 
 
 @app.command()

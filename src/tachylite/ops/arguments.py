@@ -113,7 +113,7 @@ def new_shape(op: Operator, dimensions: Iterable[int]) -> Shape:
     shape = tuple(int(d) for d in dimensions)
     if any(d < 0 for d in shape):
         raise op.error(f"the output's shape would be {list(shape)}, no dimension may be negative; correct the operator's arguments")
-    if len(shape) > MAX_RANK or prod(shape) > MAX_ELEMENTS:
+    if len(shape) > MAX_RANK or prod(d or 1 for d in shape) > MAX_ELEMENTS:  # kernels count in int32, even where there is nothing
         limits = f"at most {MAX_RANK} dimensions and {MAX_ELEMENTS} elements are possible"
         raise op.error(f"the output's shape would be {list(shape[:MAX_RANK])}, {limits}; correct the operator's arguments")
     return shape

@@ -162,7 +162,7 @@ def lower_pad(low: Any, op: Operator) -> None:
     """The edges are filled, the input is copied between them."""
     x, paddings, *value = op.inputs
     spec, pairs = low.spec(op.outputs[0]), low.spec(paddings).value.tolist()
-    fill = low.value(value[0]) if value else constant(low, padding_of(op, spec.dtype), spec.dtype)
+    fill = low.value(value[0]) if value and value[0] is not None else constant(low, padding_of(op, spec.dtype), spec.dtype)
     result = low.define(op.outputs[0])
     inner = fill_around(low, op, fill, result, canvas(spec.shape), pairs)
     strided_copy(low, op, low.value(x), canvas(low.spec(x).shape), result, inner)

@@ -113,6 +113,8 @@ class Lowering:
                     return self._barrier(scope, index + 1)
             except OpError as problem:
                 raise problem.at(index, scope.number) from None
+            except MemoryError as problem:
+                raise op.error(str(problem)).at(index, scope.number) from problem
             if len(self.code) > MAX_INSTRUCTIONS:
                 raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(
                     index, scope.number

@@ -190,9 +190,9 @@ class Executor(ABC):
         value = self.program.values[number]
         if value.kind is Kind.PERSISTENT:
             self._state.write(value.key, array)
-        elif value.kind is Kind.HOST:
+        elif value.kind is Kind.HOST and array.dtype == value.dtype:
             # A reference may return a view of its input, whose memory will be used again.
-            self._slots[number] = array if array.base is None and array.dtype == value.dtype else array.copy()
+            self._slots[number] = array if array.base is None else array.copy()
         elif array.shape != value.shape or array.dtype != value.dtype:
             planned = f"{value.dtype}{list(value.shape or ())}"
             raise TachyliteError(f"gave {array.dtype}{list(array.shape)} for {value.name!r} where {planned} was planned")

@@ -67,6 +67,7 @@ def library() -> ctypes.CDLL:
     loaded.tl_pool_create.argtypes, loaded.tl_pool_create.restype = [c_int32], c_void_p
     for use in (loaded.tl_pool_destroy, loaded.tl_pool_enter, loaded.tl_pool_leave):
         use.argtypes, use.restype = [c_void_p], None
+    loaded.tl_pool_run.argtypes, loaded.tl_pool_run.restype = [c_void_p, c_void_p, c_void_p, c_void_p, c_int32, c_int32], c_int32
     loaded.tl_tiers.argtypes, loaded.tl_tiers.restype = [], c_char_p
     loaded.tl_find.argtypes, loaded.tl_find.restype = [c_char_p, c_char_p], c_void_p
     return loaded
