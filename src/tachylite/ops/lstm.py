@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_int8, lstm_int16, lstm_native
+from . import lstm_basic, lstm_float, lstm_int8, lstm_int8_native, lstm_int16, lstm_native
 from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
@@ -66,6 +66,12 @@ def _rows(batch: int, *states: Array) -> State:
     return tuple(s.reshape(batch, s.size // batch if batch else 0) for s in states)
 
 
+def _lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
+    """One call for all times."""
+    family = lstm_int8_native if op.inputs[0].dtype == np.int8 else lstm_native
+    family.lower(low, op, times, batch, time_major)
+
+
 # One step.
 
 
@@ -91,7 +97,7 @@ def lower_step(low: Any, op: Operator) -> None:
     if op.options.kernel_type == "BASIC":
         low.host(op)
     else:
-        lstm_native.lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
+        _lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
 
 
 def _updates(op: Operator) -> tuple[int, ...]:
@@ -138,7 +144,7 @@ def sequence(op: Operator, *arrays: Any) -> list[Array]:
 def lower_sequence(low: Any, op: Operator) -> None:
     """One call for all times."""
     times, batch, _ = sequence_sizes(op, low.spec(op.inputs[0]))
-    lstm_native.lower(low, op, times, batch, op.options.time_major)
+    _lower(low, op, times, batch, op.options.time_major)
 
 
 def _sequence_version(op: Operator) -> int:
