@@ -15,7 +15,7 @@ def floats(*shape: int) -> np.ndarray:
 
 def weights(kind: str, *shape: int) -> Operand:
     """A matrix of the kind f32, or s8 for a hybrid operator."""
-    return constant(floats(*shape)) if kind == "f32" else constant(rng.integers(-127, 128, shape), 0.008, dtype=np.int8)
+    return constant(floats(*shape) / 4) if kind == "f32" else constant(rng.integers(-127, 128, shape), 0.003, dtype=np.int8)
 
 
 def cell(kind: str, batch: int, inputs: int, units: int) -> list[Operand]:
