@@ -221,6 +221,60 @@ typedef struct {
 } tl_leaky_relu_params;
 
 typedef struct {
+    int32_t kind;
+    int32_t times;
+    int32_t inputs;
+    int32_t aux_inputs;
+    int32_t cells;
+    int32_t outputs;
+    int32_t width;
+    int32_t projected;
+    int32_t batch_step;
+    int32_t time_step;
+    int32_t pitch;
+    int32_t offset;
+    int32_t scratch;
+    int32_t is_reverse;
+    int32_t is_coupled;
+    int32_t is_normalized;
+    int32_t is_diagonal;
+    int32_t has_peepholes;
+    float clip;
+    float projection_clip;
+    float low;
+    float high;
+} tl_lstm_full_params;
+
+typedef struct {
+    int32_t times;
+    int32_t inputs;
+    int32_t cells;
+    int32_t outputs;
+    int32_t batch_step;
+    int32_t time_step;
+    int32_t is_coupled;
+    int32_t is_projected;
+    int32_t input_zero_point;
+    int32_t hidden_zero_point;
+    int32_t output_zero_point;
+    int32_t into_mantissa[4];
+    int32_t into_shift[4];
+    int32_t recurrent_mantissa[4];
+    int32_t recurrent_shift[4];
+    int32_t hidden_mantissa;
+    int32_t hidden_shift;
+    int32_t projection_mantissa;
+    int32_t projection_shift;
+    int32_t cell_shift;
+    int32_t cell_bits;
+    int32_t cell_low;
+    int32_t cell_high;
+    int32_t output_low;
+    int32_t output_high;
+    int32_t scratch;
+} tl_lstm_int_params;
+
+typedef struct {
     int32_t times;
     int32_t inputs;
     int32_t cells;
@@ -371,6 +425,24 @@ typedef struct {
 } tl_reverse_sequence_params;
 
 typedef struct {
+    int32_t kind;
+    int32_t times;
+    int32_t inputs;
+    int32_t aux_inputs;
+    int32_t units;
+    int32_t width;
+    int32_t batch_step;
+    int32_t time_step;
+    int32_t pitch;
+    int32_t offset;
+    int32_t is_reverse;
+    int32_t passes;
+    int32_t scratch;
+    float low;
+    float high;
+} tl_rnn_params;
+
+typedef struct {
     int32_t multiplier;
     int32_t shift;
     int32_t bits;
@@ -386,6 +458,18 @@ typedef struct {
     int32_t shift;
     float beta;
 } tl_softmax_params;
+
+typedef struct {
+    int32_t kind;
+    int32_t inputs;
+    int32_t filters;
+    int32_t rank;
+    int32_t memory;
+    int32_t width;
+    int32_t scratch;
+    float low;
+    float high;
+} tl_svdf_params;
 
 typedef struct {
     int64_t stride[8];
@@ -610,6 +694,10 @@ int32_t tl_logistic_f32(const tl_no_params *p, void *const *t, tl_range r);
 int32_t tl_lookup_b8(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_lstm_f32 TL_TIERED(tl_lstm_f32)
 int32_t tl_lstm_f32(const tl_lstm_params *p, void *const *t, tl_range r);
+#define tl_lstm_full_f32 TL_TIERED(tl_lstm_full_f32)
+int32_t tl_lstm_full_f32(const tl_lstm_full_params *p, void *const *t, tl_range r);
+#define tl_lstm_int_s8 TL_TIERED(tl_lstm_int_s8)
+int32_t tl_lstm_int_s8(const tl_lstm_int_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
 int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
@@ -798,6 +886,8 @@ int32_t tl_resize_bilinear_s16(const tl_resize_params *p, void *const *t, tl_ran
 int32_t tl_resize_nearest_any(const tl_resize_params *p, void *const *t, tl_range r);
 #define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
+#define tl_rnn_f32 TL_TIERED(tl_rnn_f32)
+int32_t tl_rnn_f32(const tl_rnn_params *p, void *const *t, tl_range r);
 #define tl_round_f32 TL_TIERED(tl_round_f32)
 int32_t tl_round_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_rsqrt_f32 TL_TIERED(tl_rsqrt_f32)
@@ -868,6 +958,8 @@ int32_t tl_sub_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_sub_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_sub_i64 TL_TIERED(tl_sub_i64)
 int32_t tl_sub_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_svdf_f32 TL_TIERED(tl_svdf_f32)
+int32_t tl_svdf_f32(const tl_svdf_params *p, void *const *t, tl_range r);
 #define tl_tanh_f32 TL_TIERED(tl_tanh_f32)
 int32_t tl_tanh_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_topk_f32 TL_TIERED(tl_topk_f32)

@@ -2,76 +2,8 @@
  *
  * First each row (of a matrix, or a whole image) becomes int16 steps from its zero point, then sums of their products
  * with the weights are exact integers, and last these become real numbers again. */
-#include "tl_dot.h"
 #include "tl_params.h"
-
-/* To the nearest integer, halves away from zero, for |x| < 2^31. */
-TL_INLINE int32_t nearest(float x) {
-    const int32_t whole = (int32_t)x;
-    const float rest = x - (float)whole;
-    return whole + (rest >= 0.5f) - (rest <= -0.5f);
-}
-
-TL_INLINE int32_t nearest_f64(double x) {
-    const int32_t whole = (int32_t)x;
-    const double rest = x - (double)whole;
-    return whole + (rest >= 0.5) - (rest <= -0.5);
-}
-
-/* How a row becomes steps from its zero point: clamp(nearest(x * inverse)). */
-typedef struct {
-    float inverse, low, high;
-} grid;
-
-/* The greatest magnitude is 127 steps. Returns the scale. */
-static float symmetric_grid(const float *x, int32_t count, grid *g) {
-    int32_t most = 0; /* Magnitudes are ordered as their bits are, and only integers make this loop vector code. */
-    for (int32_t i = 0; i < count; ++i) {
-        int32_t bits;
-        tl_copy(&bits, x + i, sizeof bits);
-        most = TL_MAX(most, bits & INT32_MAX);
-    }
-    float reach;
-    tl_copy(&reach, &most, sizeof reach);
-    *g = (grid){127.0f / (reach == 0 ? 1 : reach), -127, 127};
-    return reach == 0 ? 1 : reach / 127.0f;
-}
-
-/* The range of the row, with 0, is 255 steps; 0 falls on one of them. Returns the scale. */
-static float asymmetric_grid(const float *x, int32_t count, grid *g) {
-    int32_t lowest = 0,
-            highest = 0; /* Bits of floats, those of negative ones turned so that they are ordered as integers. */
-    for (int32_t i = 0; i < count; ++i) {
-        int32_t bits;
-        tl_copy(&bits, x + i, sizeof bits);
-        bits ^= bits >> 31 & INT32_MAX;
-        lowest = TL_MIN(lowest, bits);
-        highest = TL_MAX(highest, bits);
-    }
-    lowest ^= lowest >> 31 & INT32_MAX;
-    float least, greatest;
-    tl_copy(&least, &lowest, sizeof least);
-    tl_copy(&greatest, &highest, sizeof greatest);
-    *g = (grid){0, 0, 0};
-    if (least == greatest) return 1;
-    const double scale = (double)(greatest - least) / 255.0;
-    const float step = (float)scale;
-    const double below = least / scale, above = greatest / scale;
-    /* Of the two candidates, the one whose terms are smaller has the smaller rounding error. */
-    const double exact = 128.0 - below < 127.0 + above ? -128.0 - below : 127.0 - above;
-    const int32_t zero_point = TL_MIN(TL_MAX(nearest_f64(exact), -128), 127);
-    *g = (grid){step > 0 ? 1.0f / step : 0, (float)(-128 - zero_point), (float)(127 - zero_point)};
-    return step;
-}
-
-static void steps(const float *x, int16_t *y, int32_t count, const grid *g) {
-    for (int32_t i = 0; i < count; ++i) {
-        float step = x[i] * g->inverse;
-        step = step > g->low ? step : g->low;
-        step = step < g->high ? step : g->high;
-        y[i] = (int16_t)nearest(step);
-    }
-}
+#include "tl_quantize_row.h"
 
 /* t[0] images [height][width] float32, t[1] their steps, int16, laid out with zeros around and between the elements,
  * t[2] scales, float32. An element is `channels` numbers. A work item is one image. */
@@ -82,21 +14,21 @@ int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, t
     for (int32_t i = r.begin; i < r.end; ++i) {
         const float *x = (const float *)t[0] + (size_t)i * count;
         int16_t *y = (int16_t *)t[1] + (size_t)i * p->image;
-        grid g;
-        ((float *)t[2])[i] = p->symmetric ? symmetric_grid(x, count, &g) : asymmetric_grid(x, count, &g);
+        tl_grid g;
+        ((float *)t[2])[i] = p->symmetric ? tl_symmetric_grid(x, count, &g) : tl_asymmetric_grid(x, count, &g);
         if (p->image > count) tl_fill(y, 0, (size_t)p->image * sizeof *y);
         y += p->start;
         if (is_dense) {
-            steps(x, y, count, &g);
+            tl_take_steps(x, y, count, &g);
             continue;
         }
         for (int32_t h = 0; h < p->height; ++h, x += line) {
             int16_t *row = y + (size_t)h * p->row_step;
             if (p->column_step == p->channels)
-                steps(x, row, line, &g);
+                tl_take_steps(x, row, line, &g);
             else
                 for (int32_t w = 0; w < p->width; ++w)
-                    steps(x + w * p->channels, row + (size_t)w * p->column_step, p->channels, &g);
+                    tl_take_steps(x + w * p->channels, row + (size_t)w * p->column_step, p->channels, &g);
         }
     }
     return TL_OK;

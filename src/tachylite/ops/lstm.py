@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_int8, lstm_int16, lstm_native
+from . import lstm_basic, lstm_float, lstm_full_native, lstm_int8, lstm_int8_native, lstm_int16, lstm_native
 from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
@@ -66,6 +66,15 @@ def _rows(batch: int, *states: Array) -> State:
     return tuple(s.reshape(batch, s.size // batch if batch else 0) for s in states)
 
 
+def _lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
+    """One call for all times."""
+    if op.inputs[0].dtype == np.int16:
+        low.host(op)
+        return
+    family = lstm_int8_native if op.inputs[0].dtype == np.int8 else lstm_native
+    family.lower(low, op, times, batch, time_major)
+
+
 # One step.
 
 
@@ -91,7 +100,7 @@ def lower_step(low: Any, op: Operator) -> None:
     if op.options.kernel_type == "BASIC":
         low.host(op)
     else:
-        lstm_native.lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
+        _lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
 
 
 def _updates(op: Operator) -> tuple[int, ...]:
@@ -138,7 +147,7 @@ def sequence(op: Operator, *arrays: Any) -> list[Array]:
 def lower_sequence(low: Any, op: Operator) -> None:
     """One call for all times."""
     times, batch, _ = sequence_sizes(op, low.spec(op.inputs[0]))
-    lstm_native.lower(low, op, times, batch, op.options.time_major)
+    _lower(low, op, times, batch, op.options.time_major)
 
 
 def _sequence_version(op: Operator) -> int:
@@ -202,6 +211,14 @@ def bidirectional(op: Operator, *arrays: Any) -> list[Array]:
     return ([np.concatenate(outputs, axis=-1)] if op.options.merge_outputs else outputs) + states
 
 
+def lower_bidirectional(low: Any, op: Operator) -> None:
+    """A call for either direction."""
+    x, aux = op.inputs[0], op.inputs[AUX]
+    forward_x, backward_x, aux = inputs_of_directions(x, aux, op.inputs[AUX + 2] is not None)
+    times, batch, _ = sequence_sizes(op, low.spec(x))
+    lstm_full_native.lower_bidirectional(low, op, times, batch, (forward_x, backward_x), aux)
+
+
 register(
     OpDef(
         "BIDIRECTIONAL_SEQUENCE_LSTM",
@@ -211,5 +228,6 @@ register(
         updates=(35, 36, 37, 38),
         variants=("f32", "f32w8"),
         version=partial(hybrid_version, weights=2, symmetric=2, asymmetric=3),
+        lower=lower_bidirectional,
     )
 )

@@ -55,7 +55,7 @@ def _check_narrow(op: Operator, is_fit: bool) -> None:
         raise op.error(f"the form with {MANY} intermediate tensors needs {needed}; use the form with {FEW}")
 
 
-def _power(op: Operator) -> int:
+def power_of(op: Operator) -> int:
     """log2 of the scale of c."""
     power = exponent_of(op.inputs[19].scale)
     assert power is not None
@@ -70,9 +70,9 @@ def run(op: Operator, cell: Cell, x: Array, state: State, time_major: bool) -> t
     form = _wide if len(op.intermediates) == FEW else _narrow
     gates = {name: form(op, GATES.index(name), gate, time_major) for name, gate in cell.gates.items()}
     drive = np.stack([gate.drive(x) for gate in gates.values()], axis=1)
-    power = _power(op)
+    power = power_of(op)
     # The narrow form's c ends at 1 and is not clipped there.
-    limit = 0 if form is _narrow and op.options.cell_clip >= 1 else _steps(op.options.cell_clip, op.inputs[19], INT16)
+    limit = 0 if form is _narrow and op.options.cell_clip >= 1 else steps_of(op.options.cell_clip, op.inputs[19], INT16)
     emit = _wide_output(op, cell) if form is _wide else _narrow_output(op, cell)
 
     def step(now: Array, past: State) -> State:
@@ -97,12 +97,12 @@ class _Gate:
     open: Opening
 
 
-def _effective(a: np.float32, b: np.float32, c: np.float32) -> Multiplier:
+def effective(a: np.float32, b: np.float32, c: np.float32) -> Multiplier:
     """a * b / c, in float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit."""
     return Multiplier.of(np.float32(np.float32(a * b) / c))
 
 
-def _steps(real: float, tensor: Tensor | None, dtype: np.dtype) -> int:
+def steps_of(real: float, tensor: Tensor | None, dtype: np.dtype) -> int:
     """A clipping limit in whole steps of a tensor; 0 means none."""
     return int(min(np.float32(real) / tensor.scale, np.float32(np.iinfo(dtype).max)))
 
@@ -132,11 +132,11 @@ def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     scale = np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
     into = exact_product(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
     recurrent = exact_product(gate.recurrent.value, kept.zero_point)
-    into_scale = _effective(gate.weights.scale, source.scale, scale)
-    recurrent_scale = _effective(gate.recurrent.scale, kept.scale, scale)
+    into_scale = effective(gate.weights.scale, source.scale, scale)
+    recurrent_scale = effective(gate.recurrent.scale, kept.scale, scale)
     peephole_scale = None
     if gate.peephole is not None:
-        peephole_scale = Multiplier.of(np.float32(2.0 ** _power(op) * float(gate.peephole.scale) / float(scale)))
+        peephole_scale = Multiplier.of(np.float32(2.0 ** power_of(op) * float(gate.peephole.scale) / float(scale)))
     activation = _tanh if GATES[index] == "cell" else _sigmoid
 
     def level(drive: Array, h: Array, c: Array) -> Array:
@@ -186,7 +186,7 @@ def _divide(a: Array, b: int) -> Array:
 
 def _wide_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
     """h, int8, from what the output gate lets through and c."""
-    hidden, kept, integer_bits = op.intermediates[4], op.inputs[18], 15 + _power(op)
+    hidden, kept, integer_bits = op.intermediates[4], op.inputs[18], 15 + power_of(op)
     hidden_scale = Multiplier.of(np.float32(2.0**-15 / float(hidden.scale) * 2.0**-15))
 
     def unprojected(output: Array, c: Array) -> Array:
@@ -194,10 +194,10 @@ def _wide_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
 
     if cell.projection is None:
         return lambda output, c: saturate(unprojected(output, c) + hidden.zero_point, INT8)
-    scale = _effective(cell.projection.scale, hidden.scale, kept.scale)
+    scale = effective(cell.projection.scale, hidden.scale, kept.scale)
     # The hidden value is stored less its zero point, not plus, and read back accordingly.
     project = exact_product(cell.projection.value, -hidden.zero_point, 0 if cell.projection_bias is None else cell.projection_bias)
-    limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
+    limit = steps_of(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
         y = project(saturate(unprojected(output, c) - hidden.zero_point, INT8))
@@ -217,8 +217,8 @@ def _narrow(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     source, kept = op.inputs[0], op.inputs[18]
     total, into_part, recurrent_part = op.intermediates[3 * index : 3 * index + 3]
     into, recurrent = exact_product(gate.weights.value, source.zero_point), exact_product(gate.recurrent.value, kept.zero_point)
-    into_scale = _effective(gate.weights.scale, source.scale, into_part.scale)
-    recurrent_scale = _effective(gate.recurrent.scale, kept.scale, recurrent_part.scale)
+    into_scale = effective(gate.weights.scale, source.scale, into_part.scale)
+    recurrent_scale = effective(gate.recurrent.scale, kept.scale, recurrent_part.scale)
     into_share, recurrent_share = (Multiplier.of(part.scale / total.scale) for part in (into_part, recurrent_part))
     activation = _tanh_by_float if GATES[index] == "cell" else _sigmoid_by_float
     assert gate.norm is not None
@@ -271,7 +271,7 @@ def _narrow_output(op: Operator, cell: Cell) -> Callable[[Array, Array], Array]:
     assert cell.projection_bias is not None
     project = exact_product(cell.projection.value, 0, cell.projection_bias)
     scale = Multiplier.of(np.float32(float(cell.projection.scale) * 2.0**-15 / float(kept.scale)))
-    limit = _steps(op.options.proj_clip, op.outputs[0], INT8)
+    limit = steps_of(op.options.proj_clip, op.outputs[0], INT8)
 
     def emit(output: Array, c: Array) -> Array:
         hidden = divide_by_pot(output * _tanh_by_float(c, 15), 15)

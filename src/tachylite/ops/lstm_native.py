@@ -1,4 +1,4 @@
-"""An LSTM along a sequence natively: float32, four gates, no extras but a clip of c. Cells of other kinds stay with the reference."""
+"""An LSTM along a sequence natively: float32, four gates, no extras but a clip of c. Cells of other kinds: see lstm_full_native."""
 
 from ctypes import c_float, c_int32
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import lstm_full_native
 from .kernel import Params, kernel
 from .lstm_cell import GATES
 from .registry import Spec
@@ -30,7 +31,7 @@ _WEIGHTS, _RECURRENT, _BIASES, _H, _C = range(1, 5), range(5, 9), range(12, 16),
 def lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
     """One call; a work item is one member of the batch."""
     if not _is_bare(low, op):
-        low.host(op)
+        lstm_full_native.lower(low, op, times, batch, time_major)
         return
     x, h, c = op.inputs[0], low.value(op.inputs[_H]), low.value(op.inputs[_C])
     cells, inputs = low.spec(op.inputs[4]).shape

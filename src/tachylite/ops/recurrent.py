@@ -1,7 +1,7 @@
 """What the recurrent operators share: weights and their products, the walk along time, the checks of operands, versions."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from tachylite.model.graph import Operator, Shape, Tensor
 from .exact import Product
 from .hybrid import hybrid_product
 from .registry import Spec, Specs
+
+T = TypeVar("T")
 
 #: What a cell remembers; the first part is also its output.
 State = tuple[np.ndarray, ...]
@@ -119,7 +121,7 @@ def expect_auxiliary(op: Operator, position: int, specs: Specs, weights: Sequenc
         expect(op, position, "input of the backward cell", aux, x.shape, np.float32)
 
 
-def inputs_of_directions(x: np.ndarray, aux: np.ndarray | None, has_weights: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def inputs_of_directions(x: T, aux: T | None, has_weights: bool) -> tuple[T, T, T | None]:
     """What the forward and the backward cell read, and what adds to both.
 
     An auxiliary input with weights of its own adds to both cells; one without is what the backward cell reads instead of x.

@@ -1,13 +1,15 @@
 """Simple recurrent cells: h = activation(W x + R h + b), once or along a sequence, in one direction or both."""
 
+from ctypes import c_float, c_int32
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tachylite.model.graph import Operator
+from tachylite.model.graph import Operator, Tensor
 
 from .fused import activate, check_activation
+from .kernel import Params, kernel
 from .recurrent import (
     Weights,
     expect,
@@ -21,6 +23,7 @@ from .recurrent import (
     walk,
     weights_of,
 )
+from .recurrent_native import MAX_DEPTH, PAIR, bounds, constant, kind_of, known, matrix, optional, padded, room, vectors
 from .registry import OpDef, Spec, Specs, register
 
 Array = np.ndarray
@@ -75,6 +78,88 @@ def _infer_cell(op: Operator, specs: Specs, first: int, batch: int, inputs: int)
 _version = partial(hybrid_version, weights=1, symmetric=2, asymmetric=3)
 
 
+class RnnParams(Params):
+    """Steps: from one member of the batch, or one time, to the next, in rows; width: units, padded; passes: along the sequence.
+
+    pitch, offset: of rows of the output; low, high: the activation's range; scratch: floats of a worker.
+    """
+
+    _fields_ = (
+        *((name, c_int32) for name in ("kind", "times", "inputs", "aux_inputs", "units", "width", "batch_step", "time_step")),
+        *((name, c_int32) for name in ("pitch", "offset", "is_reverse", "passes", "scratch")),
+        *((name, c_float) for name in ("low", "high")),
+    )
+
+
+RNN = kernel("rnn", RnnParams, "f32")
+
+
+def _lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
+    """One call. The host takes weights that only the run knows."""
+    arrays = known(low, op, (1, 2, 3))
+    if arrays is None or not _fits(op, arrays, 1, 2):
+        low.host(op)
+        return
+    weights = _operands(op, tuple(arrays), 1, 2)
+    params = _params(op, weights, times, batch, time_major)
+    params.pitch = params.units
+    _call(low, op, weights, arrays[3], params, batch, op.inputs[0], None, low.define(op.outputs[0]), 4)
+
+
+def _fits(op: Operator, arrays: list[np.ndarray | None], *positions: int) -> bool:
+    """Whether hybrid sums fit in 32 bits."""
+    return all(w.value.dtype == np.float32 or w.value.shape[1] <= MAX_DEPTH for w in _operands(op, tuple(arrays), *positions))
+
+
+def _params(op: Operator, weights: list[Weights], times: int, batch: int, time_major: bool) -> RnnParams:
+    units, inputs = weights[0].value.shape
+    least, greatest = bounds(op)
+    return RnnParams(
+        kind=kind_of(op, weights[0]),
+        times=times,
+        inputs=inputs,
+        units=units,
+        width=padded(units, PAIR),
+        batch_step=1 if time_major else times,
+        time_step=batch if time_major else 1,
+        passes=_passes(op, times),
+        low=least,
+        high=greatest,
+    )
+
+
+def _call(
+    low: Any,
+    op: Operator,
+    weights: list[Weights],
+    bias: Any,
+    params: RnnParams,
+    batch: int,
+    x: Tensor | None,
+    aux: Tensor | None,
+    y: int,
+    state: int,
+) -> None:
+    """weights: of the inputs, recurrent and, for `aux`, auxiliary; state: the position of h. A work item is one member of the batch."""
+    into, recurrent, *into_aux = weights
+    params.aux_inputs = 0 if aux is None else low.spec(aux).shape[-1]
+    params.scratch = room(params.width, max(params.inputs, params.aux_inputs, params.units))
+    parts = [matrix([part], params.width) for part in (into, recurrent, into_aux[0] if aux is not None else None)]
+    scales = np.concatenate([s for _, s in parts])
+    constants = [constant(low, a) for a in (*(panels for panels, _ in parts), scales, vectors([bias], params.width))]
+    h = low.value(op.inputs[state])
+    low.call(
+        RNN,
+        "f32",
+        op,
+        params,
+        work=batch,
+        inputs=[low.value(x), optional(low, aux), h, *constants],
+        outputs=[y, h],
+        scratch=[low.scratch(4 * params.scratch, per_worker=True)],
+    )
+
+
 # One step.
 
 
@@ -92,7 +177,23 @@ def step(op: Operator, x: Array, weights: Array, recurrent: Array, bias: Array, 
     return y[0], state
 
 
-register(OpDef("RNN", options="RNNOptions", infer=infer_step, reference=step, updates=(4,), variants=("f32", "f32w8"), version=_version))
+def lower_step(low: Any, op: Operator) -> None:
+    """A sequence of one."""
+    _lower(low, op, 1, low.spec(op.inputs[0]).shape[0], time_major=True)
+
+
+register(
+    OpDef(
+        "RNN",
+        options="RNNOptions",
+        infer=infer_step,
+        reference=step,
+        updates=(4,),
+        variants=("f32", "f32w8"),
+        version=_version,
+        lower=lower_step,
+    )
+)
 
 
 # A sequence.
@@ -116,6 +217,12 @@ def sequence(op: Operator, x: Array, weights: Array, recurrent: Array, bias: Arr
     return time_first(y, op.options.time_major), state
 
 
+def lower_sequence(low: Any, op: Operator) -> None:
+    """One call for all times."""
+    times, batch, _ = sequence_sizes(op, low.spec(op.inputs[0]))
+    _lower(low, op, times, batch, op.options.time_major)
+
+
 register(
     OpDef(
         "UNIDIRECTIONAL_SEQUENCE_RNN",
@@ -125,6 +232,7 @@ register(
         updates=(4,),
         variants=("f32", "f32w8"),
         version=_version,
+        lower=lower_sequence,
     )
 )
 
@@ -157,6 +265,25 @@ def bidirectional(op: Operator, *arrays: Any) -> list[Array]:
     return [time_first(y, op.options.time_major) for y in outputs] + [forward_state, backward_state]
 
 
+def lower_bidirectional(low: Any, op: Operator) -> None:
+    """A call for either direction. The host takes weights that only the run knows."""
+    arrays = known(low, op, (1, 2, 3, 5, 6, 7, 10, 11))
+    if arrays is None or not _fits(op, arrays, 1, 2, 5, 6, 10, 11):
+        low.host(op)
+        return
+    *inputs, aux = inputs_of_directions(op.inputs[0], op.inputs[9], op.inputs[10] is not None)
+    times, batch, _ = sequence_sizes(op, low.spec(op.inputs[0]))
+    cells = [_operands(op, tuple(arrays), *positions) for positions in ((1, 2, 10), (5, 6, 11))]
+    both = [_params(op, weights, times, batch, op.options.time_major) for weights in cells]
+    outputs = [low.define(tensor) for tensor in op.outputs]
+    for i, (weights, params) in enumerate(zip(cells, both, strict=True)):
+        params.is_reverse = i
+        params.pitch = both[0].units + both[1].units if op.options.merge_outputs else params.units
+        params.offset = both[0].units if i and op.options.merge_outputs else 0
+        y = outputs[i if len(outputs) > 1 else 0]
+        _call(low, op, weights, arrays[3 + 4 * i], params, batch, inputs[i], aux, y, 4 + 4 * i)
+
+
 register(
     OpDef(
         "BIDIRECTIONAL_SEQUENCE_RNN",
@@ -166,5 +293,6 @@ register(
         updates=(4, 8),
         variants=("f32", "f32w8"),
         version=_version,
+        lower=lower_bidirectional,
     )
 )

@@ -1,5 +1,8 @@
 """SVDF: a layer over time, factored into a filter over the features and one over the last `memory` steps (a rank-`rank` SVD)."""
 
+from ctypes import c_float, c_int32
+from typing import Any
+
 import numpy as np
 
 from tachylite.model.graph import Operator
@@ -7,7 +10,9 @@ from tachylite.model.graph import Operator
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, rescale, saturate
 from .fused import activate, check_activation
+from .kernel import Params, kernel
 from .recurrent import expect, expect_state, hybrid_version, linear, weights_of
+from .recurrent_native import MAX_DEPTH, PAIR, bounds, constant, kind_of, known, matrix, padded, room
 from .registry import OpDef, Spec, register
 from .scales import centred, check_scales, requantize
 
@@ -89,4 +94,63 @@ def _version(op: Operator) -> int:
     return hybrid_version(op, weights=1, symmetric=2, asymmetric=4)
 
 
-register(OpDef("SVDF", options="SVDFOptions", infer=infer, reference=svdf, updates=(4,), variants=("f32", "f32w8", "s8"), version=_version))
+class SvdfParams(Params):
+    """width: filters, padded; low, high: the activation's range; scratch: floats of a worker."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("kind", "inputs", "filters", "rank", "memory", "width", "scratch")),
+        *((name, c_float) for name in ("low", "high")),
+    )
+
+
+SVDF = kernel("svdf", SvdfParams, "f32")
+
+
+def lower(low: Any, op: Operator) -> None:
+    """One call; a work item is one member of the batch. The host takes integers, and weights that only the run knows."""
+    batch, inputs = low.spec(op.inputs[0]).shape
+    if known(low, op, (1, 2, 3)) is None or op.inputs[0].dtype != np.float32 or (op.inputs[1].dtype != np.float32 and inputs > MAX_DEPTH):
+        low.host(op)
+        return
+    features, times = (weights_of(op.inputs[i], low.spec(op.inputs[i]).value) for i in (1, 2))
+    filters, memory = times.value.shape
+    least, greatest = bounds(op)
+    params = SvdfParams(
+        kind=kind_of(op, features),
+        inputs=inputs,
+        filters=filters,
+        rank=op.options.rank,
+        memory=memory,
+        width=padded(filters, PAIR),
+        scratch=room(padded(filters, PAIR), inputs),
+        low=least,
+        high=greatest,
+    )
+    panels, scales = matrix([features], params.width)
+    state = low.value(op.inputs[4])
+    bias = None if op.inputs[3] is None else low.value(op.inputs[3])
+    constants = [constant(low, a) for a in (panels, scales, np.ascontiguousarray(times.real, np.float32))]
+    low.call(
+        SVDF,
+        "f32",
+        op,
+        params,
+        work=batch,
+        inputs=[low.value(op.inputs[0]), state, *constants, bias],
+        outputs=[low.define(op.outputs[0]), state],
+        scratch=[low.scratch(4 * params.scratch, per_worker=True)],
+    )
+
+
+register(
+    OpDef(
+        "SVDF",
+        options="SVDFOptions",
+        infer=infer,
+        reference=svdf,
+        updates=(4,),
+        variants=("f32", "f32w8", "s8"),
+        version=_version,
+        lower=lower,
+    )
+)

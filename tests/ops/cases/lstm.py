@@ -10,7 +10,7 @@ from tachylite.model.graph import Tensor
 from ..harness import Case, Operand, case, constant, out, quantized, scale_of, variable
 
 rng = np.random.default_rng(0)
-BATCH, TIMES, INPUTS, CELLS = 2, 3, 5, 6
+BATCH, TIMES, INPUTS, CELLS = 2, 3, 9, 19
 
 #: Two runs of `int16`.
 EXPECTED_INT16 = ((-2638, 10857, 9298, 15877), (-2546, 13484, 9092, 19070))

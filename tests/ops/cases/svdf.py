@@ -7,7 +7,7 @@ import numpy as np
 from ..harness import Case, case, constant, out, quantized, variable
 
 rng = np.random.default_rng(0)
-BATCH, INPUTS, UNITS, MEMORY = 3, 5, 4, 4
+BATCH, INPUTS, UNITS, MEMORY = 3, 9, 10, 5
 
 #: Three runs of `int8_state`.
 EXPECTED_INT8 = ((66, -39, 69), (78, -28, -128), (127, -38, 95))
