@@ -2,15 +2,7 @@
 #ifndef TL_BROADCAST_H
 #define TL_BROADCAST_H
 
-#include "tl_params.h"
-
-/* Before a loop whose iterations touch elements of their own only, even where it runs in place. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed" /* not every machine has vectors */
-#define TL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define TL_INDEPENDENT _Pragma("GCC ivdep")
-#endif
+#include "tl_elementwise.h"
 
 enum { TL_RANK = sizeof(((tl_broadcast_params *)0)->extent) / sizeof(int32_t) };
 

@@ -32,6 +32,18 @@ static inline int32_t tl_rescale(int32_t x, int32_t mantissa, int32_t shift) {
     return tl_divide_by_pot(tl_doubling_high_mul((int32_t)((uint32_t)x << left), mantissa), right);
 }
 
+/* tl_rescale, both roundings in one, for |x| * 2^max(shift, 0) < 2^29 and shifts from -29 on. With t = floor(x *
+ * mantissa / 2^30) the first gives h = floor((t + 1) / 2), the second floor((h + 2^(s - 1) - [h < 0]) / 2^s), and h < 0
+ * where t < -1. */
+static inline int32_t tl_rescale_small(int32_t x, int32_t mantissa, int32_t shift) {
+    const int32_t left = shift > 0 ? shift + 2 : 2;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    const int32_t t = (int32_t)(((int64_t)(int32_t)((uint32_t)x << left) * mantissa) >> 32);
+    const int32_t half = right > 0 ? 1 << right : 0;
+    const int32_t below = right > 0 && t < -1 ? 2 : 0;
+    return (t + 1 + half - below) >> (right + 1);
+}
+
 /* x * multiplier, rounded once, halves up. */
 static inline int32_t tl_rescale_once(int32_t x, int32_t mantissa, int32_t shift) {
     const int32_t total = 31 - shift;

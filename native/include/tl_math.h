@@ -193,12 +193,8 @@ TL_MATH float tl_erff(float x) {
     return __builtin_fabsf(x) < 0.75f ? near : __builtin_copysignf(far, x);
 }
 
-/* Sine of x + quadrant * pi / 2, for |x| < 2^28; beyond, the angle itself loses bits. */
-TL_MATH float tl_sine(float x, int64_t quadrant) {
-    const double shifted = (double)x * 0.63661977236758134 + TL_ROUND_F64;
-    const int64_t n = tl_bits_of_f64(shifted) + quadrant;
-    const double k = shifted - TL_ROUND_F64;
-    const double r = (((double)x - k * 1.5707963109016418) - k * 1.5893254712295857e-08) - k * 6.123233995736766e-17;
+/* Sine of r + quadrant * pi / 2, for |r| up to pi / 4. */
+TL_MATH float tl_sine_of_rest(double r, int64_t quadrant) {
     const double z = r * r;
     double s = 2.7183114939898219e-06;
     s = s * z - 0.00019839334836096632;
@@ -210,11 +206,39 @@ TL_MATH float tl_sine(float x, int64_t quadrant) {
     c = c * z + 0.041666623323739063;
     c = c * z - 0.49999999725103100;
     c = c * z + 1.0;
-    const double y = n & 1 ? c : s;
-    return (float)(n & 2 ? -y : y);
+    const double y = quadrant & 1 ? c : s;
+    return (float)(quadrant & 2 ? -y : y);
 }
-TL_MATH float tl_sinf(float x) { return x == 0.0f ? x : tl_sine(x, 0); }
-TL_MATH float tl_cosf(float x) { return tl_sine(x, 1); }
+
+/* The greatest angle that tl_sine takes. */
+#define TL_NEAR_ANGLE 268435456.0f
+
+/* Sine of x + quadrant * pi / 2, for |x| below TL_NEAR_ANGLE. */
+TL_MATH float tl_sine(float x, int64_t quadrant) {
+    const double shifted = (double)x * 0.63661977236758134 + TL_ROUND_F64;
+    const int64_t n = tl_bits_of_f64(shifted) + quadrant;
+    const double k = shifted - TL_ROUND_F64;
+    const double r = (((double)x - k * 1.5707963109016418) - k * 1.5893254712295857e-08) - k * 6.123233995736766e-17;
+    return tl_sine_of_rest(r, n);
+}
+
+/* The same for any other x, which is an integer m * 2^e: its quadrants are m times those bits of 2 / pi that are worth
+ * less than 4 there (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). Not for vectors. */
+static inline float tl_sine_far(float x, int64_t quadrant) {
+    static const uint32_t two_over_pi[7] = {0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0,
+                                            0xDB629599, 0x3C439041, 0xFE5163AB};
+    const int32_t bits = tl_bits_of_f32(x), exponent = (bits >> 23 & 0xFF) - 150;
+    if (exponent == 105) return __builtin_nanf("");
+    const uint32_t *word = two_over_pi + (exponent - 2) / 32, skipped = (uint32_t)(exponent - 2) % 32;
+    uint32_t part[3];
+    for (int32_t i = 0; i < 3; ++i) part[i] = (uint32_t)((((uint64_t)word[i] << 32) | word[i + 1]) << skipped >> 32);
+    const uint64_t m = (uint32_t)(bits & 0x7FFFFF) | 0x800000;
+    const uint64_t quadrants = m * (((uint64_t)part[0] << 32) | part[1]) + (m * part[2] >> 32); /* in steps of 2^-62 */
+    const uint64_t nearest = (quadrants + ((uint64_t)1 << 61)) >> 62;
+    const double r = (double)(int64_t)(quadrants - (nearest << 62)) * (1.5707963267948966 / 4611686018427387904.0);
+    return x < 0.0f ? tl_sine_of_rest(-r, quadrant - (int64_t)nearest)
+                    : tl_sine_of_rest(r, quadrant + (int64_t)nearest);
+}
 
 TL_MATH float tl_atan2f(float y, float x) {
     const double a = __builtin_fabsf(x), b = __builtin_fabsf(y);

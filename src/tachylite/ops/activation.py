@@ -12,13 +12,14 @@ from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import SUFFIXES, version_by_type
-from .elementwise import define, infer_unary, is_quantized
+from .elementwise import Lowering, define, infer_unary, is_quantized, lower_unary
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
-from .kernel import Params, kernel
-from .lut import look_up, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
+from .kernel import NoParams, Params, kernel
+from .lut import Function, look_up, lower_int16, lower_sigmoid_int16, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
 from .registry import Spec, broadcast_shapes
+from .rescaling import requantize_call
 from .scales import centred, require_output_quantization
 
 Reference = Callable[[Operator, np.ndarray], np.ndarray]
@@ -153,8 +154,12 @@ def elu(op: Operator, x: np.ndarray) -> np.ndarray:
 
 def gelu(op: Operator, x: np.ndarray) -> np.ndarray:
     """x times the normal distribution's probability of less than x, exactly or by way of tanh. float, or quantized int8, uint8, int16."""
-    function = _gelu_by_tanh if op.options.approximate else _gelu
+    function = _gelu_function(op)
     return look_up(op, x, function) if is_quantized(op) else function(x)
+
+
+def _gelu_function(op: Operator) -> Function:
+    return _gelu_by_tanh if op.options.approximate else _gelu
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -206,15 +211,61 @@ def infer_hard_swish(op: Operator, x: Spec) -> Spec:
     return result
 
 
+# Natively.
+
+
+class ClipParams(Params):
+    """The least and the greatest result; NaN stays."""
+
+    _fields_ = (("low", c_float), ("high", c_float))
+
+
+CLIP = kernel("clip", ClipParams, "f32")
+LOGISTIC, TANH, ELU, GELU, GELU_BY_TANH, HARD_SWISH = (
+    kernel(name, NoParams, "f32") for name in ("logistic", "tanh", "elu", "gelu", "gelu_by_tanh", "hard_swish")
+)
+
+
+def lower_clipping(low: float, high: float) -> Lowering:
+    """The lowering of `clipping`."""
+
+    def lower_int16(lowering: Any, op: Operator) -> None:
+        source, result = op.inputs[0], op.outputs[0]
+        multiplier, target = Multiplier.of(source.scale / result.scale), lowering.define(result)
+        requantize_call(lowering, op, lowering.value(source), target, multiplier, within=stored_range(result, low, high))
+
+    return lower_unary(CLIP, lambda op: ClipParams(low, high), lower_int16)
+
+
+def lower_gelu(low: Any, op: Operator) -> None:
+    """By the function that the options choose."""
+    by_tanh = op.options.approximate
+    lower_unary(GELU_BY_TANH if by_tanh else GELU, int16=lower_int16(_gelu_function))(low, op)
+
+
 _register = partial(define, infer=infer_unary)
-_register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3))
-_register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3))
-_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8")
-_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8")
+_register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3), lower=lower_clipping(0, math.inf))
+_register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3), lower=lower_clipping(0, 6))
+_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1))
+_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1))
 _register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
 _register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu)
-_register("LOGISTIC", logistic, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
-_register("TANH", tanh, "f32 f16 bf16 s8 u8 s16", infer=infer_sigmoid, version=version_by_type(s8=2, s16=3))
-_register("ELU", elu, "f32 f16 s8")
-_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3))
-_register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish)
+_register(
+    "LOGISTIC",
+    logistic,
+    "f32 f16 bf16 s8 u8 s16",
+    infer=infer_sigmoid,
+    version=version_by_type(s8=2, s16=3),
+    lower=lower_unary(LOGISTIC, int16=lower_sigmoid_int16),
+)
+_register(
+    "TANH",
+    tanh,
+    "f32 f16 bf16 s8 u8 s16",
+    infer=infer_sigmoid,
+    version=version_by_type(s8=2, s16=3),
+    lower=lower_unary(TANH, int16=partial(lower_sigmoid_int16, is_tanh=True)),
+)
+_register("ELU", elu, "f32 f16 s8", lower=lower_unary(ELU))
+_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3), lower=lower_gelu)
+_register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish, lower=lower_unary(HARD_SWISH))

@@ -3,10 +3,11 @@
 The dimensions of a shape that both operands step through alike are one to the kernel; what is left are a few extents and strides.
 """
 
-from collections.abc import Sequence
 from ctypes import c_float, c_int32, c_int64
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
@@ -49,30 +50,42 @@ class BroadcastParams(Params):
 
 def binary_call(low: Any, kind: Kernel, variant: str, op: Operator, /, **values: Any) -> None:
     """Emit one call on the operator's two inputs; a work item is one element of the output."""
-    shape = low.spec(op.outputs[0]).shape
-    axes = _merge(shape, *(_strides(low.spec(t).shape, len(shape)) for t in op.inputs))
-    if len(axes) > RANK:
+    shapes = [low.spec(t).shape for t in op.inputs]
+    if variant in kind.variants and len(merged_axes(*shapes)) <= RANK:
+        a, b = ((low.value(t), shape) for t, shape in zip(op.inputs, shapes, strict=True))
+        emit_binary(low, kind, variant, op, a, b, low.define(op.outputs[0]), **values)
+    else:
         low.host(op)
-        return
+
+
+def emit_binary(
+    low: Any, kind: Kernel, variant: str, op: Operator, a: tuple[int, Shape], b: tuple[int, Shape], target: int, /, **values: Any
+) -> None:
+    """Emit one call on two values, which are seen in these shapes; they have no more than RANK dimensions once those are merged."""
+    axes = merged_axes(a[1], b[1])
     extent, first, second = zip(*[(1, 0, 0)] * (RANK - len(axes)), *axes, strict=True)
     params = BroadcastParams(extent=extent, first_stride=first, second_stride=second, **values)
-    low.call(kind, variant, op, params, work=prod(shape), grain=GRAIN)
+    low.call(kind, variant, op, params, work=prod(extent), inputs=[a[0], b[0]], outputs=[target], grain=GRAIN)
+
+
+def merged_axes(*shapes: Shape) -> list[tuple[int, ...]]:
+    """The extent of each dimension of the broadcast, outermost first, and how many elements each operand steps by along it.
+
+    Neighbours that all operands step through as one are one.
+    """
+    shape = np.broadcast_shapes(*shapes)
+    axes: list[tuple[int, ...]] = []
+    for size, *strides in zip(shape, *(_strides(s, len(shape)) for s in shapes), strict=True):
+        if size == 1:
+            continue
+        if axes and axes[-1][1:] == tuple(size * stride for stride in strides):
+            axes[-1] = (axes[-1][0] * size, *strides)
+        else:
+            axes.append((size, *strides))
+    return axes or [(1, *[1] * len(shapes))]
 
 
 def _strides(shape: Shape, rank: int) -> list[int]:
     """An operand's strides in elements along the result's dimensions: 0 where it broadcasts."""
     padded = (1,) * (rank - len(shape)) + tuple(shape)
     return [prod(padded[i + 1 :]) if size > 1 else 0 for i, size in enumerate(padded)]
-
-
-def _merge(shape: Shape, first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int, int]]:
-    """(extent, stride, stride) of each dimension, outermost first; neighbours that both operands step through as one are one."""
-    axes: list[tuple[int, int, int]] = []
-    for size, a, b in zip(shape, first, second, strict=True):
-        if size == 1:
-            continue
-        if axes and axes[-1][1:] == (size * a, size * b):
-            axes[-1] = (axes[-1][0] * size, a, b)
-        else:
-            axes.append((size, a, b))
-    return axes or [(1, 1, 1)]

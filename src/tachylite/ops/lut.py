@@ -5,12 +5,19 @@ tanh have a table of their own, whose samples do not depend on the scales.
 """
 
 from collections.abc import Callable
+from ctypes import c_int32
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from tachylite.model.graph import Operator, Tensor
 
+from . import registry
+from .broadcast import GRAIN
 from .fixedpoint import exponent_of, round_half_away, saturate
+from .kernel import NoParams, Params, kernel
+from .registry import Spec
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -120,3 +127,69 @@ def _interpolated(steps: np.ndarray, bits: int, limit: int) -> np.ndarray:
     index = np.minimum(steps >> bits, 254)
     result = (_SIGMOID[index] << bits) + (steps & ((1 << bits) - 1)) * (_SIGMOID[index + 1] - _SIGMOID[index])
     return np.where(steps >> bits >= 255, limit, result)
+
+
+# Natively.
+
+
+class SigmoidParams(Params):
+    """The scaling of the input, how far the table's samples are apart, and what becomes of them; see the kernel."""
+
+    _fields_ = (
+        ("multiplier", c_int32),
+        ("shift", c_int32),
+        ("bits", c_int32),
+        ("limit", c_int32),
+        ("half", c_int32),
+        ("offset", c_int32),
+        ("output_shift", c_int32),
+    )
+
+
+LOOKUP = kernel("lookup", NoParams, "b8")
+INTERPOLATE = kernel("interpolate", NoParams, "s16")
+SIGMOID = kernel("sigmoid", SigmoidParams, "s16")
+
+
+def stored_values(dtype: np.dtype) -> np.ndarray:
+    """All values of a type of one byte, in the order of their bits."""
+    return np.arange(256, dtype=np.uint8).view(dtype)
+
+
+def lower_table(low: Any, op: Operator, values: np.ndarray | None = None) -> None:
+    """A function of one byte as a table of the reference's results; of `values`, where not all that can be stored are allowed."""
+    x = low.spec(op.inputs[0])
+    with np.errstate(all="ignore"):
+        table = registry.get(op).reference(op, stored_values(x.dtype) if values is None else values)
+    emit_table(low, op, low.value(op.inputs[0]), table, low.define(op.outputs[0]))
+
+
+def emit_table(low: Any, op: Operator, source: int, table: np.ndarray, target: int, kind: Any = LOOKUP, params: Any = None) -> None:
+    """Emit the call of a kernel that maps each element of a value through a constant table."""
+    constant = low.temporary(Spec(table.shape, table.dtype, table))
+    work = prod(low.program.values[target].shape)
+    low.call(kind, kind.variants[0], op, params, work=work, inputs=[source, constant], outputs=[target], grain=GRAIN)
+
+
+def lower_int16(function: Callable[[Operator], Function]) -> Callable[[Any, Operator], None]:
+    """The lowering of `look_up` of int16 through a table of what `function` gives for the operator."""
+
+    def lower(low: Any, op: Operator) -> None:
+        source, result = op.inputs[0], op.outputs[0]
+        with np.errstate(all="ignore"):
+            table = table_int16(function(op), source.scale, source.zero_point, result.scale, result.zero_point)
+        emit_table(low, op, low.value(source), table, low.define(result), INTERPOLATE)
+
+    return lower
+
+
+def lower_sigmoid_int16(low: Any, op: Operator, is_tanh: bool = False) -> None:
+    """`sigmoid_int16`, or `tanh_int16`."""
+    multiplier, shift = sigmoid_scaling(op.inputs[0].scale, *([(0, 1)] if is_tanh else []))
+    # From 2**30 on everything but zero lies beyond the table.
+    params = SigmoidParams(multiplier=min(multiplier, 2**30), shift=shift)
+    if is_tanh:
+        params.bits, params.limit, params.half, params.offset, params.output_shift = 8, 0xFFFF << 8, 1 << 23, 0, 8
+    else:
+        params.bits, params.limit, params.half, params.offset, params.output_shift = 9, 0x7FFF << 10, 1 << 24, 1 << 24, 10
+    emit_table(low, op, low.value(op.inputs[0]), _SIGMOID.astype(np.int32), low.define(op.outputs[0]), SIGMOID, params)

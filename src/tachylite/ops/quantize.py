@@ -1,15 +1,25 @@
 """From real numbers to quantized ones and back."""
 
+from ctypes import c_float, c_int32
+from math import prod
+from typing import Any
+
 import numpy as np
 
 from tachylite.model.dtypes import INT2, INT4, UINT4, limits
-from tachylite.model.graph import Operator
+from tachylite.model.graph import Blockwise, Operator, Tensor
 
-from .arguments import check_type, custom_options, version_by_type
-from .cast import FLOAT8, is_float, is_integer
+from .arguments import SUFFIXES, check_type, custom_options, version_by_type
+from .arithmetic import MUL, SUB
+from .broadcast import GRAIN, emit_binary
+from .cast import FLOAT8, convert, is_float, is_integer, lower_cast
+from .copy import lower_same
 from .elementwise import infer_unary
 from .fixedpoint import Multiplier, round_half_away
+from .kernel import Params, kernel
+from .lut import lower_table
 from .registry import OpDef, Spec, output_dtype, register
+from .rescaling import requantize_call
 from .scales import centred, check_quantization, real_values, requantize, scales_of
 
 _INT8, _UINT8, _INT16, _INT32, _FLOAT32 = (np.dtype(t) for t in (np.int8, np.uint8, np.int16, np.int32, np.float32))
@@ -51,6 +61,45 @@ def quantize(op: Operator, x: np.ndarray) -> np.ndarray:
     return steps.astype(np.int32).astype(output.dtype)  # by way of int32, as narrow types are not cast from float
 
 
+class QuantizeParams(Params):
+    """The scale and the zero point; limits, in steps from the zero point for QUANTIZE, real for FAKE_QUANT, which has 1 / scale too."""
+
+    _fields_ = (("scale", c_float), ("inverse", c_float), ("low", c_float), ("high", c_float), ("zero_point", c_int32))
+
+
+QUANTIZE = kernel("quantize", QuantizeParams, "s8", "u8", "s16")
+DEQUANTIZE = kernel("dequantize", QuantizeParams, "s8", "u8", "s16")
+FAKE_QUANT = kernel("fake_quant", QuantizeParams, "f32")
+
+
+def lower_quantize(low: Any, op: Operator) -> None:
+    """A table between bytes; else one call, and another where the result takes less than a byte."""
+    x, y = low.spec(op.inputs[0]), low.spec(op.outputs[0])
+    if x.dtype.itemsize == 1 == y.dtype.itemsize:
+        lower_table(low, op)
+    elif x.dtype != _FLOAT32:
+        source, output = op.inputs[0], op.outputs[0]
+        multiplier = Multiplier.of(float(source.scale) / float(output.scale))
+        requantize_call(low, op, low.value(source), low.define(output), multiplier, (source.zero_point, output.zero_point))
+    elif op.outputs[0].quantization.is_per_channel:
+        low.host(op)
+    else:
+        _lower_float(low, op, x, y)
+
+
+def _lower_float(low: Any, op: Operator, x: Spec, y: Spec) -> None:
+    output, (least, greatest) = op.outputs[0], limits(y.dtype)
+    stored = y.dtype if SUFFIXES[y.dtype] in QUANTIZE.variants else _INT8
+    params = QuantizeParams(
+        scale=output.scale, low=least - output.zero_point, high=greatest - output.zero_point, zero_point=output.zero_point
+    )
+    target = low.define(output) if stored == y.dtype else low.temporary(Spec(y.shape, stored))
+    inputs = [low.value(op.inputs[0])]
+    low.call(QUANTIZE, SUFFIXES[stored], op, params, work=prod(x.shape), inputs=inputs, outputs=[target], grain=GRAIN)
+    if stored != y.dtype:
+        convert(low, op, target, stored, y.dtype, y.shape, low.define(output))
+
+
 def quantize_version(op: Operator) -> int:
     """2 for int16, 3 for a scale per channel, 4 and 5 for four bits."""
     output = op.outputs[0]
@@ -76,6 +125,46 @@ def infer_dequantize(op: Operator, x: Spec) -> Spec:
 def dequantize(op: Operator, x: np.ndarray) -> np.ndarray:
     """x: quantized integers with a scale per tensor, channel or block, or narrow floats; float32 comes out."""
     return x.astype(np.float32) if is_float(x.dtype) else real_values(x, op.inputs[0])
+
+
+def lower_dequantize(low: Any, op: Operator) -> None:
+    """One call; scales per channel or block are factors of a broadcast."""
+    tensor, x, shape = op.inputs[0], low.spec(op.inputs[0]), low.spec(op.outputs[0]).shape
+    if not is_integer(x.dtype):
+        lower_cast(low, op)
+        return
+    value, dtype = low.value(tensor), x.dtype
+    if SUFFIXES[dtype] not in DEQUANTIZE.variants:
+        value, dtype = convert(low, op, value, dtype, _INT8, shape), _INT8
+    if tensor.quantization.is_per_channel or isinstance(tensor.quantization.details, Blockwise):
+        _lower_channels(low, op, value, dtype)
+    else:
+        dequantize_call(low, op, value, tensor, low.define(op.outputs[0]))
+
+
+def dequantize_call(low: Any, op: Operator, source: int, tensor: Tensor | None, target: int) -> None:
+    """Emit the real numbers that int8, uint8 or int16 stand for, with the one scale of `tensor`."""
+    x = low.program.values[source]
+    params = QuantizeParams(scale=tensor.scale, zero_point=tensor.zero_point)
+    low.call(DEQUANTIZE, SUFFIXES[x.dtype], op, params, work=prod(x.shape), inputs=[source], outputs=[target], grain=GRAIN)
+
+
+def _lower_channels(low: Any, op: Operator, value: int, dtype: np.dtype) -> None:
+    """scale * (x - zero point) in float32, where the integers are exact."""
+    shape = seen = low.spec(op.outputs[0]).shape
+    quantization = op.inputs[0].quantization
+    if isinstance(blocks := quantization.details, Blockwise):
+        seen, parts = (prod(shape) // blocks.size, blocks.size), [blocks.scales, blocks.zero_points]
+        scales, zero_points = (None if part is None else np.asarray(part.data, np.float32).reshape(-1, 1) for part in parts)
+    else:
+        scales, zero_points = (part.astype(np.float32) for part in scales_of(quantization, len(shape)))
+    target, open_range = low.define(op.outputs[0]), {"least": -np.inf, "greatest": np.inf}
+    value = convert(low, op, value, dtype, _FLOAT32, shape)
+    for kind, factor in ((SUB, zero_points), (MUL, scales)):
+        if factor is not None:
+            constant = low.temporary(Spec(factor.shape, factor.dtype, factor))
+            emit_binary(low, kind, "f32", op, (value, seen), (constant, factor.shape), target, **open_range)
+            value = target
 
 
 def dequantize_version(op: Operator) -> int:
@@ -104,13 +193,25 @@ def infer_fake_quant(op: Operator, x: Spec) -> Spec:
 
 def fake_quant(op: Operator, x: np.ndarray) -> np.ndarray:
     """x (float32) rounded to the 2**num_bits steps of [min, max], first moved so that zero is a step; NaN gives the least."""
+    scale, least, greatest = _fake_steps(op)
+    clipped = np.fmin(np.fmax(x, least), greatest)
+    return round_half_away((clipped - least) * (np.float32(1) / scale)) * scale + least
+
+
+def _fake_steps(op: Operator) -> tuple[Any, Any, Any]:
+    """The size of a step, the first and the last of them."""
     low, high = np.float32(op.options.min), np.float32(op.options.max)
     last = np.float32(2**op.options.num_bits - 1)
     scale = (high - low) / last
     zero_point = round_half_away(np.clip(-low / scale, np.float32(0), last))
-    least, greatest = -zero_point * scale, (last - zero_point) * scale
-    clipped = np.fmin(np.fmax(x, least), greatest)
-    return round_half_away((clipped - least) * (np.float32(1) / scale)) * scale + least
+    return scale, -zero_point * scale, (last - zero_point) * scale
+
+
+def lower_fake_quant(low: Any, op: Operator) -> None:
+    """One call; the steps are worked out here."""
+    scale, least, greatest = _fake_steps(op)
+    params = QuantizeParams(scale=scale, inverse=np.float32(1) / scale, low=least, high=greatest)
+    low.call(FAKE_QUANT, "f32", op, params, work=low.size(op.outputs[0]), grain=GRAIN)
 
 
 # DENSIFY.
@@ -157,6 +258,7 @@ register(
         "QuantizeOptions",
         ("f32", "s8", "u8", "s16", "i32", "s4", "u4"),
         version=quantize_version,
+        lower=lower_quantize,
     )
 )
 register(
@@ -167,6 +269,7 @@ register(
         "DequantizeOptions",
         ("f16", "f8", "s8", "u8", "s16", "s4", "u4", "s2"),
         version=dequantize_version,
+        lower=lower_dequantize,
     )
 )
 register(
@@ -177,7 +280,8 @@ register(
         "FakeQuantOptions",
         version=lambda op: 2 if op.options.narrow_range else 1,
         in_place=True,
+        lower=lower_fake_quant,
     )
 )
-register(OpDef("DENSIFY", infer_unary, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True))
+register(OpDef("DENSIFY", infer_unary, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))
 register(OpDef("NumericVerify", infer_numeric_verify, numeric_verify, variants=("s8", "u8", "s16", "f16"), is_custom=True))

@@ -10,7 +10,7 @@ from tachylite.model.graph import Blockwise, Quantization, Sparsity, Tensor
 from tachylite.ops.builder import Builder
 
 from ..harness import Case, Operand, case, constant, out, quantized, scale_of
-from .arithmetic import floats, integers
+from .arithmetic import floats, integers, rng
 
 NUMBERS = (
     np.float32,
@@ -108,8 +108,22 @@ def casts() -> Iterator[Case]:
         expected = [info.max, info.min, info.max, info.min, info.max, 127, max(info.min, -128)]
         yield case(f"saturates-{result.__name__}", "CAST", x, out=out(result, shape=x.shape), expected=[np.array(expected, result)])
     yield case("int4-f32", "CAST", Operand(rng_nibbles(7), constant=True), out=out(np.float32, shape=(7,)))
+    nibbles = np.array([-8, -8, -1, 0, 6, 7], ml_dtypes.int4)
+    beyond = np.float32([-20, -8.5, -1.5, 0.5, 6.9, 99])
+    yield case("f32-int4", "CAST", beyond, out=out(ml_dtypes.int4, shape=(6,)), expected=[nibbles])
+    # Vectors and what is left over; every half.
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    yield case("every-half", "CAST", halves, out=out(np.float32, shape=halves.shape), expected=[halves.astype(np.float32)])
+    sizes = np.exp2(rng.uniform(-30, 20, 999)) * rng.choice([-1, 1], 999)
+    x = np.append(sizes, [65519.9, 65520, np.nan, -np.inf, 0, -0.0]).astype(np.float32)
+    yield case("f32-float16-range", "CAST", x, out=out(np.float16, shape=x.shape), expected=[_halves(x)], rtol=0, atol=0)
     yield case("bf16-f32", "CAST", floats(5).astype(ml_dtypes.bfloat16), out=out(np.float32, shape=(5,)))
     yield case("f32-bf16", "CAST", floats(5), out=out(ml_dtypes.bfloat16, shape=(5,)))
+
+
+def _halves(x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return x.astype(np.float16)
 
 
 def bits() -> Iterator[Case]:
