@@ -35,6 +35,16 @@ typedef struct {
 } tl_broadcast_params;
 
 typedef struct {
+    double low;
+    double high;
+} tl_cast_params;
+
+typedef struct {
+    float low;
+    float high;
+} tl_clip_params;
+
+typedef struct {
     int32_t input_height;
     int32_t input_width;
     int32_t channels;
@@ -186,6 +196,10 @@ typedef struct {
 } tl_lstm_params;
 
 typedef struct {
+    int32_t unused;
+} tl_no_params;
+
+typedef struct {
     int32_t depth;
     int32_t inner;
     int32_t position_bytes;
@@ -251,6 +265,14 @@ typedef struct {
 } tl_position_params;
 
 typedef struct {
+    float scale;
+    float inverse;
+    float low;
+    float high;
+    int32_t zero_point;
+} tl_quantize_params;
+
+typedef struct {
     int32_t height;
     int32_t width;
     int32_t channels;
@@ -278,6 +300,21 @@ typedef struct {
 } tl_reduce_params;
 
 typedef struct {
+    int32_t input_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t low;
+    int32_t high;
+    int32_t zero_point;
+} tl_requantize_params;
+
+typedef struct {
+    int64_t least;
+    int64_t excluded;
+    int32_t operand;
+} tl_require_params;
+
+typedef struct {
     int32_t input_height;
     int32_t input_width;
     int32_t output_height;
@@ -295,6 +332,16 @@ typedef struct {
 } tl_reverse_sequence_params;
 
 typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+    int32_t bits;
+    int32_t limit;
+    int32_t half;
+    int32_t offset;
+    int32_t output_shift;
+} tl_sigmoid_params;
+
+typedef struct {
     int32_t columns;
     int32_t mantissa;
     int32_t shift;
@@ -310,6 +357,12 @@ typedef struct {
     int32_t run;
 } tl_update_slice_params;
 
+#define tl_abs_f32 TL_TIERED(tl_abs_f32)
+int32_t tl_abs_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_abs_s16 TL_TIERED(tl_abs_s16)
+int32_t tl_abs_s16(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_abs_i32 TL_TIERED(tl_abs_i32)
+int32_t tl_abs_i32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_add_f32 TL_TIERED(tl_add_f32)
 int32_t tl_add_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_add_s8 TL_TIERED(tl_add_s8)
@@ -348,6 +401,92 @@ int32_t tl_average_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s16 TL_TIERED(tl_average_pool_s16)
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_cast_s8_s16 TL_TIERED(tl_cast_s8_s16)
+int32_t tl_cast_s8_s16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s8_i32 TL_TIERED(tl_cast_s8_i32)
+int32_t tl_cast_s8_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s8_i64 TL_TIERED(tl_cast_s8_i64)
+int32_t tl_cast_s8_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s8_f32 TL_TIERED(tl_cast_s8_f32)
+int32_t tl_cast_s8_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u8_s16 TL_TIERED(tl_cast_u8_s16)
+int32_t tl_cast_u8_s16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u8_i32 TL_TIERED(tl_cast_u8_i32)
+int32_t tl_cast_u8_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u8_i64 TL_TIERED(tl_cast_u8_i64)
+int32_t tl_cast_u8_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u8_f32 TL_TIERED(tl_cast_u8_f32)
+int32_t tl_cast_u8_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s16_s8 TL_TIERED(tl_cast_s16_s8)
+int32_t tl_cast_s16_s8(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s16_i32 TL_TIERED(tl_cast_s16_i32)
+int32_t tl_cast_s16_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s16_i64 TL_TIERED(tl_cast_s16_i64)
+int32_t tl_cast_s16_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s16_f32 TL_TIERED(tl_cast_s16_f32)
+int32_t tl_cast_s16_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_s16_bool TL_TIERED(tl_cast_s16_bool)
+int32_t tl_cast_s16_bool(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u16_i32 TL_TIERED(tl_cast_u16_i32)
+int32_t tl_cast_u16_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u16_i64 TL_TIERED(tl_cast_u16_i64)
+int32_t tl_cast_u16_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u16_f32 TL_TIERED(tl_cast_u16_f32)
+int32_t tl_cast_u16_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_s8 TL_TIERED(tl_cast_i32_s8)
+int32_t tl_cast_i32_s8(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_s16 TL_TIERED(tl_cast_i32_s16)
+int32_t tl_cast_i32_s16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_i64 TL_TIERED(tl_cast_i32_i64)
+int32_t tl_cast_i32_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_f32 TL_TIERED(tl_cast_i32_f32)
+int32_t tl_cast_i32_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_f64 TL_TIERED(tl_cast_i32_f64)
+int32_t tl_cast_i32_f64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i32_bool TL_TIERED(tl_cast_i32_bool)
+int32_t tl_cast_i32_bool(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u32_i64 TL_TIERED(tl_cast_u32_i64)
+int32_t tl_cast_u32_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_u32_f32 TL_TIERED(tl_cast_u32_f32)
+int32_t tl_cast_u32_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_s8 TL_TIERED(tl_cast_i64_s8)
+int32_t tl_cast_i64_s8(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_s16 TL_TIERED(tl_cast_i64_s16)
+int32_t tl_cast_i64_s16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_i32 TL_TIERED(tl_cast_i64_i32)
+int32_t tl_cast_i64_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_f32 TL_TIERED(tl_cast_i64_f32)
+int32_t tl_cast_i64_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_f64 TL_TIERED(tl_cast_i64_f64)
+int32_t tl_cast_i64_f64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_i64_bool TL_TIERED(tl_cast_i64_bool)
+int32_t tl_cast_i64_bool(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f16_f32 TL_TIERED(tl_cast_f16_f32)
+int32_t tl_cast_f16_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_bf16_f32 TL_TIERED(tl_cast_bf16_f32)
+int32_t tl_cast_bf16_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_i32 TL_TIERED(tl_cast_f32_i32)
+int32_t tl_cast_f32_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_i64 TL_TIERED(tl_cast_f32_i64)
+int32_t tl_cast_f32_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_f16 TL_TIERED(tl_cast_f32_f16)
+int32_t tl_cast_f32_f16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_bf16 TL_TIERED(tl_cast_f32_bf16)
+int32_t tl_cast_f32_bf16(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_f64 TL_TIERED(tl_cast_f32_f64)
+int32_t tl_cast_f32_f64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f32_bool TL_TIERED(tl_cast_f32_bool)
+int32_t tl_cast_f32_bool(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f64_i32 TL_TIERED(tl_cast_f64_i32)
+int32_t tl_cast_f64_i32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f64_i64 TL_TIERED(tl_cast_f64_i64)
+int32_t tl_cast_f64_i64(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f64_f32 TL_TIERED(tl_cast_f64_f32)
+int32_t tl_cast_f64_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_ceil_f32 TL_TIERED(tl_ceil_f32)
+int32_t tl_ceil_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_clip_f32 TL_TIERED(tl_clip_f32)
+int32_t tl_clip_f32(const tl_clip_params *p, void *const *t, tl_range r);
 #define tl_conv_f32 TL_TIERED(tl_conv_f32)
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s8w8 TL_TIERED(tl_conv_int_s8w8)
@@ -360,6 +499,8 @@ int32_t tl_conv_int_u8w16(const tl_conv_int_params *p, void *const *t, tl_range 
 int32_t tl_conv_int_s16w8(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s16w16 TL_TIERED(tl_conv_int_s16w16)
 int32_t tl_conv_int_s16w16(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_cos_f32 TL_TIERED(tl_cos_f32)
+int32_t tl_cos_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
 int32_t tl_cumsum_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i32 TL_TIERED(tl_cumsum_i32)
@@ -368,14 +509,36 @@ int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_depthwise_f32 TL_TIERED(tl_depthwise_f32)
 int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range r);
+#define tl_dequantize_s8 TL_TIERED(tl_dequantize_s8)
+int32_t tl_dequantize_s8(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_dequantize_u8 TL_TIERED(tl_dequantize_u8)
+int32_t tl_dequantize_u8(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_dequantize_s16 TL_TIERED(tl_dequantize_s16)
+int32_t tl_dequantize_s16(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_div_f32 TL_TIERED(tl_div_f32)
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_elu_f32 TL_TIERED(tl_elu_f32)
+int32_t tl_elu_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_exp_f32 TL_TIERED(tl_exp_f32)
+int32_t tl_exp_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_fake_quant_f32 TL_TIERED(tl_fake_quant_f32)
+int32_t tl_fake_quant_f32(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_floor_f32 TL_TIERED(tl_floor_f32)
+int32_t tl_floor_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
 int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_gelu_f32 TL_TIERED(tl_gelu_f32)
+int32_t tl_gelu_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_gelu_by_tanh_f32 TL_TIERED(tl_gelu_by_tanh_f32)
+int32_t tl_gelu_by_tanh_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_hard_swish_f32 TL_TIERED(tl_hard_swish_f32)
+int32_t tl_hard_swish_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_hybrid_depthwise_f32 TL_TIERED(tl_hybrid_depthwise_f32)
 int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const *t, tl_range r);
 #define tl_hybrid_product_f32 TL_TIERED(tl_hybrid_product_f32)
 int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
+#define tl_interpolate_s16 TL_TIERED(tl_interpolate_s16)
+int32_t tl_interpolate_s16(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
@@ -386,12 +549,18 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_log_f32 TL_TIERED(tl_log_f32)
+int32_t tl_log_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_log_softmax_f32 TL_TIERED(tl_log_softmax_f32)
 int32_t tl_log_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_log_softmax_s8 TL_TIERED(tl_log_softmax_s8)
 int32_t tl_log_softmax_s8(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_log_softmax_u8 TL_TIERED(tl_log_softmax_u8)
 int32_t tl_log_softmax_u8(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_logistic_f32 TL_TIERED(tl_logistic_f32)
+int32_t tl_logistic_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_lookup_b8 TL_TIERED(tl_lookup_b8)
+int32_t tl_lookup_b8(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_lstm_f32 TL_TIERED(tl_lstm_f32)
 int32_t tl_lstm_f32(const tl_lstm_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
@@ -444,6 +613,14 @@ int32_t tl_mul_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_mul_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_mul_i64 TL_TIERED(tl_mul_i64)
 int32_t tl_mul_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_neg_f32 TL_TIERED(tl_neg_f32)
+int32_t tl_neg_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_neg_s16 TL_TIERED(tl_neg_s16)
+int32_t tl_neg_s16(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_neg_i32 TL_TIERED(tl_neg_i32)
+int32_t tl_neg_i32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_neg_i64 TL_TIERED(tl_neg_i64)
+int32_t tl_neg_i64(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
 int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)
@@ -462,6 +639,12 @@ int32_t tl_pack_int_u8(const tl_pack_int_params *p, void *const *t, tl_range r);
 int32_t tl_pack_int_s16(const tl_pack_int_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_quantize_s8 TL_TIERED(tl_quantize_s8)
+int32_t tl_quantize_s8(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_quantize_u8 TL_TIERED(tl_quantize_u8)
+int32_t tl_quantize_u8(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_quantize_s16 TL_TIERED(tl_quantize_s16)
+int32_t tl_quantize_s16(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)
 int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r);
 #define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
@@ -522,6 +705,36 @@ int32_t tl_reduce_sum_s8(const tl_reduce_params *p, void *const *t, tl_range r);
 int32_t tl_reduce_sum_u8(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_sum_s16 TL_TIERED(tl_reduce_sum_s16)
 int32_t tl_reduce_sum_s16(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_requantize_s8_s16 TL_TIERED(tl_requantize_s8_s16)
+int32_t tl_requantize_s8_s16(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_u8_s16 TL_TIERED(tl_requantize_u8_s16)
+int32_t tl_requantize_u8_s16(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_s16_s8 TL_TIERED(tl_requantize_s16_s8)
+int32_t tl_requantize_s16_s8(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_s16_s16 TL_TIERED(tl_requantize_s16_s16)
+int32_t tl_requantize_s16_s16(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_s8_i32 TL_TIERED(tl_requantize_s8_i32)
+int32_t tl_requantize_s8_i32(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_u8_i32 TL_TIERED(tl_requantize_u8_i32)
+int32_t tl_requantize_u8_i32(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_s16_i32 TL_TIERED(tl_requantize_s16_i32)
+int32_t tl_requantize_s16_i32(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_i32_s8 TL_TIERED(tl_requantize_i32_s8)
+int32_t tl_requantize_i32_s8(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_i32_s16 TL_TIERED(tl_requantize_i32_s16)
+int32_t tl_requantize_i32_s16(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_requantize_i32_i32 TL_TIERED(tl_requantize_i32_i32)
+int32_t tl_requantize_i32_i32(const tl_requantize_params *p, void *const *t, tl_range r);
+#define tl_require_s8 TL_TIERED(tl_require_s8)
+int32_t tl_require_s8(const tl_require_params *p, void *const *t, tl_range r);
+#define tl_require_u8 TL_TIERED(tl_require_u8)
+int32_t tl_require_u8(const tl_require_params *p, void *const *t, tl_range r);
+#define tl_require_s16 TL_TIERED(tl_require_s16)
+int32_t tl_require_s16(const tl_require_params *p, void *const *t, tl_range r);
+#define tl_require_i32 TL_TIERED(tl_require_i32)
+int32_t tl_require_i32(const tl_require_params *p, void *const *t, tl_range r);
+#define tl_require_i64 TL_TIERED(tl_require_i64)
+int32_t tl_require_i64(const tl_require_params *p, void *const *t, tl_range r);
 #define tl_resize_bilinear_f32 TL_TIERED(tl_resize_bilinear_f32)
 int32_t tl_resize_bilinear_f32(const tl_resize_params *p, void *const *t, tl_range r);
 #define tl_resize_bilinear_u8 TL_TIERED(tl_resize_bilinear_u8)
@@ -534,6 +747,10 @@ int32_t tl_resize_bilinear_s16(const tl_resize_params *p, void *const *t, tl_ran
 int32_t tl_resize_nearest_any(const tl_resize_params *p, void *const *t, tl_range r);
 #define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
+#define tl_round_f32 TL_TIERED(tl_round_f32)
+int32_t tl_round_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_rsqrt_f32 TL_TIERED(tl_rsqrt_f32)
+int32_t tl_rsqrt_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_scatter_b8 TL_TIERED(tl_scatter_b8)
 int32_t tl_scatter_b8(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_scatter_b16 TL_TIERED(tl_scatter_b16)
@@ -552,6 +769,16 @@ int32_t tl_scatter_add_b64(const tl_position_params *p, void *const *t, tl_range
 int32_t tl_scatter_add_f32(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_scatter_add_bool TL_TIERED(tl_scatter_add_bool)
 int32_t tl_scatter_add_bool(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_sigmoid_s16 TL_TIERED(tl_sigmoid_s16)
+int32_t tl_sigmoid_s16(const tl_sigmoid_params *p, void *const *t, tl_range r);
+#define tl_sign_f32 TL_TIERED(tl_sign_f32)
+int32_t tl_sign_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_sign_f64 TL_TIERED(tl_sign_f64)
+int32_t tl_sign_f64(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_sign_i32 TL_TIERED(tl_sign_i32)
+int32_t tl_sign_i32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_sin_f32 TL_TIERED(tl_sin_f32)
+int32_t tl_sin_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_softmax_f32 TL_TIERED(tl_softmax_f32)
 int32_t tl_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_softmax_s8 TL_TIERED(tl_softmax_s8)
@@ -564,6 +791,10 @@ int32_t tl_softmax_s8_s16(const tl_softmax_params *p, void *const *t, tl_range r
 int32_t tl_softmax_u8_s16(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_softmax_s16 TL_TIERED(tl_softmax_s16)
 int32_t tl_softmax_s16(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_sqrt_f32 TL_TIERED(tl_sqrt_f32)
+int32_t tl_sqrt_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_square_f32 TL_TIERED(tl_square_f32)
+int32_t tl_square_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_squared_difference_f32 TL_TIERED(tl_squared_difference_f32)
 int32_t tl_squared_difference_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
@@ -586,6 +817,8 @@ int32_t tl_sub_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_sub_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_sub_i64 TL_TIERED(tl_sub_i64)
 int32_t tl_sub_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_tanh_f32 TL_TIERED(tl_tanh_f32)
+int32_t tl_tanh_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_topk_f32 TL_TIERED(tl_topk_f32)
 int32_t tl_topk_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_topk_s8 TL_TIERED(tl_topk_s8)
