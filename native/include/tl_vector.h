@@ -140,7 +140,7 @@ TL_ALWAYS_INLINE float tl_greatest_in(const float *x, int32_t n, float sign) {
 }
 
 /* In lane i the sum of x[i]'s lanes, for as many vectors as there are lanes. */
-TL_ALWAYS_INLINE tl_vector tl_sums(const tl_vector *x) {
+TL_ALWAYS_INLINE tl_vector tl_sums_of(const tl_vector *x) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
     const __m256 a =
         _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[0], (__m256)x[1]), _mm256_hadd_ps((__m256)x[2], (__m256)x[3]));

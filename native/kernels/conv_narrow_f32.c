@@ -34,7 +34,7 @@ static tl_vector sums_of(const tl_conv_params *p, const tl_row *row, const int32
             }
         }
     }
-    return tl_sums(sums);
+    return tl_sums_of(sums);
 }
 
 /* The pixels [ox, ox + count) of a row, at most TL_WIDTH of them. */
