@@ -172,6 +172,23 @@ typedef struct {
 } tl_depthwise_params;
 
 typedef struct {
+    int32_t boxes;
+    int32_t encoding;
+    int32_t predictions;
+    int32_t classes;
+    int32_t detections;
+    int32_t room;
+    int32_t per_class;
+    int32_t regular;
+    float most;
+    float least;
+    float divisor[4];
+    int32_t type[3];
+    float zero_point[3];
+    float scale[3];
+} tl_detection_params;
+
+typedef struct {
     int32_t height;
     int32_t width;
     int32_t channels;
@@ -284,6 +301,11 @@ typedef struct {
 } tl_lstm_params;
 
 typedef struct {
+    int32_t boxes;
+    int32_t size;
+} tl_nms_params;
+
+typedef struct {
     int32_t unused;
 } tl_no_params;
 
@@ -326,6 +348,7 @@ typedef struct {
 } tl_peak_params;
 
 typedef struct {
+    int64_t elements;
     int32_t input_height;
     int32_t input_width;
     int32_t channels;
@@ -339,6 +362,7 @@ typedef struct {
     int32_t before_width;
     int32_t low;
     int32_t high;
+    int32_t has_high;
     float low_f32;
     float high_f32;
 } tl_pool_params;
@@ -646,6 +670,8 @@ int32_t tl_dequantize_s8(const tl_quantize_params *p, void *const *t, tl_range r
 int32_t tl_dequantize_u8(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_dequantize_s16 TL_TIERED(tl_dequantize_s16)
 int32_t tl_dequantize_s16(const tl_quantize_params *p, void *const *t, tl_range r);
+#define tl_detection_any TL_TIERED(tl_detection_any)
+int32_t tl_detection_any(const tl_detection_params *p, void *const *t, tl_range r);
 #define tl_div_f32 TL_TIERED(tl_div_f32)
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_elu_f32 TL_TIERED(tl_elu_f32)
@@ -756,6 +782,10 @@ int32_t tl_neg_s16(const tl_no_params *p, void *const *t, tl_range r);
 int32_t tl_neg_i32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_neg_i64 TL_TIERED(tl_neg_i64)
 int32_t tl_neg_i64(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_nms_v4 TL_TIERED(tl_nms_v4)
+int32_t tl_nms_v4(const tl_nms_params *p, void *const *t, tl_range r);
+#define tl_nms_v5 TL_TIERED(tl_nms_v5)
+int32_t tl_nms_v5(const tl_nms_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
 int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)

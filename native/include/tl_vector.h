@@ -111,19 +111,32 @@ TL_ALWAYS_INLINE tl_vector tl_select(tl_lanes mask, tl_vector a, tl_vector b) {
 }
 
 /* All lanes combined with each other, by halves. */
-TL_ALWAYS_INLINE float tl_sum(tl_vector x) {
-    float lanes[TL_WIDTH];
-    tl_store(lanes, x);
-    for (int half = TL_WIDTH / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    return lanes[0];
-}
-TL_ALWAYS_INLINE float tl_greatest(tl_vector x) {
-    float lanes[TL_WIDTH];
-    tl_store(lanes, x);
-    for (int half = TL_WIDTH / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lanes[i] = TL_MAX(lanes[i], lanes[i + half]);
-    return lanes[0];
+#define TL_FOLD(name, combine)                                                            \
+    TL_ALWAYS_INLINE float name(tl_vector x) {                                            \
+        float lanes[TL_WIDTH];                                                            \
+        tl_store(lanes, x);                                                               \
+        for (int half = TL_WIDTH / 2; half > 0; half /= 2)                                \
+            for (int i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]); \
+        return lanes[0];                                                                  \
+    }
+#define TL_ADD(a, b) ((a) + (b))
+TL_FOLD(tl_sum, TL_ADD)
+TL_FOLD(tl_greatest, TL_MAX)
+#undef TL_ADD
+#undef TL_FOLD
+
+/* The greatest element of a row times `sign`, which is 1 or -1; NaN is passed over, and -inf is that of nothing. */
+TL_ALWAYS_INLINE float tl_greatest_in(const float *x, int32_t n, float sign) {
+    const tl_vector least = tl_splat(-__builtin_inff());
+    tl_vector a = least, b = least;
+    int32_t i = 0;
+    for (; n - i >= 2 * TL_WIDTH; i += 2 * TL_WIDTH) {
+        a = tl_greater(tl_load(x + i) * sign, a);
+        b = tl_greater(tl_load(x + i + TL_WIDTH) * sign, b);
+    }
+    if (n - i >= TL_WIDTH) a = tl_greater(tl_load(x + i) * sign, a), i += TL_WIDTH;
+    if (i < n) b = tl_greater(tl_select(tl_first(n - i), tl_load_part(x + i, n - i) * sign, least), b);
+    return tl_greatest(tl_greater(a, b));
 }
 
 /* In lane i the sum of x[i]'s lanes, for as many vectors as there are lanes. */

@@ -4,11 +4,11 @@
  * of the other kept axes. */
 #include "tl_fixedpoint.h"
 #include "tl_params.h"
+#include "tl_vector.h"
 
 #define BLOCK 128 /* kept elements in a row that are reduced at once */
-#define LANES 32  /* neighbours along a reduced axis that are combined side by side, and with each other in the end */
-#define CHUNK \
-    1024 /* steps along an axis whose results are combined first, so that long sums of floats keep their digits */
+/* Steps along an axis whose results are combined first, so that long sums of floats keep their digits. */
+#define CHUNK 1024
 
 /* Elements before the i-th position of `count` axes. */
 static inline size_t offset_of(int32_t i, const int32_t *size, const int32_t *stride, int count) {
@@ -51,72 +51,119 @@ static inline int32_t sum_of_steps(const tl_reduce_params *p, int32_t total) {
     return whole + (rest >= 0.5f) - (rest <= -0.5f) + p->zero_point;
 }
 
-#define REDUCE(name, type, sum_type, start, combine, join, saturate, finish)                                \
-    int32_t tl_reduce_##name(const tl_reduce_params *p, void *const *t, tl_range r) {                       \
-        const int in_a_row = p->inner == 1;                                                                 \
-        const int32_t last = p->reduced_size[3], step = p->reduced_stride[3];                               \
-        const int32_t rows = p->reduced_size[0] * p->reduced_size[1] * p->reduced_size[2];                  \
-        for (int32_t item = r.begin; item < r.end; ++item) {                                                \
-            const int32_t outer = item / p->blocks, first = item % p->blocks * BLOCK;                       \
-            const int32_t n = TL_MIN(p->inner - first, BLOCK), lanes = in_a_row ? LANES : n;                \
-            const type *x = (const type *)t[0] + offset_of(outer, p->kept_size, p->kept_stride, 4) + first; \
-            type *y = (type *)t[1] + (size_t)outer * (size_t)p->inner + first;                              \
-            sum_type total[BLOCK], part[BLOCK];                                                             \
-            for (int32_t c = 0; c < lanes; ++c) total[c] = start;                                           \
-            for (int32_t i = 0; i < rows; ++i) {                                                            \
-                const type *row = x + offset_of(i, p->reduced_size, p->reduced_stride, 3);                  \
-                for (int32_t j = 0; j < last;) {                                                            \
-                    const int32_t stop = last - j < CHUNK ? last : j + CHUNK;                               \
-                    for (int32_t c = 0; c < lanes; ++c) part[c] = start;                                    \
-                    if (in_a_row) {                                                                         \
-                        for (; stop - j >= LANES; j += LANES)                                               \
-                            for (int32_t c = 0; c < LANES; ++c) part[c] = combine(part[c], row[j + c]);     \
-                        for (int32_t c = 0; j < stop; ++c, ++j) part[c] = combine(part[c], row[j]);         \
-                    } else {                                                                                \
-                        for (; j < stop; ++j) {                                                             \
-                            const type *at = row + (size_t)j * (size_t)step;                                \
-                            for (int32_t c = 0; c < n; ++c) part[c] = combine(part[c], at[c]);              \
-                        }                                                                                   \
-                    }                                                                                       \
-                    for (int32_t c = 0; c < lanes; ++c) total[c] = join(total[c], part[c]);                 \
-                }                                                                                           \
-            }                                                                                               \
-            if (in_a_row)                                                                                   \
-                for (int32_t c = 1; c < LANES; ++c) total[0] = join(total[0], total[c]);                    \
-            for (int32_t c = 0; c < n; ++c) y[c] = (type)saturate(finish(total[c]));                        \
-        }                                                                                                   \
-        return TL_OK;                                                                                       \
+/* A row of integers: compilers combine its elements side by side. */
+#define IN_A_ROW(name, type, sum_type, start, combine)                \
+    static inline sum_type row_##name(const type *x, int32_t n) {     \
+        sum_type total = start;                                       \
+        for (int32_t i = 0; i < n; ++i) total = combine(total, x[i]); \
+        return total;                                                 \
     }
 
-REDUCE(sum_f32, float, float, 0, ADD, ADD, SAME, SAME)
-REDUCE(sum_i32, int32_t, uint32_t, 0, ADD, ADD, SAME, SAME)
-REDUCE(sum_i64, int64_t, uint64_t, 0, ADD, ADD, SAME, SAME)
-REDUCE(sum_s8, int8_t, int32_t, 0, ADD, ADD, tl_saturate_s8, SUM_STORED)
-REDUCE(sum_u8, uint8_t, int32_t, 0, ADD, ADD, tl_saturate_u8, SUM_STORED)
-REDUCE(sum_s16, int16_t, int32_t, 0, ADD, ADD, tl_saturate_s16, SUM_STORED)
+/* Rows of floats, whose order counts for compilers. */
+static inline float row_sum_f32(const float *x, int32_t n) {
+    tl_vector a = tl_splat(0.0f), b = a, c = a, d = a;
+    int32_t i = 0;
+    for (; n - i >= 4 * TL_WIDTH; i += 4 * TL_WIDTH) {
+        a += tl_load(x + i), b += tl_load(x + i + TL_WIDTH);
+        c += tl_load(x + i + 2 * TL_WIDTH), d += tl_load(x + i + 3 * TL_WIDTH);
+    }
+    for (; n - i >= TL_WIDTH; i += TL_WIDTH) a += tl_load(x + i);
+    if (i < n) b += tl_load_part(x + i, n - i);
+    return tl_sum((a + b) + (c + d));
+}
 
-REDUCE(mean_f32, float, float, 0, ADD, ADD, SAME, MEAN_F32)
-REDUCE(mean_i32, int32_t, int64_t, 0, ADD, ADD, SAME, MEAN_I32)
-REDUCE(mean_i64, int64_t, uint64_t, 0, ADD, ADD, SAME, MEAN_I64)
-REDUCE(mean_s8, int8_t, int32_t, 0, ADD, ADD, tl_saturate_s8, MEAN_STORED)
-REDUCE(mean_u8, uint8_t, int32_t, 0, ADD, ADD, tl_saturate_u8, MEAN_STORED)
-REDUCE(mean_s16, int16_t, int32_t, 0, ADD, ADD, tl_saturate_s16, MEAN_STORED)
+/* The infinity that stands for nothing may also be there, or all may be NaN. */
+#define ROW_EXTREME_F32(name, sign, combine)                          \
+    static inline float row_##name(const float *x, int32_t n) {       \
+        const float most = tl_greatest_in(x, n, sign);                \
+        if (most > -__builtin_inff()) return most * sign;             \
+        float total = x[0];                                           \
+        for (int32_t i = 1; i < n; ++i) total = combine(total, x[i]); \
+        return total;                                                 \
+    }
+ROW_EXTREME_F32(max_f32, 1.0f, GREATER_F32)
+ROW_EXTREME_F32(min_f32, -1.0f, LESS_F32)
 
-/* Products of floats may leave their range on the way. */
-REDUCE(prod_f32, float, double, 1, MULTIPLY, MULTIPLY, SAME, SAME)
-REDUCE(prod_i32, int32_t, uint32_t, 1, MULTIPLY, MULTIPLY, SAME, SAME)
-REDUCE(prod_i64, int64_t, uint64_t, 1, MULTIPLY, MULTIPLY, SAME, SAME)
+#define FOUR(combine, total, a, b, c, d) combine(combine(combine(combine(total, a), b), c), d)
+#define FOUR_BYTES(combine, total, a, b, c, d) ((total) + (int16_t)((a) + (b) + (c) + (d)))
 
-#define EXTREMES(suffix, type, least, greatest)                           \
-    REDUCE(max_##suffix, type, type, least, GREATER, GREATER, SAME, SAME) \
-    REDUCE(min_##suffix, type, type, greatest, LESS, LESS, SAME, SAME)
-REDUCE(max_f32, float, float, __builtin_nanf(""), GREATER_F32, GREATER_F32, SAME, SAME)
-REDUCE(min_f32, float, float, __builtin_nanf(""), LESS_F32, LESS_F32, SAME, SAME)
+/* Chunks are combined first and then with each other. Rows in memory that are reduced, one to one result, need no more
+ * than the one loop. */
+#define REDUCE(name, type, sum_type, start, combine, four, join, row, saturate, finish)                            \
+    int32_t tl_reduce_##name(const tl_reduce_params *params, void *const *t, tl_range r) {                         \
+        const tl_reduce_params copy = *params, *const p = &copy;                                                   \
+        const int32_t last = p->reduced_size[3], step = p->reduced_stride[3];                                      \
+        const int32_t rows = p->reduced_size[0] * p->reduced_size[1] * p->reduced_size[2];                         \
+        if (p->inner == 1 && p->kept_size[0] * p->kept_size[1] * p->kept_size[2] * rows == 1 && last <= CHUNK) {   \
+            const type *x = t[0];                                                                                  \
+            type *y = t[1];                                                                                        \
+            for (int32_t item = r.begin; item < r.end; ++item)                                                     \
+                y[item] = (type)saturate(finish(row(x + (ptrdiff_t)item * p->kept_stride[3], last)));              \
+            return TL_OK;                                                                                          \
+        }                                                                                                          \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                                       \
+            const int32_t outer = item / p->blocks;                                                                \
+            const int32_t first = (item - outer * p->blocks) * BLOCK, n = TL_MIN(p->inner - first, BLOCK);         \
+            const type *x = (const type *)t[0] + offset_of(outer, p->kept_size, p->kept_stride, 4) + first;        \
+            type *y = (type *)t[1] + (size_t)outer * (size_t)p->inner + first;                                     \
+            sum_type total[BLOCK], part[BLOCK];                                                                    \
+            for (int32_t c = 0; c < n; ++c) total[c] = start;                                                      \
+            for (int32_t i = 0; i < rows; ++i) {                                                                   \
+                const type *at = x + offset_of(i, p->reduced_size, p->reduced_stride, 3);                          \
+                for (int32_t rest = last, chunk; rest > 0; rest -= chunk) {                                        \
+                    chunk = TL_MIN(rest, CHUNK);                                                                   \
+                    if (p->inner == 1) {                                                                           \
+                        *total = join(*total, row(at, chunk));                                                     \
+                        at += chunk;                                                                               \
+                        continue;                                                                                  \
+                    }                                                                                              \
+                    for (int32_t c = 0; c < n; ++c) part[c] = start;                                               \
+                    int32_t j = 0;                                                                                 \
+                    for (; chunk - j >= 4; j += 4, at += 4 * (size_t)step) {                                       \
+                        const type *b = at + step, *d = b + step, *e = d + step;                                   \
+                        for (int32_t c = 0; c < n; ++c) part[c] = four(combine, part[c], at[c], b[c], d[c], e[c]); \
+                    }                                                                                              \
+                    for (; j < chunk; ++j, at += step)                                                             \
+                        for (int32_t c = 0; c < n; ++c) part[c] = combine(part[c], at[c]);                         \
+                    for (int32_t c = 0; c < n; ++c) total[c] = join(total[c], part[c]);                            \
+                }                                                                                                  \
+            }                                                                                                      \
+            for (int32_t c = 0; c < n; ++c) y[c] = (type)saturate(finish(total[c]));                               \
+        }                                                                                                          \
+        return TL_OK;                                                                                              \
+    }
+
+#define SUM_AND_MEAN(suffix, type, sum_type, mean_type, four, saturate, finish_sum, finish_mean)    \
+    IN_A_ROW(sum_##suffix, type, sum_type, 0, ADD)                                                  \
+    IN_A_ROW(mean_##suffix, type, mean_type, 0, ADD)                                                \
+    REDUCE(sum_##suffix, type, sum_type, 0, ADD, four, ADD, row_sum_##suffix, saturate, finish_sum) \
+    REDUCE(mean_##suffix, type, mean_type, 0, ADD, four, ADD, row_mean_##suffix, saturate, finish_mean)
+REDUCE(sum_f32, float, float, 0, ADD, FOUR, ADD, row_sum_f32, SAME, SAME)
+REDUCE(mean_f32, float, float, 0, ADD, FOUR, ADD, row_sum_f32, SAME, MEAN_F32)
+SUM_AND_MEAN(i32, int32_t, uint32_t, int64_t, FOUR, SAME, SAME, MEAN_I32)
+SUM_AND_MEAN(i64, int64_t, uint64_t, uint64_t, FOUR, SAME, SAME, MEAN_I64)
+SUM_AND_MEAN(s8, int8_t, int32_t, int32_t, FOUR_BYTES, tl_saturate_s8, SUM_STORED, MEAN_STORED)
+SUM_AND_MEAN(u8, uint8_t, int32_t, int32_t, FOUR_BYTES, tl_saturate_u8, SUM_STORED, MEAN_STORED)
+SUM_AND_MEAN(s16, int16_t, int32_t, int32_t, FOUR, tl_saturate_s16, SUM_STORED, MEAN_STORED)
+
+/* What is no sum. */
+#define COMBINED(name, type, total_type, start, combine) \
+    IN_A_ROW(name, type, total_type, start, combine)     \
+    REDUCE(name, type, total_type, start, combine, FOUR, combine, row_##name, SAME, SAME)
+COMBINED(prod_f32, float, double, 1, MULTIPLY) /* may leave its range on the way */
+COMBINED(prod_i32, int32_t, uint32_t, 1, MULTIPLY)
+COMBINED(prod_i64, int64_t, uint64_t, 1, MULTIPLY)
+
+REDUCE(max_f32, float, float, __builtin_nanf(""), GREATER_F32, FOUR, GREATER_F32, row_max_f32, SAME, SAME)
+REDUCE(min_f32, float, float, __builtin_nanf(""), LESS_F32, FOUR, LESS_F32, row_min_f32, SAME, SAME)
+#define EXTREMES(suffix, type, least, greatest)        \
+    COMBINED(max_##suffix, type, type, least, GREATER) \
+    COMBINED(min_##suffix, type, type, greatest, LESS)
 EXTREMES(i32, int32_t, INT32_MIN, INT32_MAX)
 EXTREMES(i64, int64_t, INT64_MIN, INT64_MAX)
 EXTREMES(s8, int8_t, INT8_MIN, INT8_MAX)
 EXTREMES(u8, uint8_t, 0, UINT8_MAX)
 EXTREMES(s16, int16_t, INT16_MIN, INT16_MAX)
 
-REDUCE(any_bool, uint8_t, uint8_t, 0, ANY, ANY, SAME, SAME)
-REDUCE(all_bool, uint8_t, uint8_t, 1, ALL, ALL, SAME, SAME)
+COMBINED(any_bool, uint8_t, uint8_t, 0, ANY)
+COMBINED(all_bool, uint8_t, uint8_t, 1, ALL)

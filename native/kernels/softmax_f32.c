@@ -19,20 +19,6 @@ TL_ALWAYS_INLINE tl_vector exp_of_negative(tl_vector x) {
     return p * (tl_vector)(((tl_lanes)shifted - tl_bits_of_f32(TL_ROUND_F32) + 127) << 23);
 }
 
-/* Passes over NaN, which the sum of the exponentials brings back. */
-static inline float greatest(const float *x, int32_t n) {
-    const tl_vector least = tl_splat(-__builtin_inff());
-    tl_vector a = least, b = least;
-    int32_t i = 0;
-    for (; n - i >= 2 * TL_WIDTH; i += 2 * TL_WIDTH) {
-        a = tl_greater(tl_load(x + i), a);
-        b = tl_greater(tl_load(x + i + TL_WIDTH), b);
-    }
-    if (n - i >= TL_WIDTH) a = tl_greater(tl_load(x + i), a), i += TL_WIDTH;
-    if (i < n) b = tl_greater(tl_select(tl_first(n - i), tl_load_part(x + i, n - i), least), b);
-    return tl_greatest(tl_greater(a, b));
-}
-
 /* y = exp((x - most) * beta), where y is wanted. Returns the sum. */
 TL_ALWAYS_INLINE float exponentials(float *y, const float *x, int32_t n, float most, float beta) {
     tl_vector sum = tl_splat(0.0f);
@@ -55,7 +41,8 @@ int32_t tl_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range r) {
     for (int32_t row = r.begin; row < r.end; ++row) {
         const float *x = (const float *)t[0] + (size_t)row * columns;
         float *y = (float *)t[1] + (size_t)row * columns;
-        const float share = 1.0f / exponentials(y, x, columns, greatest(x, columns), p->beta);
+        /* Of NaN the greatest knows nothing; the sum brings it back. */
+        const float share = 1.0f / exponentials(y, x, columns, tl_greatest_in(x, columns, 1.0f), p->beta);
         int32_t i = 0;
         for (; columns - i >= TL_WIDTH; i += TL_WIDTH) tl_store(y + i, tl_load(y + i) * share);
         if (i < columns) tl_store_part(y + i, tl_load_part(y + i, columns - i) * share, columns - i);
@@ -68,7 +55,7 @@ int32_t tl_log_softmax_f32(const tl_softmax_params *p, void *const *t, tl_range 
     for (int32_t row = r.begin; row < r.end; ++row) {
         const float *x = (const float *)t[0] + (size_t)row * columns;
         float *y = (float *)t[1] + (size_t)row * columns;
-        const float most = greatest(x, columns);
+        const float most = tl_greatest_in(x, columns, 1.0f);
         const float log_of_sum = tl_logf(exponentials(NULL, x, columns, most, 1.0f));
         int32_t i = 0;
         for (; columns - i >= TL_WIDTH; i += TL_WIDTH) tl_store(y + i, (tl_load(x + i) - most) - log_of_sum);

@@ -1,6 +1,7 @@
 """TFLite_Detection_PostProcess: what stands behind the convolutions of an SSD object detector."""
 
-from typing import NamedTuple
+from ctypes import c_float, c_int32
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,8 @@ from tachylite.model import flexbuffer
 from tachylite.model.graph import Operator, Tensor
 
 from .arguments import new_shape
-from .nms import overlap
+from .kernel import Params, kernel
+from .nms import overlap, queue_and_selection
 from .registry import OpDef, Spec, register
 
 _FLOAT = np.dtype(np.float32)
@@ -141,12 +143,55 @@ def detection_post_process(op: Operator, encodings: np.ndarray, predictions: np.
     return [*outputs, np.array([found.total], np.float32)]
 
 
+class DetectionParams(Params):
+    """Sizes; which scores and overlaps count; divisor: of the encodings; of each input the type, and what stored values stand for."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("boxes", "encoding", "predictions", "classes", "detections", "room", "per_class", "regular")),
+        ("most", c_float),
+        ("least", c_float),
+        ("divisor", c_float * 4),
+        ("type", c_int32 * 3),
+        ("zero_point", c_float * 3),
+        ("scale", c_float * 3),
+    )
+
+
+DETECTION = kernel("detection", DetectionParams, "any")
+
+
+def lower_detection(low: Any, op: Operator) -> None:
+    """One call, of one work item."""
+    settings = _settings(op)
+    (_, boxes, encoding), predictions = low.spec(op.inputs[0]).shape, low.spec(op.inputs[1]).shape[2]
+    types = [("float32", "uint8", "int8").index(t.dtype.name) for t in op.inputs]
+    params = DetectionParams(
+        boxes=boxes,
+        encoding=encoding,
+        predictions=predictions,
+        classes=settings.num_classes,
+        detections=settings.max_detections,
+        room=settings.max_classes_per_detection,
+        per_class=min(settings.detections_per_class, settings.max_detections),
+        regular=settings.use_regular_nms,
+        # The kernel's limits are those of NON_MAX_SUPPRESSION: an overlap of `most` suppresses, a score of `least` is too low.
+        most=np.nextafter(np.float32(settings.nms_iou_threshold), np.float32(np.inf)),
+        least=np.nextafter(np.float32(settings.nms_score_threshold), np.float32(-np.inf)),
+        divisor=settings.scales,
+        type=tuple(types),
+        zero_point=tuple(t.zero_point if kind else 0 for t, kind in zip(op.inputs, types, strict=True)),
+        scale=tuple(t.scale if kind else 1 for t, kind in zip(op.inputs, types, strict=True)),
+    )
+    low.call(DETECTION, "any", op, params, work=1, scratch=queue_and_selection(low, boxes, settings.max_detections))
+
+
 register(
     OpDef(
         "TFLite_Detection_PostProcess",
         infer=_infer_detection,
         reference=detection_post_process,
         variants=("f32", "u8", "s8"),
+        lower=lower_detection,
         is_custom=True,
     )
 )

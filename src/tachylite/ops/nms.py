@@ -1,13 +1,15 @@
 """Non-maximum suppression: of boxes that overlap, the one with the highest score remains."""
 
 import heapq
-from typing import NamedTuple
+from ctypes import c_int32
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tachylite.model.graph import Operator
 
 from .arguments import new_shape, scalar, settle
+from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 
 _FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
@@ -95,5 +97,25 @@ def non_max_suppression(
     return [*(padded if op.op.endswith("V5") else padded[:1]), np.array(found, np.int32)]
 
 
+class NmsParams(Params):
+    """How many boxes there are, and how many may be selected."""
+
+    _fields_ = (("boxes", c_int32), ("size", c_int32))
+
+
+NMS = kernel("nms", NmsParams, "v4", "v5")
+
+
+def queue_and_selection(low: Any, boxes: int, count: int) -> list[int]:
+    """Scratch values of the kernels in nms.c: a queue of so many boxes, and room for those that are selected."""
+    return [low.scratch(12 * boxes), low.scratch(24 * min(boxes, count))]
+
+
+def lower_nms(low: Any, op: Operator) -> None:
+    """One call, of one work item."""
+    params = NmsParams(low.spec(op.inputs[0]).shape[0], low.spec(op.outputs[0]).shape[0])
+    low.call(NMS, op.op[-2:].lower(), op, params, work=1, scratch=queue_and_selection(low, params.boxes, params.size))
+
+
 for _name in ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"):
-    register(OpDef(_name, _infer_nms, non_max_suppression, f"NonMaxSuppressionV{_name[-1]}Options"))
+    register(OpDef(_name, _infer_nms, non_max_suppression, f"NonMaxSuppressionV{_name[-1]}Options", lower=lower_nms))

@@ -1,7 +1,7 @@
 """Pooling over windows of height and width, NHWC. Elements outside of the input do not count."""
 
 from collections.abc import Callable
-from ctypes import c_float, c_int32
+from ctypes import c_float, c_int32, c_int64
 from math import prod
 from typing import Any
 
@@ -78,9 +78,13 @@ def l2_pool_2d(op: Operator, x: np.ndarray) -> np.ndarray:
 
 
 class PoolParams(Params):
-    """The window along height and width, and the range of results: of floats as floats, of integers as stored values."""
+    """The window along height and width, and the range of results: of floats as floats, of integers as stored values.
+
+    elements: of the input; has_high: whether the upper end excludes anything.
+    """
 
     _fields_ = (
+        ("elements", c_int64),
         ("input_height", c_int32),
         ("input_width", c_int32),
         ("channels", c_int32),
@@ -94,6 +98,7 @@ class PoolParams(Params):
         ("before_width", c_int32),
         ("low", c_int32),
         ("high", c_int32),
+        ("has_high", c_int32),
         ("low_f32", c_float),
         ("high_f32", c_float),
     )
@@ -115,7 +120,7 @@ def lower_pool(low: Any, op: Operator) -> None:
     if height.size * width.size > 2**16 or op.options.fused_activation_function == "TANH":
         low.host(op)
         return
-    params = PoolParams(channels=x.shape[3])
+    params = PoolParams(elements=prod(x.shape), channels=x.shape[3])
     for name, window in (("height", height), ("width", width)):
         setattr(params, f"input_{name}", window.inputs)
         setattr(params, f"output_{name}", window.outputs)
@@ -124,8 +129,10 @@ def lower_pool(low: Any, op: Operator) -> None:
         setattr(params, f"before_{name}", window.before)
     if x.dtype == np.float32:
         params.low_f32, params.high_f32 = activate(op, np.array([-np.inf, np.inf], np.float32))
+        params.has_high = params.high_f32 < np.inf
     else:
         params.low, params.high = activation_range(op, op.outputs[0])
+        params.has_high = params.high < np.iinfo(x.dtype).max
     grain = 1 + 2**17 // (height.size * width.size * x.shape[3] + 16)
     low.call(_KERNELS[op.op], SUFFIXES[x.dtype], op, params, work=prod(y.shape[:3]), grain=grain)
 
