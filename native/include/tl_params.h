@@ -310,6 +310,15 @@ typedef struct {
 } tl_no_params;
 
 typedef struct {
+    int32_t channels;
+    int32_t zero_point;
+    int32_t radius;
+    float bias;
+    float alpha;
+    float beta;
+} tl_normalize_params;
+
+typedef struct {
     int32_t depth;
     int32_t inner;
     int32_t position_bytes;
@@ -696,6 +705,12 @@ int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const
 int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
 #define tl_interpolate_s16 TL_TIERED(tl_interpolate_s16)
 int32_t tl_interpolate_s16(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_f32 TL_TIERED(tl_l2_normalization_f32)
+int32_t tl_l2_normalization_f32(const tl_normalize_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_s8 TL_TIERED(tl_l2_normalization_s8)
+int32_t tl_l2_normalization_s8(const tl_normalize_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_u8 TL_TIERED(tl_l2_normalization_u8)
+int32_t tl_l2_normalization_u8(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
@@ -706,6 +721,8 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_local_response_f32 TL_TIERED(tl_local_response_f32)
+int32_t tl_local_response_f32(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_log_f32 TL_TIERED(tl_log_f32)
 int32_t tl_log_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_log_softmax_f32 TL_TIERED(tl_log_softmax_f32)
