@@ -2,27 +2,62 @@
 #include "tl_broadcast.h"
 #include "tl_math.h"
 
-/* The Fourier transform of n complex numbers, a power of two: real parts, imaginary parts. Stockham's: a step halves
- * the transforms and doubles how many of them lie side by side, so that the order comes out right. It goes back and
- * forth between x and y, each of 2 n numbers, and returns the one that the result is in. waves: cos(2 pi k / n), sin(2
- * pi k / n) for k < n / 2. */
-static double *fourier(double *x, double *y, const double *waves, int32_t n) {
-    for (int32_t half = n / 2, beside = 1; half > 0; half /= 2, beside *= 2) {
-        for (int32_t k = 0; k < half; ++k) {
-            const double c = waves[k * beside], s = waves[n / 2 + k * beside];
-            const double *a = x + k * beside, *b = a + half * beside;
-            double *sum = y + 2 * k * beside, *turned = sum + beside;
-            TL_INDEPENDENT for (int32_t i = 0; i < beside; ++i) {
-                const double re = a[i] - b[i], im = a[i + n] - b[i + n];
-                sum[i] = a[i] + b[i], sum[i + n] = a[i + n] + b[i + n];
-                turned[i] = re * c + im * s, turned[i + n] = im * c - re * s;
-            }
+/* One step of Stockham's transform of n complex numbers, from x to y: it halves the transforms, of which `beside` lie
+ * side by side, and doubles how many of them do, so that the order comes out right. */
+static inline __attribute__((always_inline)) void halve(const double *x, double *y, const double *cosine,
+                                                        const double *sine, int32_t step, int32_t n, int32_t beside) {
+    const int32_t half = n / 2 / beside;
+    for (int32_t k = 0; k < half; ++k) {
+        const double c = cosine[k * beside * step], s = sine[k * beside * step];
+        const double *a = x + k * beside, *b = a + half * beside;
+        double *sum = y + 2 * k * beside, *turned = sum + beside;
+        TL_INDEPENDENT for (int32_t i = 0; i < beside; ++i) {
+            const double re = a[i] - b[i], im = a[i + n] - b[i + n];
+            sum[i] = a[i] + b[i], sum[i + n] = a[i + n] + b[i + n];
+            turned[i] = re * c + im * s, turned[i + n] = im * c - re * s;
         }
+    }
+}
+
+/* The Fourier transform of n complex numbers, a power of two: real parts, imaginary parts. It goes back and forth
+ * between x and y, each of 2 n numbers, and returns the one that the result is in. cosine, sine: of 2 pi k / n, each
+ * `step` numbers after the other, for k < n / 2. */
+static double *fourier(double *x, double *y, const double *cosine, const double *sine, int32_t step, int32_t n) {
+    for (int32_t beside = 1; beside < n; beside *= 2) {
+        if (beside == 1)
+            halve(x, y, cosine, sine, step, n, 1); /* a loop of known length costs less */
+        else if (beside == 2)
+            halve(x, y, cosine, sine, step, n, 2);
+        else
+            halve(x, y, cosine, sine, step, n, beside);
         double *last = x;
         x = y, y = last;
     }
     return x;
 }
+
+/* The first half, and one, of the Fourier transform of n real numbers: real parts, and n / 2 + 1 behind them imaginary
+ * parts. Even and odd elements of x are the parts of half as many complex numbers: x has the even ones first. */
+static const double *real_fourier(double *x, double *y, const double *waves, int32_t n) {
+    const int32_t half = n / 2;
+    if (half == 0) { /* a single number */
+        x[1] = 0.0;
+        return x;
+    }
+    const double *cosine = waves, *sine = waves + half, *z = fourier(x, y, cosine, sine, 2, half);
+    double *re = z == x ? y : x, *im = re + half + 1;
+    re[0] = z[0] + z[half], re[half] = z[0] - z[half], im[0] = im[half] = 0.0;
+    for (int32_t k = 1; k < half; ++k) {
+        const double even_re = z[k] + z[half - k], even_im = z[half + k] - z[n - k];
+        const double odd_re = z[half + k] + z[n - k], odd_im = z[half - k] - z[k];
+        re[k] = 0.5 * (even_re + cosine[k] * odd_re + sine[k] * odd_im);
+        im[k] = 0.5 * (even_im + cosine[k] * odd_im - sine[k] * odd_re);
+    }
+    return re;
+}
+
+/* Where real_fourier takes the i-th of n numbers. */
+static inline int32_t place_of(int32_t i, int32_t n) { return i % 2 * (n / 2) + i / 2; }
 
 /* RFFT2D: t[0] input [images, height, width], t[1] waves of a column, t[2] of a row, t[3] output [images, column
  * length, row length / 2 + 1] of complex numbers; t[4] scratch of each worker: two transforms, and the rows'. A work
@@ -35,17 +70,18 @@ int32_t tl_rfft2d_f32(const tl_rfft_params *p, void *const *t, tl_range r) {
     for (int32_t image = r.begin; image < r.end; ++image) {
         float *y = (float *)t[3] + 2 * (ptrdiff_t)image * rows * columns;
         for (int32_t i = 0; i < rows; ++i) {
-            tl_fill(first, 0, 2 * (size_t)length * sizeof *first);
+            tl_fill(first, 0, (size_t)length * sizeof *first);
             const float *x = (const float *)t[0] + ((ptrdiff_t)image * p->height + i) * p->width;
-            for (int32_t j = 0; j < (i < p->height ? width : 0); ++j) first[j] = x[j];
-            const double *z = fourier(first, second, t[2], length);
+            for (int32_t j = 0; j < (i < p->height ? width : 0); ++j) first[place_of(j, length)] = x[j];
+            const double *z = real_fourier(first, second, t[2], length);
             for (int32_t j = 0; j < columns; ++j) {
                 spectra[(ptrdiff_t)j * 2 * rows + i] = z[j];
-                spectra[(ptrdiff_t)j * 2 * rows + rows + i] = z[length + j];
+                spectra[(ptrdiff_t)j * 2 * rows + rows + i] = z[columns + j];
             }
         }
         for (int32_t j = 0; j < columns; ++j) {
-            const double *z = fourier(spectra + (ptrdiff_t)j * 2 * rows, first, t[1], rows);
+            const double *z =
+                fourier(spectra + (ptrdiff_t)j * 2 * rows, first, t[1], (const double *)t[1] + rows / 2, 1, rows);
             for (int32_t i = 0; i < rows; ++i) {
                 y[2 * ((ptrdiff_t)i * columns + j)] = (float)z[i];
                 y[2 * ((ptrdiff_t)i * columns + j) + 1] = (float)z[rows + i];
@@ -65,9 +101,9 @@ int32_t tl_spectrogram_f32(const tl_spectrogram_params *p, void *const *t, tl_ra
         const int32_t channel = item / p->windows, start = item % p->windows * p->stride;
         const float *x = (const float *)t[0] + (ptrdiff_t)start * p->channels + channel;
         float *y = (float *)t[3] + (ptrdiff_t)item * frequencies;
-        tl_fill(first, 0, 2 * (size_t)length * sizeof *first);
-        for (int32_t i = 0; i < p->window; ++i) first[i] = x[(ptrdiff_t)i * p->channels] * weights[i];
-        const double *re = fourier(first, second, t[2], length), *im = re + length;
+        tl_fill(first, 0, (size_t)length * sizeof *first);
+        for (int32_t i = 0; i < p->window; ++i) first[place_of(i, length)] = x[(ptrdiff_t)i * p->channels] * weights[i];
+        const double *re = real_fourier(first, second, t[2], length), *im = re + frequencies;
         for (int32_t i = 0; i < frequencies; ++i) y[i] = (float)(re[i] * re[i] + im[i] * im[i]);
         if (!p->is_squared)
             for (int32_t i = 0; i < frequencies; ++i) y[i] = __builtin_sqrtf(y[i]);
