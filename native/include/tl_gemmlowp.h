@@ -74,4 +74,28 @@ static inline int32_t tl_log(int32_t x, int32_t source, int32_t result) {
     return tl_shift_left((int64_t)tl_doubling_high_mul(power, log_2) + quotient, 1);
 }
 
+/* A real number, mantissa * 2^(shift - 31). */
+typedef struct {
+    int32_t mantissa, shift;
+} tl_multiplier;
+
+/* 1 / sqrt(x) of x >= 0, which counts as 1 where it is 0: five steps of Newton's iteration, in Q3. */
+static inline tl_multiplier tl_inverse_sqrt(int32_t x) {
+    if (x <= 1) return (tl_multiplier){INT32_MAX, 0}; /* the mantissa would overflow */
+    /* Scale by powers of four, so that x / 2^29 lies in [1/4, 1). */
+    const int32_t pairs = (29 - tl_bit_length((uint64_t)x)) >> 1;
+    const int32_t scaled = pairs >= 0 ? x << 2 * pairs : x >> -2 * pairs;
+    const int32_t half = tl_mean(scaled >> 1, 0), half_three = (1 << 28) + (1 << 27);
+    int32_t root = 1 << 28;
+    for (int step = 0; step < 5; ++step) {
+        const int32_t square = tl_doubling_high_mul(root, root);
+        const int32_t cube = tl_shift_left(tl_doubling_high_mul(square, root), 6);
+        const int64_t difference = (int64_t)tl_doubling_high_mul(root, half_three) - tl_doubling_high_mul(half, cube);
+        root = tl_shift_left(difference, 3);
+    }
+    const int32_t mantissa = tl_doubling_high_mul(root, 1518500250); /* sqrt(1/2) */
+    const int32_t shift = pairs - 11;
+    return (tl_multiplier){shift > 0 ? mantissa << shift : mantissa, TL_MIN(shift, 0)};
+}
+
 #endif

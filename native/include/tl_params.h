@@ -301,6 +301,12 @@ typedef struct {
 } tl_lstm_params;
 
 typedef struct {
+    int32_t frequencies;
+    int32_t bands;
+    int32_t coefficients;
+} tl_mfcc_params;
+
+typedef struct {
     int32_t boxes;
     int32_t size;
 } tl_nms_params;
@@ -308,6 +314,15 @@ typedef struct {
 typedef struct {
     int32_t unused;
 } tl_no_params;
+
+typedef struct {
+    int32_t channels;
+    int32_t zero_point;
+    int32_t radius;
+    float bias;
+    float alpha;
+    float beta;
+} tl_normalize_params;
 
 typedef struct {
     int32_t depth;
@@ -449,6 +464,13 @@ typedef struct {
 } tl_reverse_sequence_params;
 
 typedef struct {
+    int32_t height;
+    int32_t width;
+    int32_t column_length;
+    int32_t row_length;
+} tl_rfft_params;
+
+typedef struct {
     int32_t kind;
     int32_t times;
     int32_t inputs;
@@ -482,6 +504,15 @@ typedef struct {
     int32_t shift;
     float beta;
 } tl_softmax_params;
+
+typedef struct {
+    int32_t channels;
+    int32_t windows;
+    int32_t window;
+    int32_t stride;
+    int32_t length;
+    int32_t is_squared;
+} tl_spectrogram_params;
 
 typedef struct {
     int32_t kind;
@@ -634,6 +665,8 @@ int32_t tl_cast_f64_f32(const tl_cast_params *p, void *const *t, tl_range r);
 int32_t tl_ceil_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_clip_f32 TL_TIERED(tl_clip_f32)
 int32_t tl_clip_f32(const tl_clip_params *p, void *const *t, tl_range r);
+#define tl_complex_abs_c64 TL_TIERED(tl_complex_abs_c64)
+int32_t tl_complex_abs_c64(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_conv_f32 TL_TIERED(tl_conv_f32)
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s8w8 TL_TIERED(tl_conv_int_s8w8)
@@ -696,6 +729,12 @@ int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const
 int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
 #define tl_interpolate_s16 TL_TIERED(tl_interpolate_s16)
 int32_t tl_interpolate_s16(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_f32 TL_TIERED(tl_l2_normalization_f32)
+int32_t tl_l2_normalization_f32(const tl_normalize_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_s8 TL_TIERED(tl_l2_normalization_s8)
+int32_t tl_l2_normalization_s8(const tl_normalize_params *p, void *const *t, tl_range r);
+#define tl_l2_normalization_u8 TL_TIERED(tl_l2_normalization_u8)
+int32_t tl_l2_normalization_u8(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
@@ -706,6 +745,8 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_local_response_f32 TL_TIERED(tl_local_response_f32)
+int32_t tl_local_response_f32(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_log_f32 TL_TIERED(tl_log_f32)
 int32_t tl_log_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_log_softmax_f32 TL_TIERED(tl_log_softmax_f32)
@@ -750,6 +791,8 @@ int32_t tl_maximum_s16(const tl_broadcast_params *p, void *const *t, tl_range r)
 int32_t tl_maximum_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_maximum_i64 TL_TIERED(tl_maximum_i64)
 int32_t tl_maximum_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_mfcc_f32 TL_TIERED(tl_mfcc_f32)
+int32_t tl_mfcc_f32(const tl_mfcc_params *p, void *const *t, tl_range r);
 #define tl_minimum_f32 TL_TIERED(tl_minimum_f32)
 int32_t tl_minimum_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_minimum_s8 TL_TIERED(tl_minimum_s8)
@@ -916,6 +959,8 @@ int32_t tl_resize_bilinear_s16(const tl_resize_params *p, void *const *t, tl_ran
 int32_t tl_resize_nearest_any(const tl_resize_params *p, void *const *t, tl_range r);
 #define tl_reverse_sequence_any TL_TIERED(tl_reverse_sequence_any)
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
+#define tl_rfft2d_f32 TL_TIERED(tl_rfft2d_f32)
+int32_t tl_rfft2d_f32(const tl_rfft_params *p, void *const *t, tl_range r);
 #define tl_rnn_f32 TL_TIERED(tl_rnn_f32)
 int32_t tl_rnn_f32(const tl_rnn_params *p, void *const *t, tl_range r);
 #define tl_round_f32 TL_TIERED(tl_round_f32)
@@ -962,6 +1007,8 @@ int32_t tl_softmax_s8_s16(const tl_softmax_params *p, void *const *t, tl_range r
 int32_t tl_softmax_u8_s16(const tl_softmax_params *p, void *const *t, tl_range r);
 #define tl_softmax_s16 TL_TIERED(tl_softmax_s16)
 int32_t tl_softmax_s16(const tl_softmax_params *p, void *const *t, tl_range r);
+#define tl_spectrogram_f32 TL_TIERED(tl_spectrogram_f32)
+int32_t tl_spectrogram_f32(const tl_spectrogram_params *p, void *const *t, tl_range r);
 #define tl_sqrt_f32 TL_TIERED(tl_sqrt_f32)
 int32_t tl_sqrt_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_square_f32 TL_TIERED(tl_square_f32)

@@ -111,7 +111,16 @@ TL_ALWAYS_INLINE tl_vector tl_select(tl_lanes mask, tl_vector a, tl_vector b) {
 }
 
 /* All lanes combined with each other, by halves. */
-#define TL_FOLD(name, combine)                                                            \
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define TL_FOLD(name, combine, instruction)                                                                 \
+    TL_ALWAYS_INLINE float name(tl_vector x) {                                                              \
+        const __m128 four =                                                                                 \
+            _mm_##instruction##_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1)); \
+        const __m128 two = _mm_##instruction##_ps(four, _mm_movehl_ps(four, four));                         \
+        return _mm_cvtss_f32(_mm_##instruction##_ss(two, _mm_movehdup_ps(two)));                            \
+    }
+#else
+#define TL_FOLD(name, combine, instruction)                                               \
     TL_ALWAYS_INLINE float name(tl_vector x) {                                            \
         float lanes[TL_WIDTH];                                                            \
         tl_store(lanes, x);                                                               \
@@ -119,9 +128,10 @@ TL_ALWAYS_INLINE tl_vector tl_select(tl_lanes mask, tl_vector a, tl_vector b) {
             for (int i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]); \
         return lanes[0];                                                                  \
     }
+#endif
 #define TL_ADD(a, b) ((a) + (b))
-TL_FOLD(tl_sum, TL_ADD)
-TL_FOLD(tl_greatest, TL_MAX)
+TL_FOLD(tl_sum, TL_ADD, add)
+TL_FOLD(tl_greatest, TL_MAX, max)
 #undef TL_ADD
 #undef TL_FOLD
 

@@ -84,78 +84,82 @@ static inline float row_sum_f32(const float *x, int32_t n) {
 ROW_EXTREME_F32(max_f32, 1.0f, GREATER_F32)
 ROW_EXTREME_F32(min_f32, -1.0f, LESS_F32)
 
-#define FOUR(combine, total, a, b, c, d) combine(combine(combine(combine(total, a), b), c), d)
-#define FOUR_BYTES(combine, total, a, b, c, d) ((total) + (int16_t)((a) + (b) + (c) + (d)))
+#define FOUR(combine, total, x, i, c) \
+    combine(combine(combine(combine(total, x[i][c]), x[i + 1][c]), x[i + 2][c]), x[i + 3][c])
+#define EIGHT(combine, total, x, c) FOUR(combine, FOUR(combine, total, x, 0, c), x, 4, c)
+#define EIGHT_BYTES(combine, total, x, c) \
+    ((total) + (int16_t)(x[0][c] + x[1][c] + x[2][c] + x[3][c] + x[4][c] + x[5][c] + x[6][c] + x[7][c]))
 
 /* Chunks are combined first and then with each other. Rows in memory that are reduced, one to one result, need no more
  * than the one loop. */
-#define REDUCE(name, type, sum_type, start, combine, four, join, row, saturate, finish)                            \
-    int32_t tl_reduce_##name(const tl_reduce_params *params, void *const *t, tl_range r) {                         \
-        const tl_reduce_params copy = *params, *const p = &copy;                                                   \
-        const int32_t last = p->reduced_size[3], step = p->reduced_stride[3];                                      \
-        const int32_t rows = p->reduced_size[0] * p->reduced_size[1] * p->reduced_size[2];                         \
-        if (p->inner == 1 && p->kept_size[0] * p->kept_size[1] * p->kept_size[2] * rows == 1 && last <= CHUNK) {   \
-            const type *x = t[0];                                                                                  \
-            type *y = t[1];                                                                                        \
-            for (int32_t item = r.begin; item < r.end; ++item)                                                     \
-                y[item] = (type)saturate(finish(row(x + (ptrdiff_t)item * p->kept_stride[3], last)));              \
-            return TL_OK;                                                                                          \
-        }                                                                                                          \
-        for (int32_t item = r.begin; item < r.end; ++item) {                                                       \
-            const int32_t outer = item / p->blocks;                                                                \
-            const int32_t first = (item - outer * p->blocks) * BLOCK, n = TL_MIN(p->inner - first, BLOCK);         \
-            const type *x = (const type *)t[0] + offset_of(outer, p->kept_size, p->kept_stride, 4) + first;        \
-            type *y = (type *)t[1] + (size_t)outer * (size_t)p->inner + first;                                     \
-            sum_type total[BLOCK], part[BLOCK];                                                                    \
-            for (int32_t c = 0; c < n; ++c) total[c] = start;                                                      \
-            for (int32_t i = 0; i < rows; ++i) {                                                                   \
-                const type *at = x + offset_of(i, p->reduced_size, p->reduced_stride, 3);                          \
-                for (int32_t rest = last, chunk; rest > 0; rest -= chunk) {                                        \
-                    chunk = TL_MIN(rest, CHUNK);                                                                   \
-                    if (p->inner == 1) {                                                                           \
-                        *total = join(*total, row(at, chunk));                                                     \
-                        at += chunk;                                                                               \
-                        continue;                                                                                  \
-                    }                                                                                              \
-                    for (int32_t c = 0; c < n; ++c) part[c] = start;                                               \
-                    int32_t j = 0;                                                                                 \
-                    for (; chunk - j >= 4; j += 4, at += 4 * (size_t)step) {                                       \
-                        const type *b = at + step, *d = b + step, *e = d + step;                                   \
-                        for (int32_t c = 0; c < n; ++c) part[c] = four(combine, part[c], at[c], b[c], d[c], e[c]); \
-                    }                                                                                              \
-                    for (; j < chunk; ++j, at += step)                                                             \
-                        for (int32_t c = 0; c < n; ++c) part[c] = combine(part[c], at[c]);                         \
-                    for (int32_t c = 0; c < n; ++c) total[c] = join(total[c], part[c]);                            \
-                }                                                                                                  \
-            }                                                                                                      \
-            for (int32_t c = 0; c < n; ++c) y[c] = (type)saturate(finish(total[c]));                               \
-        }                                                                                                          \
-        return TL_OK;                                                                                              \
+#define REDUCE(name, type, sum_type, start, combine, eight, join, row, saturate, finish)                         \
+    int32_t tl_reduce_##name(const tl_reduce_params *params, void *const *t, tl_range r) {                       \
+        const tl_reduce_params copy = *params, *const p = &copy;                                                 \
+        const int32_t last = p->reduced_size[3], step = p->reduced_stride[3];                                    \
+        const int32_t rows = p->reduced_size[0] * p->reduced_size[1] * p->reduced_size[2];                       \
+        if (p->inner == 1 && p->kept_size[0] * p->kept_size[1] * p->kept_size[2] * rows == 1 && last <= CHUNK) { \
+            const type *x = t[0];                                                                                \
+            type *y = t[1];                                                                                      \
+            for (int32_t item = r.begin; item < r.end; ++item)                                                   \
+                y[item] = (type)saturate(finish(row(x + (ptrdiff_t)item * p->kept_stride[3], last)));            \
+            return TL_OK;                                                                                        \
+        }                                                                                                        \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                                     \
+            const int32_t outer = item / p->blocks;                                                              \
+            const int32_t first = (item - outer * p->blocks) * BLOCK, n = TL_MIN(p->inner - first, BLOCK);       \
+            const type *x = (const type *)t[0] + offset_of(outer, p->kept_size, p->kept_stride, 4) + first;      \
+            type *y = (type *)t[1] + (size_t)outer * (size_t)p->inner + first;                                   \
+            sum_type total[BLOCK], part[BLOCK];                                                                  \
+            for (int32_t c = 0; c < n; ++c) total[c] = start;                                                    \
+            for (int32_t i = 0; i < rows; ++i) {                                                                 \
+                const type *at = x + offset_of(i, p->reduced_size, p->reduced_stride, 3);                        \
+                for (int32_t rest = last, chunk; rest > 0; rest -= chunk) {                                      \
+                    chunk = TL_MIN(rest, CHUNK);                                                                 \
+                    if (p->inner == 1) {                                                                         \
+                        *total = join(*total, row(at, chunk));                                                   \
+                        at += chunk;                                                                             \
+                        continue;                                                                                \
+                    }                                                                                            \
+                    for (int32_t c = 0; c < n; ++c) part[c] = start;                                             \
+                    int32_t j = 0;                                                                               \
+                    for (; chunk - j >= 8; j += 8, at += 8 * (size_t)step) {                                     \
+                        const type *x[8] = {at};                                                                 \
+                        for (int k = 1; k < 8; ++k) x[k] = x[k - 1] + step;                                      \
+                        for (int32_t c = 0; c < n; ++c) part[c] = eight(combine, part[c], x, c);                 \
+                    }                                                                                            \
+                    for (; j < chunk; ++j, at += step)                                                           \
+                        for (int32_t c = 0; c < n; ++c) part[c] = combine(part[c], at[c]);                       \
+                    for (int32_t c = 0; c < n; ++c) total[c] = join(total[c], part[c]);                          \
+                }                                                                                                \
+            }                                                                                                    \
+            for (int32_t c = 0; c < n; ++c) y[c] = (type)saturate(finish(total[c]));                             \
+        }                                                                                                        \
+        return TL_OK;                                                                                            \
     }
 
-#define SUM_AND_MEAN(suffix, type, sum_type, mean_type, four, saturate, finish_sum, finish_mean)    \
-    IN_A_ROW(sum_##suffix, type, sum_type, 0, ADD)                                                  \
-    IN_A_ROW(mean_##suffix, type, mean_type, 0, ADD)                                                \
-    REDUCE(sum_##suffix, type, sum_type, 0, ADD, four, ADD, row_sum_##suffix, saturate, finish_sum) \
-    REDUCE(mean_##suffix, type, mean_type, 0, ADD, four, ADD, row_mean_##suffix, saturate, finish_mean)
-REDUCE(sum_f32, float, float, 0, ADD, FOUR, ADD, row_sum_f32, SAME, SAME)
-REDUCE(mean_f32, float, float, 0, ADD, FOUR, ADD, row_sum_f32, SAME, MEAN_F32)
-SUM_AND_MEAN(i32, int32_t, uint32_t, int64_t, FOUR, SAME, SAME, MEAN_I32)
-SUM_AND_MEAN(i64, int64_t, uint64_t, uint64_t, FOUR, SAME, SAME, MEAN_I64)
-SUM_AND_MEAN(s8, int8_t, int32_t, int32_t, FOUR_BYTES, tl_saturate_s8, SUM_STORED, MEAN_STORED)
-SUM_AND_MEAN(u8, uint8_t, int32_t, int32_t, FOUR_BYTES, tl_saturate_u8, SUM_STORED, MEAN_STORED)
-SUM_AND_MEAN(s16, int16_t, int32_t, int32_t, FOUR, tl_saturate_s16, SUM_STORED, MEAN_STORED)
+#define SUM_AND_MEAN(suffix, type, sum_type, mean_type, eight, saturate, finish_sum, finish_mean)    \
+    IN_A_ROW(sum_##suffix, type, sum_type, 0, ADD)                                                   \
+    IN_A_ROW(mean_##suffix, type, mean_type, 0, ADD)                                                 \
+    REDUCE(sum_##suffix, type, sum_type, 0, ADD, eight, ADD, row_sum_##suffix, saturate, finish_sum) \
+    REDUCE(mean_##suffix, type, mean_type, 0, ADD, eight, ADD, row_mean_##suffix, saturate, finish_mean)
+REDUCE(sum_f32, float, float, 0, ADD, EIGHT, ADD, row_sum_f32, SAME, SAME)
+REDUCE(mean_f32, float, float, 0, ADD, EIGHT, ADD, row_sum_f32, SAME, MEAN_F32)
+SUM_AND_MEAN(i32, int32_t, uint32_t, int64_t, EIGHT, SAME, SAME, MEAN_I32)
+SUM_AND_MEAN(i64, int64_t, uint64_t, uint64_t, EIGHT, SAME, SAME, MEAN_I64)
+SUM_AND_MEAN(s8, int8_t, int32_t, int32_t, EIGHT_BYTES, tl_saturate_s8, SUM_STORED, MEAN_STORED)
+SUM_AND_MEAN(u8, uint8_t, int32_t, int32_t, EIGHT_BYTES, tl_saturate_u8, SUM_STORED, MEAN_STORED)
+SUM_AND_MEAN(s16, int16_t, int32_t, int32_t, EIGHT, tl_saturate_s16, SUM_STORED, MEAN_STORED)
 
 /* What is no sum. */
 #define COMBINED(name, type, total_type, start, combine) \
     IN_A_ROW(name, type, total_type, start, combine)     \
-    REDUCE(name, type, total_type, start, combine, FOUR, combine, row_##name, SAME, SAME)
+    REDUCE(name, type, total_type, start, combine, EIGHT, combine, row_##name, SAME, SAME)
 COMBINED(prod_f32, float, double, 1, MULTIPLY) /* may leave its range on the way */
 COMBINED(prod_i32, int32_t, uint32_t, 1, MULTIPLY)
 COMBINED(prod_i64, int64_t, uint64_t, 1, MULTIPLY)
 
-REDUCE(max_f32, float, float, __builtin_nanf(""), GREATER_F32, FOUR, GREATER_F32, row_max_f32, SAME, SAME)
-REDUCE(min_f32, float, float, __builtin_nanf(""), LESS_F32, FOUR, LESS_F32, row_min_f32, SAME, SAME)
+REDUCE(max_f32, float, float, __builtin_nanf(""), GREATER_F32, EIGHT, GREATER_F32, row_max_f32, SAME, SAME)
+REDUCE(min_f32, float, float, __builtin_nanf(""), LESS_F32, EIGHT, LESS_F32, row_min_f32, SAME, SAME)
 #define EXTREMES(suffix, type, least, greatest)        \
     COMBINED(max_##suffix, type, type, least, GREATER) \
     COMBINED(min_##suffix, type, type, greatest, LESS)

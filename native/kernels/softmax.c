@@ -19,16 +19,10 @@ GREATEST(int8_t, INT8_MIN)
 GREATEST(uint8_t, 0)
 GREATEST(int16_t, INT16_MIN)
 
-/* The sum of a row's exponentials, from Q0 to Q12. */
-#define SUM(type)                                                                                            \
-    static inline uint64_t sum_##type(const int32_t *exponentials, const type *x, int32_t n, int32_t most) { \
-        uint64_t sum = 0;                                                                                    \
-        for (int32_t i = 0; i < n; ++i)                                                                      \
-            sum += ((uint32_t)exponentials[most - x[i]] + (1 << (SUM_BITS - 1))) >> SUM_BITS;                \
-        return sum;                                                                                          \
-    }
-SUM(int8_t)
-SUM(uint8_t)
+/* The sum of exponentials, from Q0 to Q12. */
+static inline uint32_t in_q12(int32_t exponential) {
+    return ((uint32_t)exponential + (1 << (SUM_BITS - 1))) >> SUM_BITS;
+}
 
 /* Exponentials' shares of a sum, in steps of 2^-bits above the least stored value. */
 #define SHARES(result, bits, least)                                                                       \
@@ -65,25 +59,30 @@ LOGARITHMS(uint8_t, 0, UINT8_MAX)
 
 /* t[0] input [rows, columns], t[1] exponentials, t[2] what is turned into results, t[3] output; may run in place. Long
  * rows, which hold every difference more than once, look up the results. */
-#define FROM_TABLES(name, type, result, turn)                                      \
-    int32_t tl_##name(const tl_softmax_params *p, void *const *t, tl_range r) {    \
-        const int32_t columns = p->columns, *exponentials = t[1], *table = t[2];   \
-        for (int32_t row = r.begin; row < r.end; ++row) {                          \
-            const type *x = (const type *)t[0] + (size_t)row * columns;            \
-            result *y = (result *)t[3] + (size_t)row * columns;                    \
-            const int32_t most = greatest_##type(x, columns);                      \
-            const uint64_t sum = sum_##type(exponentials, x, columns, most);       \
-            if (columns < VALUES) {                                                \
-                int32_t own[VALUES];                                               \
-                for (int32_t i = 0; i < columns; ++i) own[i] = table[most - x[i]]; \
-                turn##_##result(y, own, columns, sum);                             \
-            } else {                                                               \
-                result results[VALUES];                                            \
-                turn##_##result(results, table, VALUES, sum);                      \
-                for (int32_t i = 0; i < columns; ++i) y[i] = results[most - x[i]]; \
-            }                                                                      \
-        }                                                                          \
-        return TL_OK;                                                              \
+#define FROM_TABLES(name, type, result, turn)                                                   \
+    int32_t tl_##name(const tl_softmax_params *p, void *const *t, tl_range r) {                 \
+        const int32_t columns = p->columns, *exponentials = t[1], *table = t[2];                \
+        for (int32_t row = r.begin; row < r.end; ++row) {                                       \
+            const type *x = (const type *)t[0] + (size_t)row * columns;                         \
+            result *y = (result *)t[3] + (size_t)row * columns;                                 \
+            const int32_t most = greatest_##type(x, columns);                                   \
+            if (columns < VALUES) {                                                             \
+                int32_t own[VALUES];                                                            \
+                uint32_t sum = 0;                                                               \
+                for (int32_t i = 0; i < columns; ++i) own[i] = exponentials[most - x[i]];       \
+                for (int32_t i = 0; i < columns; ++i) sum += in_q12(own[i]);                    \
+                if (table != exponentials)                                                      \
+                    for (int32_t i = 0; i < columns; ++i) own[i] = table[most - x[i]];          \
+                turn##_##result(y, own, columns, sum);                                          \
+            } else {                                                                            \
+                uint64_t sum = 0;                                                               \
+                for (int32_t i = 0; i < columns; ++i) sum += in_q12(exponentials[most - x[i]]); \
+                result results[VALUES];                                                         \
+                turn##_##result(results, table, VALUES, sum);                                   \
+                for (int32_t i = 0; i < columns; ++i) y[i] = results[most - x[i]];              \
+            }                                                                                   \
+        }                                                                                       \
+        return TL_OK;                                                                           \
     }
 FROM_TABLES(softmax_s8, int8_t, int8_t, shares)
 FROM_TABLES(softmax_u8, uint8_t, uint8_t, shares)
@@ -109,12 +108,12 @@ int32_t tl_softmax_s16(const tl_softmax_params *p, void *const *t, tl_range r) {
         int16_t *y = (int16_t *)t[3] + (size_t)row * copy.columns;
         const int32_t most = greatest_int16_t(x, copy.columns);
         uint32_t sum = 0;
+        /* Each loop for itself, since lookups keep a loop from being done side by side. */
         for (int32_t i = 0; i < copy.columns; ++i) {
             const int32_t difference = tl_rescale(x[i] - most, copy.mantissa, copy.shift);
-            const int32_t exponential = look_up(exp, tl_clamp(difference, -65535, 0) + INT16_MAX);
-            sum += (uint32_t)exponential;
-            y[i] = (int16_t)exponential;
+            y[i] = (int16_t)(tl_clamp(difference, -65535, 0) + INT16_MAX);
         }
+        for (int32_t i = 0; i < copy.columns; ++i) sum += (uint32_t)(y[i] = (int16_t)look_up(exp, y[i]));
         /* sum = 1.fraction * 2^(30 - zeros) in Q15; the fraction, in 16 bits, indexes the second table. */
         const int32_t zeros = 32 - tl_bit_length(sum), shift = 31 - zeros;
         const int64_t fraction = ((((int64_t)sum << zeros) + (1 << 14)) >> 15) - (1 << 15) - (1 << 16);

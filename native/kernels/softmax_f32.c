@@ -4,32 +4,33 @@
 #include "tl_params.h"
 #include "tl_vector.h"
 
-/* exp(x) for x <= 0, down to exp(-87); NaN stays. As tl_expf, without its care for subnormal numbers. */
-TL_ALWAYS_INLINE tl_vector exp_of_negative(tl_vector x) {
-    x = tl_greater(tl_splat(-87.0f), x);
-    const tl_vector shifted = x * 1.44269504f + TL_ROUND_F32;
-    const tl_vector k = shifted - TL_ROUND_F32;
-    const tl_vector r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
-    tl_vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = (p * r) * r + r + 1.0f;
-    return p * (tl_vector)(((tl_lanes)shifted - tl_bits_of_f32(TL_ROUND_F32) + 127) << 23);
+/* 2^x for x <= 0, down to 2^-126, within 2e-7; NaN stays. A number plus TURN has, in its last bits, the exponent that a
+ * power of its nearest integer needs. */
+#define TURN (TL_ROUND_F32 + 127.0f)
+TL_ALWAYS_INLINE tl_vector power_of_2(tl_vector x) {
+    x = tl_greater(tl_splat(-126.0f), x);
+    const tl_vector shifted = x + TURN;
+    const tl_vector r = x - (shifted - TURN);
+    tl_vector p = r * 1.3264718e-3f + 9.6715130e-3f;
+    p = p * r + 5.5507340e-2f;
+    p = p * r + 2.4022242e-1f;
+    p = p * r + 6.9314700e-1f;
+    p = p * r + 1.0f;
+    return p * (tl_vector)((tl_lanes)shifted << 23);
 }
 
 /* y = exp((x - most) * beta), where y is wanted. Returns the sum. */
 TL_ALWAYS_INLINE float exponentials(float *y, const float *x, int32_t n, float most, float beta) {
+    const float factor = beta * 1.44269504f; /* of log2(e) */
     tl_vector sum = tl_splat(0.0f);
     int32_t i = 0;
     for (; n - i >= TL_WIDTH; i += TL_WIDTH) {
-        const tl_vector power = exp_of_negative((tl_load(x + i) - most) * beta);
+        const tl_vector power = power_of_2((tl_load(x + i) - most) * factor);
         if (y) tl_store(y + i, power);
         sum += power;
     }
     if (i < n) {
-        const tl_vector power = exp_of_negative((tl_load_part(x + i, n - i) - most) * beta);
+        const tl_vector power = power_of_2((tl_load_part(x + i, n - i) - most) * factor);
         if (y) tl_store_part(y + i, power, n - i);
         sum += tl_select(tl_first(n - i), power, tl_splat(0.0f));
     }

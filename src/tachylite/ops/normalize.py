@@ -1,13 +1,18 @@
 """Normalizations by local norms: L2_NORMALIZATION over the last axis, LOCAL_RESPONSE_NORMALIZATION over neighbouring channels."""
 
+from ctypes import c_float, c_int32
+from math import prod
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
-from .arguments import check_dimensions, check_type, version_by_type
+from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import rescale, saturate
+from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 from .scales import centred, require_output_quantization
 
@@ -37,6 +42,37 @@ def l2_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
     return saturate(rescale(steps, (mantissa, shift + 7)), x.dtype)
 
 
+class NormalizeParams(Params):
+    """Channels of a row or pixel; the zero point of quantized ones; the options of LOCAL_RESPONSE_NORMALIZATION."""
+
+    _fields_ = (
+        ("channels", c_int32),
+        ("zero_point", c_int32),
+        ("radius", c_int32),
+        ("bias", c_float),
+        ("alpha", c_float),
+        ("beta", c_float),
+    )
+
+
+L2_NORMALIZATION = kernel("l2_normalization", NormalizeParams, "f32", "s8", "u8")
+LOCAL_RESPONSE = kernel("local_response", NormalizeParams, "f32")
+
+_GRAIN = 2**14
+
+
+def lower_l2_normalization(low: Any, op: Operator) -> None:
+    """One call; a work item is one row."""
+    x = low.spec(op.inputs[0])
+    channels = x.shape[-1]
+    if x.dtype != np.float32 and channels * 255**2 >= 2**31:  # the kernel sums in 32 bits
+        low.host(op)
+        return
+    params = NormalizeParams(channels=channels, zero_point=0 if x.dtype == np.float32 else op.inputs[0].zero_point)
+    work = prod(x.shape[:-1]) if channels else 0
+    low.call(L2_NORMALIZATION, SUFFIXES[x.dtype], op, params, work=work, grain=1 + _GRAIN // (channels + 1))
+
+
 register(
     OpDef(
         "L2_NORMALIZATION",
@@ -45,6 +81,7 @@ register(
         reference=l2_normalization,
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
+        lower=lower_l2_normalization,
     )
 )
 
@@ -67,11 +104,22 @@ def local_response_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
     return x * (np.float32(options.bias) + sums) ** np.float32(-options.beta)
 
 
+def lower_local_response_normalization(low: Any, op: Operator) -> None:
+    """One call; a work item is one pixel."""
+    options, (*sizes, channels) = op.options, low.spec(op.inputs[0]).shape
+    radius = min(options.radius, channels)
+    params = NormalizeParams(channels=channels, radius=radius, bias=options.bias, alpha=options.alpha, beta=options.beta)
+    scratch = [low.scratch(4 * (channels + 2 * radius), per_worker=True)]
+    grain = 1 + _GRAIN // (8 * (channels + 1))
+    low.call(LOCAL_RESPONSE, "f32", op, params, work=prod(sizes) if channels else 0, scratch=scratch, grain=grain)
+
+
 register(
     OpDef(
         "LOCAL_RESPONSE_NORMALIZATION",
         options="LocalResponseNormalizationOptions",
         infer=infer_local_response_normalization,
         reference=local_response_normalization,
+        lower=lower_local_response_normalization,
     )
 )

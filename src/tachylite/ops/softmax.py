@@ -181,10 +181,10 @@ def lower_softmax(low: Any, op: Operator) -> None:
     """One call; a work item is one row."""
     x, y = low.spec(op.inputs[0]), low.spec(op.outputs[0])
     params = SoftmaxParams(columns=x.shape[-1])
-    tables: list[np.ndarray] = []
+    tables: list[int] = []
     if x.dtype == np.int16:
         params.mantissa, params.shift = multiplier = _difference_multiplier_int16(op)
-        tables = _tables_int16()
+        tables = [_constant(low, table) for table in _tables_int16()]
         # The kernel sums and shifts in 32 bits.
         if params.columns > 2**17 or multiplier.shift > 31:
             low.host(op)
@@ -192,7 +192,7 @@ def lower_softmax(low: Any, op: Operator) -> None:
     elif x.dtype == np.float32 and op.options.beta >= 0:  # of what is not positive the kernel takes exponentials
         params.beta = op.options.beta
     elif x.dtype in (np.int8, np.uint8):
-        tables = [_exponentials(difference_multiplier(op, op.options.beta))[1].astype(np.int32)] * 2
+        tables = [_constant(low, _exponentials(difference_multiplier(op, op.options.beta))[1].astype(np.int32))] * 2
     else:
         low.host(op)
         return
@@ -204,7 +204,7 @@ def lower_log_softmax(low: Any, op: Operator) -> None:
     """One call; a work item is one row."""
     x = low.spec(op.inputs[0])
     params = SoftmaxParams(columns=x.shape[-1])
-    tables: list[np.ndarray] = []
+    tables: list[int] = []
     if x.dtype != np.float32:
         if params.columns >= 2**_SUM_BITS:  # the sum may reach 2**31, for which no logarithm is defined
             low.host(op)
@@ -212,13 +212,16 @@ def lower_log_softmax(low: Any, op: Operator) -> None:
         difference, exponentials, radius = _exponentials(difference_multiplier(op, 1.0))
         # Below the input radius results are the least value, and so they come out where their logarithms leave Q5.
         difference[radius + 1 :] = -(2**31)
-        tables = [exponentials.astype(np.int32), difference.astype(np.int32)]
+        tables = [_constant(low, table.astype(np.int32)) for table in (exponentials, difference)]
     _call(low, op, LOG_SOFTMAX, SUFFIXES[x.dtype], params, tables)
 
 
-def _call(low: Any, op: Operator, kernel_: Any, variant: str, params: SoftmaxParams, tables: Sequence[np.ndarray]) -> None:
-    constants = [low.temporary(Spec(table.shape, table.dtype, table)) for table in tables]
-    inputs, outputs = [low.value(op.inputs[0]), *constants], [low.define(op.outputs[0])]
+def _constant(low: Any, table: np.ndarray) -> int:
+    return int(low.temporary(Spec(table.shape, table.dtype, table)))
+
+
+def _call(low: Any, op: Operator, kernel_: Any, variant: str, params: SoftmaxParams, tables: Sequence[int]) -> None:
+    inputs, outputs = [low.value(op.inputs[0]), *tables], [low.define(op.outputs[0])]
     shape = low.spec(op.inputs[0]).shape
     work = prod(shape[:-1]) if prod(shape) else 0
     low.call(kernel_, variant, op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**13 // (shape[-1] + 4))

@@ -13,6 +13,8 @@ def cases() -> Iterator[Case]:
     x = rng.normal(size=(2, 3, 4, 7)).astype(np.float32)
     x[0, 0] = 0
     yield case("f32", "L2_NORMALIZATION", x)
+    for columns in (1, 8, 37, 200):
+        yield case(f"f32-{columns}", "L2_NORMALIZATION", rng.normal(size=(3, columns)).astype(np.float32))
     for dtype, middle in ((np.int8, 0), (np.uint8, 128)):
         info = np.iinfo(dtype)
         steps = rng.integers(info.min, info.max, (5, 33))
