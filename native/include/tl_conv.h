@@ -40,4 +40,34 @@ static inline int tl_is_inside(const tl_conv_params *p, int32_t ox, int32_t pixe
 /* How many parts of `size` hold `total`. */
 static inline int32_t tl_parts(int32_t total, int32_t size) { return (total + size - 1) / size; }
 
+/* Outputs of a panel of packed filters. */
+#define TL_PANEL 16
+
+/* The pixels [ox, end) of a row by the panel of outputs from `output` on, whose filters are w. */
+#define tl_panel TL_TIERED(tl_panel)
+void tl_panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
+              int32_t output);
+
+/* A product of a matrix [rows, depth] with panels of [outputs, depth], as parameters of a convolution of 1x1. */
+static inline tl_conv_params tl_product(int32_t rows, int32_t depth, int32_t outputs) {
+    return (tl_conv_params){.input_height = 1,
+                            .input_width = rows,
+                            .channels = depth,
+                            .depth = depth,
+                            .groups = 1,
+                            .outputs = outputs,
+                            .output_height = 1,
+                            .output_width = rows,
+                            .filter_height = 1,
+                            .filter_width = 1,
+                            .stride_height = 1,
+                            .stride_width = 1,
+                            .dilation_height = 1,
+                            .dilation_width = 1,
+                            .pixel_step = outputs,
+                            .joined = 1,
+                            .low = -__builtin_inff(),
+                            .high = __builtin_inff()};
+}
+
 #endif

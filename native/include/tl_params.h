@@ -535,6 +535,22 @@ typedef struct {
     int32_t run;
 } tl_update_slice_params;
 
+typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t outputs;
+    int32_t before_height;
+    int32_t before_width;
+    int32_t tile;
+    int32_t tiles;
+    int32_t block;
+    float low;
+    float high;
+} tl_winograd_params;
+
 #define tl_abs_f32 TL_TIERED(tl_abs_f32)
 int32_t tl_abs_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_abs_s16 TL_TIERED(tl_abs_s16)
@@ -1061,5 +1077,7 @@ int32_t tl_transpose_b32(const tl_copy_params *p, void *const *t, tl_range r);
 int32_t tl_transpose_b64(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_update_slice_any TL_TIERED(tl_update_slice_any)
 int32_t tl_update_slice_any(const tl_update_slice_params *p, void *const *t, tl_range r);
+#define tl_winograd_f32 TL_TIERED(tl_winograd_f32)
+int32_t tl_winograd_f32(const tl_winograd_params *p, void *const *t, tl_range r);
 
 #endif

@@ -10,8 +10,6 @@
  * zeros. Rows of the filter above and below the input are left out. */
 #include "tl_conv.h"
 
-#define PANEL 16
-
 /* Vectors of a tile, its pixels, and the pixels of a tile one vector wide: as many sums as the registers hold beside a
  * row of filters. */
 #define SIZES_4(X, ...) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__)
@@ -44,7 +42,7 @@ TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t o
         const float *a[(NARROW + 2) / 3];
 #pragma GCC unroll 5
         for (int m = 0; m < pixels; m += 3) a[m / 3] = line + m * step;
-        for (const float *end = w + (size_t)length * PANEL; w != end; w += PANEL) {
+        for (const float *end = w + (size_t)length * TL_PANEL; w != end; w += TL_PANEL) {
             tl_vector b[VECTORS];
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; ++v) b[v] = tl_load(w + v * TL_WIDTH);
@@ -74,7 +72,7 @@ TL_ALWAYS_INLINE void cells(const tl_conv_params *p, const tl_row *row, int32_t 
                 a[m] =
                     (uint32_t)column < (uint32_t)p->input_width ? line + (ptrdiff_t)column * p->channels : row->zeros;
             }
-            for (int32_t k = 0; k < p->depth; ++k, w += PANEL) {
+            for (int32_t k = 0; k < p->depth; ++k, w += TL_PANEL) {
                 tl_vector b[VECTORS];
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; ++v) b[v] = tl_load(w + v * TL_WIDTH);
@@ -167,11 +165,10 @@ static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
     }
 }
 
-/* The pixels [ox, end) of a row by the panel of outputs from `output` on. */
-static void panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w,
-                  const float *bias, int32_t output) {
-    w += (size_t)row->first * p->filter_width * p->depth * PANEL;
-    for (int32_t lane = 0; lane < PANEL && output + lane < p->outputs; lane += VECTORS * TL_WIDTH) {
+void tl_panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
+              int32_t output) {
+    w += (size_t)row->first * p->filter_width * p->depth * TL_PANEL;
+    for (int32_t lane = 0; lane < TL_PANEL && output + lane < p->outputs; lane += VECTORS * TL_WIDTH) {
         const int32_t first = output + lane;
         const tl_outputs o = {w + lane, bias ? bias + first : bias, row->y + first, p->outputs - first};
         tiles(p, row, ox, end, &o);
@@ -180,9 +177,9 @@ static void panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
 
 int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
     const float *filters = t[1], *bias = t[2];
-    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels);
+    const int32_t panels = tl_parts(p->outputs, TL_PANEL), shares = tl_parts(panels, p->panels);
     const int32_t segments = tl_parts(p->output_width, p->segment), bands = tl_parts(p->output_height, p->rows);
-    const size_t size = (size_t)p->filter_height * p->filter_width * p->depth * PANEL;
+    const size_t size = (size_t)p->filter_height * p->filter_width * p->depth * TL_PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
         const int32_t group = item / shares % p->groups, block = item / shares / p->groups;
         const int32_t ox = block % segments * p->segment, oy = block / segments % bands * p->rows,
@@ -192,8 +189,8 @@ int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
         for (int32_t n = from; n < TL_MIN(from + p->panels, panels); ++n) {
             for (int32_t i = oy; i < TL_MIN(oy + p->rows, p->output_height); ++i) {
                 const tl_row row = tl_locate(p, x, t[3], (float *)t[4] + first, image, i);
-                panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width),
-                      filters + ((size_t)group * panels + n) * size, bias ? bias + first : bias, n * PANEL);
+                tl_panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width),
+                         filters + ((size_t)group * panels + n) * size, bias ? bias + first : bias, n * TL_PANEL);
             }
         }
     }
@@ -204,9 +201,9 @@ int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
  * result's rows, for some panels. */
 int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r) {
     const int32_t *table = t[3];
-    const int32_t panels = tl_parts(p->outputs, PANEL), shares = tl_parts(panels, p->panels),
+    const int32_t panels = tl_parts(p->outputs, TL_PANEL), shares = tl_parts(panels, p->panels),
                   segments = tl_parts(p->output_width, p->segment);
-    const size_t size = (size_t)p->depth * PANEL;
+    const size_t size = (size_t)p->depth * TL_PANEL;
     for (int32_t item = r.begin; item < r.end; ++item) {
         const int32_t from = item % shares * p->panels, ox = item / shares % segments * p->segment,
                       result = item / shares / segments;
@@ -215,7 +212,7 @@ int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r) {
         float *y = (float *)t[4] + (size_t)result * p->output_width * p->outputs;
         const tl_row row = {.x = x, .zeros = x, .y = y, .rows = 1};
         for (int32_t n = from; n < TL_MIN(from + p->panels, panels); ++n)
-            panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width), w + n * size, t[2], n * PANEL);
+            tl_panel(p, &row, ox, TL_MIN(ox + p->segment, p->output_width), w + n * size, t[2], n * TL_PANEL);
     }
     return TL_OK;
 }

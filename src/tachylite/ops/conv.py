@@ -12,6 +12,7 @@ from tachylite.model.graph import Operator, Shape
 
 from . import conv_float, conv_hybrid, conv_integer, depthwise_integer
 from .convolution import check, convolve, filter_scales, integer_layer
+from .panels import panels
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
 
@@ -206,7 +207,7 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
 def _channel_panels(filters: np.ndarray, channels: int) -> np.ndarray:
     """[kh, kw, c * multiplier] in panels of the outputs of each channel."""
     taps = filters.reshape(*filters.shape[:2], channels, -1)
-    return conv_float.panels(np.moveaxis(taps, (2, 3), (0, 1)))
+    return panels(np.moveaxis(taps, (2, 3), (0, 1)))
 
 
 def _depthwise_conv_2d_version(op: Operator) -> int:

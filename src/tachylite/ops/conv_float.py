@@ -10,13 +10,12 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Tensor
 
+from . import winograd
 from .fused import activate
 from .kernel import Kernel, Params, kernel
+from .panels import PANEL, Cells, named, panels, parts, plain, share
 from .registry import Spec
 from .window import Window
-
-PANEL = 16
-"""Outputs of a panel of packed filters."""
 
 _BLOCK = 84
 """Pixels of a work item, at most: whole tiles of 6, 12 or 14."""
@@ -130,33 +129,20 @@ def bias_of(low: Any, op: Operator, position: int = 2) -> int | None:
     return None if tensor is None else low.value(tensor)
 
 
-def panels(matrices: np.ndarray) -> np.ndarray:
-    """[groups, outputs, ...] to [groups, panels, ..., PANEL], float32, with zeros for the outputs that a last panel lacks."""
-    groups, outputs = matrices.shape[:2]
-    flat = matrices.reshape(groups, outputs, -1)
-    packed = np.empty((groups, _parts(outputs, PANEL), flat.shape[2], PANEL), np.float32)
-    whole, rest = divmod(outputs, PANEL)
-    packed[:, :whole] = flat[:, : whole * PANEL].reshape(groups, whole, PANEL, flat.shape[2]).swapaxes(2, 3)
-    if rest:
-        packed[:, whole, :, :rest] = flat[:, whole * PANEL :].swapaxes(1, 2)
-        packed[:, whole, :, rest:] = 0
-    return packed
-
-
 def pack_at_run_time(low: Any, op: Operator, source: int, params: PackParams) -> int:
     """Emit a call that lays filters out while the program runs; returns the value that holds them. A work item is a panel."""
-    items = params.count * _parts(params.outputs, params.lanes)
+    items = params.count * parts(params.outputs, params.lanes)
     length = params.lanes * params.taps * params.depth
     target: int = low.temporary(Spec((items * length,), np.dtype(np.float32)))
     low.call(PACK, "f32", op, params, work=items, inputs=[source], outputs=[target], grain=1 + 2**15 // (length + 1))
     return target
 
 
-def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: tuple[slice, ...] = (), groups: int = 1) -> int:
+def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: Cells = (), groups: int = 1) -> int:
     """The value that holds the `cells` of filters [outputs, taps..., depth] in panels, packed at load or, if it must be, during the run."""
     known = low.spec(filters)
     if known.value is not None:
-        name = f"panels{PANEL} groups{groups} {_named(cells)}"
+        name = f"panels{PANEL} groups{groups} {named(cells)}"
         number: int = low.packed(filters, name, partial(_pack_groups, cells=cells, groups=groups))
         return number
     outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(known.shape[1:-1])
@@ -165,20 +151,22 @@ def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: tuple[slic
     return pack_at_run_time(low, op, low.value(filters), params)
 
 
-def _pack_groups(filters: np.ndarray, cells: tuple[slice, ...], groups: int) -> np.ndarray:
+def _pack_groups(filters: np.ndarray, cells: Cells, groups: int) -> np.ndarray:
     chosen = filters[(slice(None), *cells)]
     return panels(chosen.reshape(groups, len(chosen) // groups, *chosen.shape[1:]))
 
 
 def convolve(
-    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor | None, int | None], y: int, cells: tuple[slice, ...] = ()
+    low: Any, op: Operator, params: ConvParams, operands: tuple[int, Tensor | None, int | None], y: int, cells: Cells = ()
 ) -> None:
     """Emit the convolution of x with the `cells` of filters, and a bias, by the method that suits its sizes."""
     x, filters, bias = operands
     _flatten(params)
     if low.spec(filters).value is not None and _is_narrow(params):
-        packed = low.packed(filters, f"plain {_named(cells)}", partial(_plain, cells=cells))
+        packed = low.packed(filters, f"plain {named(cells)}", partial(plain, cells=cells))
         emit(low, op, params, [x, packed, bias], y, CONV_NARROW)
+    elif low.spec(filters).value is not None and (tile := winograd.best_tile(params, low.program.target.exact)):
+        winograd.emit(low, op, params, operands, y, cells, tile, _WORTHWHILE)
     else:
         emit(low, op, params, [x, filters_of(low, op, filters, cells, params.groups), bias], y)
 
@@ -187,14 +175,6 @@ def _is_narrow(params: ConvParams) -> bool:
     """Whether sums along the filter cost less than a panel that is mostly empty: those end in one sum over the lanes for every output."""
     length = params.filter_height * params.filter_width * params.depth
     return params.groups == 1 and params.outputs * (length + 100) < 7 * length
-
-
-def _plain(filters: np.ndarray, cells: tuple[slice, ...]) -> np.ndarray:
-    return np.ascontiguousarray(filters[(slice(None), *cells)], np.float32)
-
-
-def _named(cells: tuple[slice, ...]) -> str:
-    return " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
 
 
 def emit(low: Any, op: Operator, params: ConvParams, inputs: list[int | None], y: int, method: Kernel = CONV) -> None:
@@ -231,29 +211,18 @@ def _flatten(params: ConvParams) -> None:
 
 def divide(params: ConvParams, workers: int, results: int = 1) -> None:
     """Divide the work: up to _BLOCK pixels by all panels to an item; several workers need enough items to share."""
-    params.segment = _share(params.output_width, _BLOCK, 6)
-    params.rows = _share(params.output_height, max(1, _BLOCK // params.segment), 1)
-    shares = 1 if workers == 1 else _parts(4 * workers, max(1, _blocks(params) * params.groups * results))
-    params.panels = max(1, _parts(_parts(params.outputs, PANEL), shares))
-
-
-def _parts(total: int, size: int) -> int:
-    """How many parts of `size` hold `total`."""
-    return -(-total // size)
-
-
-def _share(total: int, most: int, multiple: int) -> int:
-    """The size of nearly equal parts of `total`, at most `most`; a multiple of `multiple` where there are several."""
-    count = max(1, _parts(total, most))
-    return multiple * _parts(total, count * multiple) if count > 1 else max(1, total)
+    params.segment = share(params.output_width, _BLOCK, 6)
+    params.rows = share(params.output_height, max(1, _BLOCK // params.segment), 1)
+    shares = 1 if workers == 1 else parts(4 * workers, max(1, _blocks(params) * params.groups * results))
+    params.panels = max(1, parts(parts(params.outputs, PANEL), shares))
 
 
 def _blocks(params: ConvParams) -> int:
-    return params.images * _parts(params.output_height, params.rows) * _parts(params.output_width, params.segment)
+    return params.images * parts(params.output_height, params.rows) * parts(params.output_width, params.segment)
 
 
 def _shares(params: ConvParams) -> int:
-    return _parts(_parts(params.outputs, PANEL), params.panels)
+    return parts(parts(params.outputs, PANEL), params.panels)
 
 
 def windowed(kind: Callable[..., Any], windows: Sequence[Window], **more: Any) -> Any:

@@ -16,6 +16,7 @@ from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
 from .hybrid import hybrid_product, quantize_asymmetric
+from .panels import PANEL, panels
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
 from .requantize import Scaling, once_away, once_up, plain, twice
 from .scales import centred, check_scales, check_weight_scales
@@ -368,14 +369,12 @@ def _packed_operand(low: Any, op: Operator, y: Tensor | None, count: int, output
     """The second operand in panels of its columns."""
     is_transposed = op.options.adj_y
     if low.spec(y).value is not None:
-        name = f"panels{conv_float.PANEL} of columns{', transposed' if is_transposed else ''}"
+        name = f"panels{PANEL} of columns{', transposed' if is_transposed else ''}"
         shape = (count, outputs, depth) if is_transposed else (count, depth, outputs)
-        number: int = low.packed(
-            y, name, lambda v: conv_float.panels(v.reshape(shape) if is_transposed else v.reshape(shape).swapaxes(1, 2))
-        )
+        number: int = low.packed(y, name, lambda v: panels(v.reshape(shape) if is_transposed else v.reshape(shape).swapaxes(1, 2)))
         return number
     steps = {"matrix_step": outputs * depth, "output_step": depth if is_transposed else 1, "depth_step": 1 if is_transposed else outputs}
-    params = conv_float.PackParams(count=count, outputs=outputs, taps=1, depth=depth, lanes=conv_float.PANEL, **steps)
+    params = conv_float.PackParams(count=count, outputs=outputs, taps=1, depth=depth, lanes=PANEL, **steps)
     return conv_float.pack_at_run_time(low, op, low.value(y), params)
 
 

@@ -90,6 +90,11 @@ def _conv_2d() -> Iterator[Case]:
     for geometry, more in _GEOMETRIES.items():
         layer = _float_layer((2, 11, 13, 6), (37, 3, 3, 6), 37)
         yield case(f"tails_{geometry}", "CONV_2D", *layer, **{"stride_h": 1, "stride_w": 1, **more}, rtol=1e-4, atol=1e-4)
+    for height, width, channels, outputs in ((12, 14, 24, 40), (9, 17, 37, 19), (33, 22, 16, 16), (6, 5, 64, 80)):
+        for geometry in ("valid", "relu"):
+            layer = _float_layer((2, height, width, channels), (outputs, 3, 3, channels), outputs)
+            options = {"stride_h": 1, "stride_w": 1, **_GEOMETRIES[geometry]}
+            yield case(f"winograd_{height}x{width}x{channels}_{geometry}", "CONV_2D", *layer, **options, rtol=1e-4, atol=3e-4)
     for outputs, size in ((1, 5), (3, 9)):
         for geometry, more in _GEOMETRIES.items():
             layer = _float_layer((2, 11, 23, 13), (outputs, size, size, 13), outputs)
