@@ -1,6 +1,7 @@
 """Build the native library with the system's C compiler, or with zig from PyPI (package ziglang) where there is none.
 
-Every kernel file is compiled once for each tier; `python tools/build_native.py [--debug]` writes src/tachylite/lib/libtachylite.so.
+Every kernel file is compiled once for each tier; `python tools/build_native.py [--debug]` writes src/tachylite/lib/libtachylite.so, and its
+header beside it.
 """
 
 import importlib.util
@@ -75,6 +76,7 @@ def build(target: Path = LIBRARY, extra: Sequence[str] = ()) -> None:
         fresh = target.with_name(target.name + ".new")
         subprocess.run([*cc, *extra, "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
+    shutil.copyfile(NATIVE / "include" / "tachylite.h", target.with_name("tachylite.h"))
 
 
 if __name__ == "__main__":
