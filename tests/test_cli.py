@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from tachylite import Builder, Model, Quantization, Tensor
-from tachylite.cli import app
+from tachylite.cli import app, size_text
 from tachylite.model import flexbuffer
 
 
@@ -100,6 +100,25 @@ def test_inspect(brightness: Path) -> None:
     assert summary["arena_bytes"] > 0
 
 
+def test_program(tmp_path: Path) -> None:
+    build = Builder()
+    x = build.input("x", (2, 3))
+    model, out = tmp_path / "model.tflite", tmp_path / "model.tlp"
+    Model.of(build.outputs(build.ADD(x, x))).save(model)
+    result = invoke("program", model, "-o", out, "--target", "baseline", "--threads", 2)
+    assert result.exit_code == 0, result.output
+    for text in ("model.tlp", size_text(out.stat().st_size), "for baseline, 2 threads", "arena     0 B", "calls     1"):
+        assert text in result.output
+    build.RANDOM_UNIFORM(build.constant(np.array([2], np.int32)))
+    Model.of(build.outputs(build.graph.operators[-1].outputs[0])).save(model)
+    before = out.read_bytes()
+    for arguments, message in (((), "RANDOM_UNIFORM #1"), (("--target", "sse"), "there is no target 'sse'")):
+        result = invoke("program", model, "-o", out, *arguments)
+        assert result.exit_code == 1
+        assert message in result.output
+    assert out.read_bytes() == before
+
+
 def test_ops() -> None:
     result = invoke("ops", "leaky")
     assert result.exit_code == 0
@@ -134,4 +153,4 @@ def test_the_module_is_the_command() -> None:
     import sys
 
     shown = subprocess.run([sys.executable, "-m", "tachylite", "--help"], capture_output=True, text=True, check=True).stdout
-    assert all(command in shown for command in ("run", "inspect", "ops"))
+    assert all(command in shown for command in ("run", "inspect", "program", "ops"))

@@ -1,6 +1,7 @@
 """Build the native library with the system's C compiler, or with zig from PyPI (package ziglang) where there is none.
 
-Every kernel file is compiled once for each tier; `python tools/build_native.py [--debug]` writes src/tachylite/lib/libtachylite.so.
+Every kernel file is compiled once for each tier; `python tools/build_native.py [--debug]` writes src/tachylite/lib/libtachylite.so, and its
+header beside it.
 """
 
 import importlib.util
@@ -10,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,11 +29,16 @@ X86_TIERS = {
 FLAGS = "-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-psabi".split()
 
 
+def system_compiler() -> list[str]:
+    """The command of the machine's C compiler: $CC, cc, gcc or clang; empty where there is none."""
+    names = filter(None, (os.environ.get("CC"), "cc", "gcc", "clang"))
+    return next((name.split() for name in names if shutil.which(name.split()[0])), [])
+
+
 def compiler() -> list[str]:
-    """The command of a C compiler: $CC, cc, gcc or clang, else zig. Exits where there is none."""
-    for name in filter(None, (os.environ.get("CC"), "cc", "gcc", "clang")):
-        if shutil.which(name.split()[0]):
-            return name.split()
+    """The command of a C compiler: the machine's, else zig. Exits where there is none."""
+    if found := system_compiler():
+        return found
     if importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"]
     sys.exit("no C compiler found; install gcc or clang, or: pip install ziglang")
@@ -56,26 +61,28 @@ def contraction(path: Path) -> list[str]:
     return ["-ffp-contract=fast"] if path.stem.endswith("_f32") else []
 
 
-def build(target: Path = LIBRARY, extra: Sequence[str] = ()) -> None:
-    """Compile everything and link it. Raises CalledProcessError where the compiler fails."""
+def build(target: Path = LIBRARY, debug: bool = False) -> None:
+    """Compile everything and link it, without symbols unless it is to be debugged. Raises CalledProcessError where the compiler fails."""
     cc = compiler()
+    flags, link = (["-O0", "-g"], []) if debug else ([], ["-s"])
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
 
         def compile_one(unit: tuple[Path, str, list[str]]) -> str:
-            path, tier, flags = unit
+            path, tier, own = unit
             out = str(Path(folder) / f"{path.stem}__{tier}.o")
             include = f"-I{NATIVE / 'include'}", f"-I{NATIVE}"
-            subprocess.run([*cc, *FLAGS, *flags, *extra, *include, "-c", str(path), "-o", out], check=True)
+            subprocess.run([*cc, *FLAGS, *own, *flags, *include, "-c", str(path), "-o", out], check=True)
             return out
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(compile_one, units()))
         # Beside the target first, so that a running process never sees half a library.
         fresh = target.with_name(target.name + ".new")
-        subprocess.run([*cc, *extra, "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
+        subprocess.run([*cc, *link, "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
+    shutil.copyfile(NATIVE / "include" / "tachylite.h", target.with_name("tachylite.h"))
 
 
 if __name__ == "__main__":
-    build(extra=["-O0", "-g"] if "--debug" in sys.argv[1:] else [])
+    build(debug="--debug" in sys.argv[1:])

@@ -277,6 +277,41 @@ def time_text(seconds: float) -> str:
 
 
 @app.command()
+def program(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .tlp file to write.")],
+    target: Annotated[str | None, typer.Option(help="Instructions to use, like baseline or avx2; else the best of this machine.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="The most worker threads that it may run on.")] = 1,
+) -> None:
+    """Write a model as a program file, which the C runtime runs without Python.
+
+    It holds what the model becomes for the input shapes in its file: code, constants and a memory plan. See native/include/tachylite.h.
+    """
+    from tachylite.model import codec
+    from tachylite.model.files import write_atomically
+    from tachylite.program.target import Target
+    from tachylite.program.tlp import compile_model
+    from tachylite.runtime import native
+
+    with explained():
+        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads))
+        write_atomically(output, compiled.pieces)
+        show_program(output, compiled)
+
+
+def show_program(path: Path, compiled: Any) -> None:
+    """What was written, and what it needs where it runs."""
+    target = compiled.target
+    title = (
+        f"[bold]{escape(str(path))}[/]  {size_text(compiled.size)}  for {target.isa}, {target.workers} thread{'s'[: target.workers > 1]}"
+    )
+    console.print(title, highlight=False)
+    console.print(f"arena     {size_text(compiled.arena_size)}", highlight=False)
+    console.print(f"memory    {size_text(compiled.memory_size)}  with inputs, outputs and variables", highlight=False)
+    console.print(f"calls     {compiled.calls}", highlight=False)
+
+
+@app.command()
 def ops(
     pattern: Annotated[str, typer.Argument(help="Only operators whose name contains this.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,

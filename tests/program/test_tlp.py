@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tachylite import Builder, Graph, Interpreter, Model, Quantization, Tensor
+from tachylite import Builder, Graph, Interpreter, Model, Quantization, TachyliteError, Tensor
 from tachylite.model.errors import UnsupportedError
 from tachylite.model.graph import Signature
 from tachylite.ops.kernel import Kernel
@@ -291,10 +291,9 @@ def test_what_needs_python_is_listed_at_once() -> None:
     with pytest.raises(UnsupportedError) as refused:
         compiled(model)
     for part in (
-        "RANDOM_UNIFORM #0",
-        "RANDOM_UNIFORM #1",
-        "WHERE #2 'where' (subgraph 0) gives shapes that only the run can tell",
-        "'text' holds strings",
+        "RANDOM_UNIFORM #0 'random_uniform_0' (subgraph 0) and 1 more of that name: no kernel for int32",
+        "WHERE #2 'where' (subgraph 0): only the run can tell the shapes that it gives",
+        "'text': holds strings",
     ):
         assert part in str(refused.value)
 
@@ -303,8 +302,13 @@ def test_a_variable_of_two_shapes() -> None:
     model = counter()
     read = model.signatures[1].graph
     read.operators[1].outputs[0].shape = (2, 3)
-    with pytest.raises(UnsupportedError, match="variable /v is used with 2 shapes"):
+    with pytest.raises(UnsupportedError, match="variable /v: is used with 2 shapes"):
         compiled(model)
+
+
+def test_a_target_that_does_not_exist() -> None:
+    with pytest.raises(TachyliteError, match="there is no target 'sse'; choose one of baseline, avx2"):
+        compiled(quantized(), "sse")
 
 
 @pytest.mark.parametrize("tier", ["neon", "avx", "baselines", ""])

@@ -21,3 +21,6 @@ class Target:
 
 
 REFERENCE = Target()
+
+TIERS = ("baseline", "avx2", "avx512", "avx512vnni")
+"""Sets of instructions that the native library has kernels for, each with all of those before it."""

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.dtypes import DTYPES, TYPE_NAMES
-from tachylite.model.errors import UnsupportedError
+from tachylite.model.errors import TachyliteError, UnsupportedError
 from tachylite.model.graph import Model, Operator, Signature, Tensor
 from tachylite.ops.kernel import by_symbol
 
 from .lower import lower
 from .program import Call, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program, Value
-from .target import Target
+from .target import TIERS, Target
 
 VERSION = 1
 
@@ -83,6 +83,7 @@ HEADER = np.dtype(
 class ProgramFile:
     """The bytes of a .tlp, in pieces, and what can be told of it: bytes of the arena and of all memory, and native calls."""
 
+    target: Target
     pieces: list[bytes]
     arena_size: int
     memory_size: int
@@ -99,8 +100,10 @@ class ProgramFile:
 def compile_model(model: Model, target: Target) -> ProgramFile:
     """Lower a model for the tier `target.isa`, with the shapes of the file, and encode it.
 
-    Raises OpError, and UnsupportedError that lists everything which needs Python.
+    Raises OpError, UnsupportedError that lists everything which needs Python, and TachyliteError where there is no such tier.
     """
+    if target.isa not in TIERS:
+        raise TachyliteError(f"there is no target {target.isa!r}; choose one of {', '.join(TIERS)}")
     program = lower(model, target=target)
     check_native(program)
     return Encoder(program).file(signatures(model))
@@ -118,12 +121,10 @@ def signatures(model: Model) -> list[Signature]:
 
 def check_native(program: Program) -> None:
     """Raises UnsupportedError that lists what the program leaves to Python, and variables of several shapes."""
-    problems = [p for entry in program.entries.values() for p in _host_calls(entry)]
-    problems += [p for entry in program.entries.values() for p in _host_values(program, entry)]
-    problems += _variables_of_several_shapes(program)
+    problems = [*_host_calls(program), *_barriers(program), *_host_values(program), *_variables_of_several_shapes(program)]
     if problems:
         raise UnsupportedError(
-            f"a program file holds nothing but native code, and this model needs more: {'; '.join(dict.fromkeys(problems))}. "
+            f"a program file holds nothing but native code, and this model needs more: {'; '.join(problems)}. "
             "Run it with tachylite.Interpreter, or replace these operators"
         )
 
@@ -133,19 +134,32 @@ def label(op: Operator, place: tuple[int, int]) -> str:
     return str(op.error("").at(*place)).removesuffix(": ")
 
 
-def _host_calls(entry: Entry) -> Iterator[str]:
-    calls = [i for i in entry.code if isinstance(i, HostCall)]
-    if entry.barrier is not None:
-        yield f"{label(calls[-1].op, calls[-1].place)} gives shapes that only the run can tell"
-        calls.pop()
-    yield from (f"{label(call.op, call.place)} has no kernel for these types" for call in calls)
+def _host_calls(program: Program) -> Iterator[str]:
+    """Operators without a kernel, by name and type of their first input."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in program.entries.values():
+        calls = [i for i in entry.code if isinstance(i, HostCall)]
+        for call in calls[: len(calls) - (entry.barrier is not None)]:
+            dtype = next((TYPE_NAMES[t.dtype].lower() for t in call.op.inputs if t is not None), "nothing")
+            found.setdefault((call.op.op, dtype), []).append(label(call.op, call.place))
+    for (_, dtype), labels in found.items():
+        more = f" and {len(labels) - 1} more of that name" if len(labels) > 1 else ""
+        yield f"{labels[0]}{more}: no kernel for {dtype}"
 
 
-def _host_values(program: Program, entry: Entry) -> Iterator[str]:
-    for number in (*entry.inputs, *entry.outputs):
-        value = program.values[number]
-        if value.kind is Kind.HOST or value.dtype.hasobject:
-            yield f"{value.name!r} holds {TYPE_NAMES[value.dtype].lower()}s"
+def _barriers(program: Program) -> Iterator[str]:
+    """Operators that end an entry's code, because only the run can tell what follows."""
+    for entry in program.entries.values():
+        if entry.barrier is not None and isinstance(call := entry.code[-1], HostCall):
+            yield f"{label(call.op, call.place)}: only the run can tell the shapes that it gives"
+
+
+def _host_values(program: Program) -> Iterator[str]:
+    for entry in program.entries.values():
+        for number in (*entry.inputs, *entry.outputs):
+            value = program.values[number]
+            if value.kind is Kind.HOST or value.dtype.hasobject:
+                yield f"{value.name!r}: holds {TYPE_NAMES[value.dtype].lower()}s"
 
 
 def _variables_of_several_shapes(program: Program) -> Iterator[str]:
@@ -155,7 +169,7 @@ def _variables_of_several_shapes(program: Program) -> Iterator[str]:
             shapes.setdefault(value.key, set()).add((value.dtype, value.shape))
     for key, found in shapes.items():
         if len(found) > 1:
-            yield f"{key} is used with {len(found)} shapes"
+            yield f"{key}: is used with {len(found)} shapes"
 
 
 # The encoding.
@@ -189,7 +203,7 @@ class Encoder:
         header["workers"], header["memory"] = program.target.workers, self._memory
         header["initialize"], header["reset"] = initialize, (initialize[0] + kept, initialize[1] - kept)
         calls = sum(isinstance(i, Call) for entry in program.entries.values() for i in entry.code)
-        return ProgramFile(self._assemble(header), program.arena_size, self._memory, calls)
+        return ProgramFile(program.target, self._assemble(header), program.arena_size, self._memory, calls)
 
     def _is_state(self, move: Move) -> bool:
         return any(isinstance(self._program.values[target].key, Tensor) for _, target in move.pairs)
