@@ -695,6 +695,8 @@ int32_t tl_conv_int_u8w16(const tl_conv_int_params *p, void *const *t, tl_range 
 int32_t tl_conv_int_s16w8(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s16w16 TL_TIERED(tl_conv_int_s16w16)
 int32_t tl_conv_int_s16w16(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_s8w8_quads TL_TIERED(tl_conv_int_s8w8_quads)
+int32_t tl_conv_int_s8w8_quads(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_narrow_f32 TL_TIERED(tl_conv_narrow_f32)
 int32_t tl_conv_narrow_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_cos_f32 TL_TIERED(tl_cos_f32)

@@ -34,10 +34,10 @@ typedef int32_t tl_s32x4 __attribute__((vector_size(16)));
 /* Sixteen channels' sums or steps. */
 typedef struct {
     tl_s32x8 half[2];
-} tl_sums;
+} tl_block;
 typedef struct {
     tl_f64x4 quarter[4];
-} tl_wide_sums;
+} tl_wide_block;
 
 TL_INLINE int32_t tl_output_bytes(int32_t type) { return type == TL_S32 ? 4 : type == TL_S16 ? 2 : 1; }
 
@@ -168,8 +168,8 @@ TL_INLINE tl_s32x4 tl_nearest_up(tl_f64x4 x) {
 
 TL_INLINE tl_s32x8 tl_join(tl_s32x4 a, tl_s32x4 b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
 
-TL_INLINE tl_wide_sums tl_widen(const tl_sums *sums) {
-    tl_wide_sums y;
+TL_INLINE tl_wide_block tl_widen(const tl_block *sums) {
+    tl_wide_block y;
 #pragma GCC unroll 2
     for (int i = 0; i < 2; ++i) {
         const tl_s32x8 x = sums->half[i];
@@ -190,7 +190,7 @@ TL_INLINE tl_s32x8 tl_load_s32(const int32_t *x) {
 }
 
 /* Sums in double to the output: TL_ONCE_AWAY, TL_ONCE_UP and TL_ONCE_UP_FAR. */
-TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const tl_wide_sums *sums, int32_t count,
+TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const tl_wide_block *sums, int32_t count,
                                   void *y) {
     if (o->rounding == TL_ONCE_UP_FAR) {
         const int32_t *mantissas = scales, far = 1 << 30; /* room for the zero point */
@@ -214,11 +214,11 @@ TL_INLINE void tl_requantize_wide(const tl_output *o, const void *scales, const 
 }
 
 /* Sums in int32 to the output; `scales`: the table of these channels. */
-TL_INLINE void tl_requantize(const tl_output *o, const void *scales, const tl_sums *sums, int32_t count, void *y) {
+TL_INLINE void tl_requantize(const tl_output *o, const void *scales, const tl_block *sums, int32_t count, void *y) {
     const int32_t *mantissas = scales, *shifts = mantissas + TL_BLOCK;
     tl_s32x8 a = sums->half[0], b = sums->half[1];
     if (tl_rounds_in_double(o->rounding)) {
-        const tl_wide_sums wide = tl_widen(sums);
+        const tl_wide_block wide = tl_widen(sums);
         tl_requantize_wide(o, scales, &wide, count, y);
         return;
     }

@@ -1,16 +1,17 @@
 /* Integer convolutions and products of matrices: CONV_2D, FULLY_CONNECTED, BATCH_MATMUL, TRANSPOSE_CONV.
  *
- * Products are exact: pairs of int16 are multiplied and added in int32. The input that a block of output pixels sees is
- * first widened to int16, with its padding; a pixel's window then is a few runs of neighbouring elements. Filters lie
- * in panels of sixteen outputs, [runs][steps][16][2]: a step is a pair of neighbours, and a last odd one is 0.
+ * Products are exact. The input that a block of output pixels sees is first laid out with its padding, as int16 or
+ * int8; a pixel's window then is a few runs of neighbouring elements. Filters lie in panels of sixteen outputs,
+ * [runs][steps][16][elements of a step], see tl_steps.h; elements that a last step lacks are 0.
  *
  * tl_conv_int: t[0] input, t[1] panels, t[2] what the sums of each panel start from, int32[16] or, where they are wide,
- * double[16], t[3] scales of each panel (see tl_requantize.h), t[4] int32[runs]: where runs begin, from a pixel's first
- * element on, t[5] int32[images][2] or nothing: the input and the set of panels of each image, t[6] output, t[7] room
- * for each worker. A work item is a block of pixels, some lines by some columns of one image, for some panels. */
-#include "tl_pairs.h"
+ * double[16], t[3] scales of each panel (see tl_requantize.h), t[4] int32[runs]: where runs begin, in bytes from a
+ * pixel's first element on, t[5] int32[images][2] or nothing: the input and the set of panels of each image,
+ * t[6] output, t[7] room for each worker. A work item is a block of pixels, some lines by some columns of one image,
+ * for some panels. */
 #include "tl_params.h"
 #include "tl_requantize.h"
+#include "tl_steps.h"
 
 typedef tl_conv_int_params params;
 
@@ -19,6 +20,7 @@ typedef tl_conv_int_params params;
 #define MAX_PIXELS 96
 
 /* As many rows as the registers hold sums of, beside one step of filters. */
+#define PARTS (4 / VECTORS > 2 ? 4 / VECTORS : 2)
 #if TL_WIDTH == 16
 #define ROWS 12
 #elif TL_WIDTH == 8
@@ -27,7 +29,7 @@ typedef tl_conv_int_params params;
 #define ROWS 2
 #endif
 
-/* The pixels of a block: where their windows begin in the widened input, and where they are in the output. */
+/* The pixels of a block: where their windows begin in what was laid out, and where they are in the output, in bytes. */
 typedef struct {
     int32_t image, line, column, lines, columns;
     int32_t x[MAX_PIXELS];
@@ -38,9 +40,8 @@ typedef struct {
 typedef struct {
     const params *p;
     const pixels *at;
-    const int16_t *x;
     const int32_t *runs;
-    const char *weights;
+    const char *x, *weights;
     const void *start, *scales;
     char *y;
     int32_t outputs, is_fast; /* whether tl_requantize_bytes will do */
@@ -50,35 +51,76 @@ typedef struct {
 typedef tl_lanes sums_of[ROWS][VECTORS];
 
 /* sums[m] += runs [first, end) of the m-th pixel from i on times the panel. Counts are constants where it is called. */
-TL_INLINE void add_runs(sums_of sums, const job *k, int32_t i, const int rows, const int vectors, const int bytes,
+TL_INLINE void add_runs(sums_of sums, const job *k, int32_t i, const int rows, const int vectors, const int kind,
                         int32_t first, int32_t end) {
     const int32_t steps = k->p->steps;
-    const char *w = k->weights + (size_t)first * (size_t)(steps * PANEL * 2 * bytes);
+    const char *w = k->weights + (size_t)first * (size_t)(steps * PANEL * TL_STEP_BYTES(kind));
     for (int32_t run = first; run < end; ++run) {
-        const int16_t *x[ROWS];
+        const char *x[ROWS];
 #pragma GCC unroll 16
         for (int m = 0; m < rows; ++m) x[m] = k->x + (k->at->x[i + m] + k->runs[run]);
-        for (int32_t j = 0; j < steps; ++j, w += PANEL * 2 * bytes) {
-            tl_pairs b[VECTORS];
+        for (int32_t j = 0; j < steps; ++j, w += PANEL * TL_STEP_BYTES(kind)) {
+            tl_lanes b[VECTORS];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; ++v) b[v] = tl_load_pairs(w + v * TL_WIDTH * 2 * bytes, bytes);
+            for (int v = 0; v < vectors; ++v) b[v] = tl_load_step(w + v * TL_WIDTH * TL_STEP_BYTES(kind), kind);
 #pragma GCC unroll 16
             for (int m = 0; m < rows; ++m) {
-                const tl_pairs a = tl_splat_pairs(x[m] + 2 * j);
+                const tl_lanes a = tl_splat_step(x[m] + 4 * j);
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; ++v) sums[m][v] = tl_dot_pairs(sums[m][v], a, b[v]);
+                for (int v = 0; v < vectors; ++v) sums[m][v] = tl_add_step(sums[m][v], a, b[v], kind);
             }
         }
     }
 }
 
-/* Sums of `rows` pixels to the output. */
-static __attribute__((noinline)) void finish(const job *k, int32_t i, int rows, const tl_sums *sums) {
-    for (int m = 0; m < rows; ++m) tl_requantize(&k->output, k->scales, sums + m, k->outputs, k->y + k->at->y[i + m]);
+/* The same for one pixel, in parts that do not wait for each other. */
+TL_INLINE void add_runs_of_one(sums_of sums, const job *k, int32_t i, const int vectors, const int kind, int32_t first,
+                               int32_t end) {
+    const int32_t steps = k->p->steps;
+    const char *w = k->weights + (size_t)first * (size_t)(steps * PANEL * TL_STEP_BYTES(kind));
+    tl_lanes parts[PARTS][VECTORS] = {{{0}}};
+    for (int32_t run = first; run < end; ++run) {
+        const char *x = k->x + (k->at->x[i] + k->runs[run]);
+        for (int32_t j = 0; j < steps; j += PARTS) {
+#pragma GCC unroll 4
+            for (int q = 0; q < PARTS; ++q) {
+                if (j + q == steps) break;
+                const tl_lanes a = tl_splat_step(x + 4 * (j + q));
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; ++v, w += TL_WIDTH * TL_STEP_BYTES(kind))
+                    parts[q][v] = tl_add_step(parts[q][v], a, tl_load_step(w, kind), kind);
+                w += (VECTORS - vectors) * TL_WIDTH * TL_STEP_BYTES(kind);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < PARTS; ++q) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) sums[0][v] = tl_add(sums[0][v], parts[q][v]);
+    }
+}
+
+/* Sums of `rows` pixels from the i-th on. */
+typedef struct {
+    int32_t i, rows;
+    union {
+        tl_block narrow[ROWS];
+        tl_wide_block wide[ROWS];
+    } of;
+} results;
+
+/* Sums to the output. These are no part of the tiles, which are many. */
+static __attribute__((noinline)) void finish(const job *k, const results *r) {
+    for (int m = 0; m < r->rows; ++m)
+        tl_requantize(&k->output, k->scales, r->of.narrow + m, k->outputs, k->y + k->at->y[r->i + m]);
+}
+static __attribute__((noinline)) void finish_wide(const job *k, const results *r) {
+    for (int m = 0; m < r->rows; ++m)
+        tl_requantize_wide(&k->output, k->scales, r->of.wide + m, k->outputs, k->y + k->at->y[r->i + m]);
 }
 
 /* Rows of pixels by a panel, of which only the first `vectors` vectors have outputs. */
-TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, const int bytes) {
+TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, const int kind) {
     sums_of sums;
     const tl_lanes *start = k->start;
 #pragma GCC unroll 16
@@ -86,7 +128,10 @@ TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, 
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) tl_copy(&sums[m][v], start + v, sizeof(tl_lanes));
     }
-    add_runs(sums, k, i, rows, vectors, bytes, 0, k->p->runs);
+    if (rows == 1)
+        add_runs_of_one(sums, k, i, vectors, kind, 0, k->p->runs);
+    else
+        add_runs(sums, k, i, rows, vectors, kind, 0, k->p->runs);
     if (vectors == VECTORS && k->is_fast) {
         const tl_byte_scales scales = tl_load_byte_scales(&k->output, k->scales);
 #pragma GCC unroll 16
@@ -98,31 +143,33 @@ TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, 
         }
         return;
     }
-    tl_sums results[ROWS];
+    results r; /* An initializer would clear all of it. */
+    r.i = i, r.rows = rows;
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v) tl_copy((tl_lanes *)(results + m) + v, &sums[m][v], sizeof(tl_lanes));
+        for (int v = 0; v < vectors; ++v) tl_copy((tl_lanes *)(r.of.narrow + m) + v, &sums[m][v], sizeof(tl_lanes));
     }
-    finish(k, i, rows, results);
+    finish(k, &r);
 }
 
 /* The same for sums beyond 32 bits: every `flush` runs they are added up in double. */
-TL_INLINE void wide_tile(const job *k, int32_t i, const int rows, const int bytes) {
-    tl_wide_sums totals[ROWS];
-    for (int m = 0; m < rows; ++m) tl_copy(totals + m, k->start, sizeof totals[m]);
+TL_INLINE void wide_tile(const job *k, int32_t i, const int rows, const int kind) {
+    results r; /* An initializer would clear all of it. */
+    r.i = i, r.rows = rows;
+    for (int m = 0; m < rows; ++m) tl_copy(r.of.wide + m, k->start, sizeof r.of.wide[m]);
     for (int32_t run = 0; run < k->p->runs; run += k->p->flush) {
         sums_of sums = {{{0}}};
-        add_runs(sums, k, i, rows, VECTORS, bytes, run, TL_MIN(run + k->p->flush, k->p->runs));
-        tl_sums parts[ROWS];
+        add_runs(sums, k, i, rows, VECTORS, kind, run, TL_MIN(run + k->p->flush, k->p->runs));
+        tl_block parts[ROWS];
         tl_copy(parts, sums, sizeof parts[0] * (size_t)rows);
         for (int m = 0; m < rows; ++m) {
-            const tl_wide_sums part = tl_widen(parts + m);
-            for (int q = 0; q < 4; ++q) totals[m].quarter[q] += part.quarter[q];
+            const tl_wide_block part = tl_widen(parts + m);
+#pragma GCC unroll 4
+            for (int q = 0; q < 4; ++q) r.of.wide[m].quarter[q] += part.quarter[q];
         }
     }
-    for (int m = 0; m < rows; ++m)
-        tl_requantize_wide(&k->output, k->scales, totals + m, k->outputs, k->y + k->at->y[i + m]);
+    finish_wide(k, &r);
 }
 
 /* All pixels of a block. */
@@ -134,19 +181,38 @@ TL_INLINE void wide_tile(const job *k, int32_t i, const int rows, const int byte
         for (; i + 2 <= count && ROWS > 2; i += 2) tile(k, i, 2, __VA_ARGS__);               \
         for (; i < count; ++i) tile(k, i, 1, __VA_ARGS__);                                   \
     }
-TILES(tiles_w8, tile, VECTORS, 1)
-TILES(tiles_w16, tile, VECTORS, 2)
-TILES(wide_tiles_w8, wide_tile, 1)
-TILES(wide_tiles_w16, wide_tile, 2)
+TILES(tiles_w8, tile, VECTORS, TL_PAIRS_W8)
+TILES(tiles_w16, tile, VECTORS, TL_PAIRS_W16)
+TILES(wide_tiles_w8, wide_tile, TL_PAIRS_W8)
+TILES(wide_tiles_w16, wide_tile, TL_PAIRS_W16)
 #if VECTORS > 1
-TILES(half_tiles_w8, tile, VECTORS / 2, 1)
-TILES(half_tiles_w16, tile, VECTORS / 2, 2)
+TILES(half_tiles_w8, tile, VECTORS / 2, TL_PAIRS_W8)
+TILES(half_tiles_w16, tile, VECTORS / 2, TL_PAIRS_W16)
 #else
 #define half_tiles_w8 tiles_w8
 #define half_tiles_w16 tiles_w16
 #endif
 
-static void locate(const params *p, int32_t block, pixels *at) {
+#if defined(__AVX512VNNI__)
+TILES(tiles_quads, tile, VECTORS, TL_QUADS_W8)
+#else
+static void tiles_quads(const job *k, int32_t count) { /* Elsewhere they are for single rows. */
+    for (int32_t i = 0; i < count; ++i) tile(k, i, 1, VECTORS, TL_QUADS_W8);
+}
+#endif
+
+/* All pixels of a block by a panel. */
+TL_INLINE void tiles(const job *k, int32_t count, const int kind) {
+    const int half = k->outputs <= PANEL / 2;
+    if (kind == TL_QUADS_W8)
+        tiles_quads(k, count);
+    else if (kind == TL_PAIRS_W8)
+        (k->p->flush ? wide_tiles_w8 : half ? half_tiles_w8 : tiles_w8)(k, count);
+    else
+        (k->p->flush ? wide_tiles_w16 : half ? half_tiles_w16 : tiles_w16)(k, count);
+}
+
+static void locate(const params *p, int32_t block, int32_t x_bytes, pixels *at) {
     const int32_t across = (p->width + p->columns - 1) / p->columns, down = (p->height + p->lines - 1) / p->lines;
     at->image = block / (across * down);
     at->line = block / across % down * p->lines;
@@ -154,33 +220,32 @@ static void locate(const params *p, int32_t block, pixels *at) {
     at->lines = TL_MIN(p->lines, p->height - at->line);
     at->columns = TL_MIN(p->columns, p->width - at->column);
     const int32_t x_line = ((p->columns - 1) * p->stride_width + p->reach_width) * p->channels;
-    const size_t bytes = (size_t)tl_output_bytes(p->output_type);
+    const ptrdiff_t y_bytes = tl_output_bytes(p->output_type);
     int32_t i = 0;
     for (int32_t line = 0; line < at->lines; ++line)
         for (int32_t column = 0; column < at->columns; ++column, ++i) {
-            at->x[i] = line * p->stride_height * x_line + column * p->stride_width * p->channels;
-            at->y[i] = (ptrdiff_t)bytes *
-                       (at->image * (ptrdiff_t)p->output_image + (at->line + line) * (ptrdiff_t)p->output_line +
-                        (at->column + column) * (ptrdiff_t)p->output_pixel + p->output_offset);
+            at->x[i] = x_bytes * (line * p->stride_height * x_line + column * p->stride_width * p->channels);
+            at->y[i] =
+                y_bytes * (at->image * (ptrdiff_t)p->output_image + (at->line + line) * (ptrdiff_t)p->output_line +
+                           (at->column + column) * (ptrdiff_t)p->output_pixel + p->output_offset);
         }
 }
 
-static void fill(int16_t *a, int32_t value, size_t count) {
-    for (size_t i = 0; i < count; ++i) a[i] = (int16_t)value;
-}
-
-/* load_*: what the block sees of its image x, widened, with zero points around it. */
-#define LOAD(suffix, type)                                                                                          \
-    static void widen_##suffix(const type *x, size_t count, int16_t *a) {                                           \
-        for (size_t i = 0; i < count; ++i) a[i] = x[i];                                                             \
+/* load_*: what the block sees of its image x, as another type, with zero points around it. */
+#define LOAD(suffix, type, laid, flip)                                                                              \
+    static void copy_##suffix(const type *x, size_t count, laid *a) {                                               \
+        for (size_t i = 0; i < count; ++i) a[i] = (laid)(x[i] + flip);                                              \
     }                                                                                                               \
-    static void load_transposed_##suffix(const params *p, const type *x, const pixels *at, int16_t *a) {            \
+    static void fill_##suffix(const params *p, size_t count, laid *a) {                                             \
+        for (size_t i = 0; i < count; ++i) a[i] = (laid)(p->zero_point + flip);                                     \
+    }                                                                                                               \
+    static void load_transposed_##suffix(const params *p, const type *x, const pixels *at, laid *a) {               \
         const size_t channels = (size_t)p->channels;                                                                \
         for (size_t i = 0; i < (size_t)at->columns; ++i)                                                            \
             for (size_t c = 0; c < channels; ++c)                                                                   \
-                a[i * channels + c] = x[c * (size_t)p->input_width + (size_t)at->column + i];                       \
+                a[i * channels + c] = (laid)(x[c * (size_t)p->input_width + (size_t)at->column + i] + flip);        \
     }                                                                                                               \
-    static void load_##suffix(const params *p, const type *x, const pixels *at, int16_t *a) {                       \
+    static void load_##suffix(const params *p, const type *x, const pixels *at, laid *a) {                          \
         if (p->transposed) {                                                                                        \
             load_transposed_##suffix(p, x, at, a);                                                                  \
             return;                                                                                                 \
@@ -194,30 +259,31 @@ static void fill(int16_t *a, int32_t value, size_t count) {
         const int32_t before = tl_clamp(-left, 0, columns), end = tl_clamp(p->input_width - left, before, columns); \
         for (int32_t line = top; line < top + lines; ++line, a += (size_t)room * channels) {                        \
             if (line < 0 || line >= p->input_height || before == end) {                                             \
-                fill(a, p->zero_point, (size_t)columns * channels);                                                 \
+                fill_##suffix(p, (size_t)columns * channels, a);                                                    \
                 continue;                                                                                           \
             }                                                                                                       \
             const type *from = x + ((size_t)line * (size_t)p->input_width + (size_t)(left + before)) * channels;    \
-            fill(a, p->zero_point, (size_t)before * channels);                                                      \
-            widen_##suffix(from, (size_t)(end - before) * channels, a + (size_t)before * channels);                 \
-            fill(a + (size_t)end * channels, p->zero_point, (size_t)(columns - end) * channels);                    \
+            fill_##suffix(p, (size_t)before * channels, a);                                                         \
+            copy_##suffix(from, (size_t)(end - before) * channels, a + (size_t)before * channels);                  \
+            fill_##suffix(p, (size_t)(columns - end) * channels, a + (size_t)end * channels);                       \
         }                                                                                                           \
     }
-LOAD(s8, int8_t)
-LOAD(u8, uint8_t)
-LOAD(s16, int16_t)
+LOAD(s8, int8_t, int16_t, 0)
+LOAD(u8, uint8_t, int16_t, 0)
+LOAD(s16, int16_t, int16_t, 0)
+LOAD(quads, int8_t, int8_t, TL_FLIP)
 
 /* Some panels for the block whose input lies in x. */
-static void panels(const params *p, void *const *t, const int16_t *x, const pixels *at, int32_t part, int bytes) {
+TL_INLINE void panels(const params *p, void *const *t, const char *x, const pixels *at, int32_t part, const int kind) {
     const size_t y_bytes = (size_t)tl_output_bytes(p->output_type);
-    const size_t panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * 2 * bytes);
+    const size_t panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * TL_STEP_BYTES(kind));
     const size_t start_bytes = PANEL * (p->flush ? sizeof(double) : sizeof(int32_t));
     const int32_t set = t[5] ? ((const int32_t *)t[5])[2 * at->image + 1] * p->panels : 0;
     const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels);
     job k = {.p = p, .at = at, .runs = t[4], .output = TL_OUTPUT(p)};
     for (int32_t i = part * p->part_panels; i < end; ++i) {
         const int32_t group = i / p->group_panels, first = i % p->group_panels * PANEL;
-        k.x = x + (size_t)group * (size_t)p->depth;
+        k.x = x + (size_t)(group * p->depth * (4 / TL_STEP(kind)));
         k.weights = (const char *)t[1] + (size_t)(set + i) * panel_bytes;
         k.start = (const char *)t[2] + (size_t)(set + i) * start_bytes;
         k.scales = (const char *)t[3] + (size_t)i * (size_t)tl_scales_bytes(p->rounding);
@@ -225,37 +291,33 @@ static void panels(const params *p, void *const *t, const int16_t *x, const pixe
         k.outputs = TL_MIN(PANEL, p->outputs - first);
         k.is_fast = k.outputs == PANEL && tl_makes_bytes(&k.output);
         const int32_t count = at->lines * at->columns;
-        if (p->flush)
-            (bytes == 1 ? wide_tiles_w8 : wide_tiles_w16)(&k, count);
-        else if (k.outputs > PANEL / 2)
-            (bytes == 1 ? tiles_w8 : tiles_w16)(&k, count);
-        else
-            (bytes == 1 ? half_tiles_w8 : half_tiles_w16)(&k, count);
+        tiles(&k, count, kind);
     }
 }
 
-#define CONV(suffix, type, load, bytes)                                                        \
-    int32_t tl_conv_int_##suffix(const params *p, void *const *t, tl_range r) {                \
-        int16_t *x = (int16_t *)(void *)((char *)t[7] + (size_t)r.worker * (size_t)p->room);   \
-        const int32_t parts = (p->panels + p->part_panels - 1) / p->part_panels;               \
-        int32_t loaded = -1;                                                                   \
-        pixels at;                                                                             \
-        for (int32_t item = r.begin; item < r.end; ++item) {                                   \
-            if (item / parts != loaded) {                                                      \
-                loaded = item / parts;                                                         \
-                locate(p, loaded, &at);                                                        \
-                const int32_t image = t[5] ? ((const int32_t *)t[5])[2 * at.image] : at.image; \
-                load(p, (const type *)t[0] + (size_t)image * (size_t)p->input_image, &at, x);  \
-            }                                                                                  \
-            panels(p, t, x, &at, item % parts, bytes);                                         \
-        }                                                                                      \
-        return TL_OK;                                                                          \
+#define CONV(suffix, type, load, laid, kind)                                                                  \
+    int32_t tl_conv_int_##suffix(const params *p, void *const *t, tl_range r) {                               \
+        char *x = (char *)t[7] + (size_t)r.worker * (size_t)p->room;                                          \
+        const int32_t parts = (p->panels + p->part_panels - 1) / p->part_panels;                              \
+        int32_t loaded = -1;                                                                                  \
+        pixels at;                                                                                            \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                                  \
+            if (item / parts != loaded) {                                                                     \
+                loaded = item / parts;                                                                        \
+                locate(p, loaded, sizeof(laid), &at);                                                         \
+                const int32_t image = t[5] ? ((const int32_t *)t[5])[2 * at.image] : at.image;                \
+                load(p, (const type *)t[0] + (size_t)image * (size_t)p->input_image, &at, (laid *)(void *)x); \
+            }                                                                                                 \
+            panels(p, t, x, &at, item % parts, kind);                                                         \
+        }                                                                                                     \
+        return TL_OK;                                                                                         \
     }
-CONV(s8w8, int8_t, load_s8, 1)
-CONV(s8w16, int8_t, load_s8, 2)
-CONV(u8w16, uint8_t, load_u8, 2)
-CONV(s16w8, int16_t, load_s16, 1)
-CONV(s16w16, int16_t, load_s16, 2)
+CONV(s8w8, int8_t, load_s8, int16_t, TL_PAIRS_W8)
+CONV(s8w16, int8_t, load_s8, int16_t, TL_PAIRS_W16)
+CONV(u8w16, uint8_t, load_u8, int16_t, TL_PAIRS_W16)
+CONV(s16w8, int16_t, load_s16, int16_t, TL_PAIRS_W8)
+CONV(s16w16, int16_t, load_s16, int16_t, TL_PAIRS_W16)
+CONV(s8w8_quads, int8_t, load_quads, int8_t, TL_QUADS_W8)
 
 /* Panels of filters that only the run knows: t[0] filters, laid out as the steps say, t[1] int32 or int64 bias of all
  * outputs or nothing, t[2] panels of int16, t[3] where their sums start. A work item is a panel. */

@@ -112,13 +112,13 @@ typedef struct {
 } panel;
 
 /* A row of sixteen sums to the output, `outputs` of them. */
-static void finish(const params *p, const panel *c, const tl_sums *sums, int32_t outputs, char *y) {
+static void finish(const params *p, const panel *c, const tl_block *sums, int32_t outputs, char *y) {
     const tl_output o = TL_OUTPUT(p);
     if (o.rounding != TL_ONCE_UP) {
         tl_requantize(&o, c->scales, sums, outputs, y);
         return;
     }
-    tl_wide_sums wide = tl_widen(sums), bias;
+    tl_wide_block wide = tl_widen(sums), bias;
     tl_copy(&bias, c->start, sizeof bias);
     for (int i = 0; i < 4; ++i) wide.quarter[i] += bias.quarter[i];
     tl_requantize_wide(&o, c->scales, &wide, outputs, y);
@@ -195,7 +195,7 @@ TL_INLINE void finish_row(const params *p, const panel *c, const scales *fast, t
 #else
     (void)fast, (void)type;
 #endif
-    const tl_sums sums = {{a, b}};
+    const tl_block sums = {{a, b}};
     finish(p, c, &sums, outputs, y);
 }
 

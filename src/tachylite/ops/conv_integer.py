@@ -62,7 +62,7 @@ class PackIntParams(Params):
     )
 
 
-CONV_INT = kernel("conv_int", ConvIntParams, "s8w8", "s8w16", "u8w16", "s16w8", "s16w16")
+CONV_INT = kernel("conv_int", ConvIntParams, "s8w8", "s8w16", "u8w16", "s16w8", "s16w16", "s8w8_quads")
 PACK_INT = kernel("pack_int", PackIntParams, "s8", "u8", "s16")
 
 
@@ -165,15 +165,38 @@ def _seen(params: ConvIntParams) -> int:
 # Filters.
 
 
+class Storage(NamedTuple):
+    """How filters are stored, as in tl_steps.h: the name in a kernel's variant, elements of a step, type of a filter."""
+
+    name: str
+    step: int
+    dtype: np.dtype
+
+
+PAIRS_W8 = Storage("w8", 2, np.dtype(np.int8))
+PAIRS_W16 = Storage("w16", 2, np.dtype(np.int16))
+QUADS_W8 = Storage("w8_quads", 4, np.dtype(np.int8))
+
+
 class Filters(NamedTuple):
-    """Values that hold the panels and where their sums start; how to round; the runs, and after how many to flush; bytes of a filter."""
+    """Values that hold the panels and where their sums start; how to round; the runs, and after how many to flush."""
 
     panels: int
     start: int
     scaling: Scaling
     runs: Runs
     flush: int
-    width: int
+    storage: Storage
+
+
+def _storage(low: Any, layer: Layer, matrix: np.ndarray, is_single: bool) -> Storage:
+    """The best for the machine, where sums are narrow; is_single: whether one row meets these filters."""
+    if layer.zero_points[1] or matrix.dtype != np.int8:
+        return PAIRS_W16
+    isa = low.program.target.isa
+    # AVX2 saves itself the widening of filters, which only several rows make up for; its products exclude -128.
+    suits = isa == "avx512vnni" or (isa == "avx2" and is_single and bool((matrix != -128).all()))
+    return QUADS_W8 if suits and low.spec(layer.x).dtype == np.int8 else PAIRS_W8
 
 
 def _is_wide(scaling: Scaling, greatest: int) -> bool:
@@ -181,7 +204,7 @@ def _is_wide(scaling: Scaling, greatest: int) -> bool:
     return scaling.rounding not in (Rounding.TWICE_FAST, Rounding.TWICE, Rounding.PLAIN) and greatest >= 2**31
 
 
-def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str = "") -> Filters:
+def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str, is_single: bool = False) -> Filters:
     """Panels packed at load. view: from the tensor to rows, [n * layer.groups * layer.outputs, ...]; name: of the view."""
     matrix = _rows(low.spec(layer.filters).value, view)
     bias = np.zeros(len(matrix)) if layer.bias is None else low.spec(layer.bias).value.reshape(-1).astype(np.float64)
@@ -195,13 +218,20 @@ def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str 
         bound = farthest * int(magnitudes.sum(axis=1, dtype=np.int64).max(initial=0)) + int(np.abs(bias).max(initial=0))
     scaling = layer.scaling(bound)
     pieces, flush = _flushed(layer, runs, most) if _is_wide(scaling, bound) else (runs, 0)
-    start = bias - layer.zero_points[0] * totals
+    storage = (
+        _storage(low, layer, matrix, is_single)
+        if not flush
+        else PAIRS_W8
+        if matrix.dtype == np.int8 and not layer.zero_points[1]
+        else PAIRS_W16
+    )
+    flip = 128 if storage is QUADS_W8 and low.program.target.isa == "avx512vnni" else 0
+    start = bias - (layer.zero_points[0] + flip) * totals
     start = blocks(start if flush else start.astype(np.int64).astype(np.int32), len(matrix) // layer.outputs, layer.outputs)
-    width = 1 if matrix.dtype == np.int8 and not layer.zero_points[1] else 2
     shape = len(runs.offsets), len(pieces.offsets), pieces.length
-    pack = partial(_panels, view=view, outputs=layer.outputs, shape=shape, zero_point=layer.zero_points[1], width=width)
-    layout = f"int{8 * width} panels{BLOCK} {name} {layer.outputs} {shape} {layer.zero_points[1]}"
-    return Filters(low.packed(layer.filters, layout, pack), _constant(low, start), scaling, pieces, flush, width)
+    pack = partial(_panels, view=view, outputs=layer.outputs, shape=shape, zero_point=layer.zero_points[1], storage=storage)
+    layout = f"{storage.name} panels{BLOCK} {name} {layer.outputs} {shape} {layer.zero_points[1]}"
+    return Filters(low.packed(layer.filters, layout, pack), _constant(low, start), scaling, pieces, flush, storage)
 
 
 def _flushed(layer: Layer, runs: Runs, most: int) -> tuple[Runs, int]:
@@ -218,20 +248,19 @@ def _rows(filters: np.ndarray, view: View) -> np.ndarray:
     return rows if rows.dtype in (np.int8, np.uint8, np.int16) else rows.astype(np.int8)
 
 
-def _panels(filters: np.ndarray, view: View, outputs: int, shape: tuple[int, int, int], zero_point: int, width: int) -> np.ndarray:
-    """[panels, pieces, steps, BLOCK, 2], int8 or int16 by `width`, with zeros wherever something is not whole.
+def _panels(filters: np.ndarray, view: View, outputs: int, shape: tuple[int, int, int], zero_point: int, storage: Storage) -> np.ndarray:
+    """[panels, pieces, steps, BLOCK, elements of a step], with zeros wherever something is not whole.
 
     outputs: rows that begin a panel together; shape: runs, the pieces of them all, elements of a piece.
     """
     rows, (runs, pieces, length) = _rows(filters, view), shape
-    kind = np.dtype(np.int8 if width == 1 else np.int16)
-    rows = rows.astype(kind, copy=False) if not zero_point else (rows.astype(np.int32) - zero_point).astype(kind)
+    rows = rows.astype(storage.dtype, copy=False) if not zero_point else (rows.astype(np.int32) - zero_point).astype(storage.dtype)
     run, pieces_of_run = rows.shape[1] // max(1, runs), pieces // max(1, runs)
     rows = rows.reshape(len(rows) // outputs, outputs, runs, run)
     rows = np.pad(rows, ((0, 0), (0, -outputs % BLOCK), (0, 0), (0, pieces_of_run * length - run)))
-    rows = np.pad(rows.reshape(*rows.shape[:2], pieces, length), ((0, 0), (0, 0), (0, 0), (0, length % 2)))
+    rows = np.pad(rows.reshape(*rows.shape[:2], pieces, length), ((0, 0), (0, 0), (0, 0), (0, -length % storage.step)))
     panels = len(rows) * rows.shape[1] // BLOCK
-    return np.ascontiguousarray(rows.reshape(panels, BLOCK, pieces, -(-length // 2), 2).transpose(0, 2, 3, 1, 4))
+    return np.ascontiguousarray(rows.reshape(panels, BLOCK, pieces, rows.shape[3] // storage.step, storage.step).transpose(0, 2, 3, 1, 4))
 
 
 def _run_time_filters(low: Any, op: Operator, layer: Layer, runs: Runs, count: int, steps: Sequence[int]) -> Filters | None:
@@ -270,7 +299,7 @@ def _run_time_filters(low: Any, op: Operator, layer: Layer, runs: Runs, count: i
     inputs = [low.value(layer.filters), None if layer.bias is None else low.value(layer.bias)]
     grain = 1 + (1 << 14) // (depth * BLOCK + 1)
     low.call(PACK_INT, SUFFIXES[kind], op, params, work=panels, grain=grain, inputs=inputs, outputs=[packed, start])
-    return Filters(packed, start, scaling, pieces, flush, 2)
+    return Filters(packed, start, scaling, pieces, flush, PAIRS_W16)
 
 
 def _constant(low: Any, value: np.ndarray) -> int:
@@ -301,7 +330,7 @@ def emit(
     result: the value to write; batch: for products of matrices, which matrix of either operand each of the `images` takes, [images, 2].
     """
     params.zero_point = layer.zero_points[0]
-    params.runs, params.steps, params.flush = len(filters.runs.offsets), -(-filters.runs.length // 2), filters.flush
+    params.runs, params.steps, params.flush = len(filters.runs.offsets), -(-filters.runs.length // filters.storage.step), filters.flush
     params.outputs, params.group_panels = layer.outputs, -(-layer.outputs // BLOCK)
     params.panels = layer.groups * params.group_panels
     for name, value in output_fields(op, filters.scaling).items():
@@ -311,20 +340,20 @@ def emit(
     # One worker does best with all panels of a block; several need enough items to share.
     parts = 1 if workers == 1 else min(params.panels, -(-4 * workers // max(1, pixels)))
     params.part_panels = -(-params.panels // parts)
-    # Steps in pairs, and pieces of runs, may end beyond what is seen; their filters are 0.
-    params.room = -(-(_seen(params) + 2 * filters.runs.length + 4) // 64) * 64
-    cost = params.lines * params.columns * params.part_panels * BLOCK * (params.runs * params.steps * 2 + 8)
+    # Whole steps, and pieces of runs, may end beyond what is seen; their filters are 0.
+    params.room = -(-(_seen(params) + 2 * filters.runs.length + 8) // 64) * 64
+    cost = params.lines * params.columns * params.part_panels * BLOCK * (params.runs * filters.runs.length + 8)
     inputs = [
         low.value(layer.x),
         filters.panels,
         filters.start,
         _constant(low, filters.scaling.table),
-        _constant(low, filters.runs.offsets.astype(np.int32)),
+        _constant(low, (filters.runs.offsets * (4 // filters.storage.step)).astype(np.int32)),
         None if batch is None else _constant(low, batch.astype(np.int32)),
     ]
     low.call(
         CONV_INT,
-        f"{SUFFIXES[layer.x.dtype]}w{8 * filters.width}",
+        SUFFIXES[layer.x.dtype] + filters.storage.name,
         op,
         params,
         work=pixels * -(-params.panels // params.part_panels),
@@ -395,7 +424,9 @@ def lower_matrix(low: Any, op: Operator, layer: Layer) -> None:
     if _can_lower(low, layer):
         is_constant = low.spec(layer.filters).value is not None
         packed = (
-            _constant_filters(low, layer, runs, *_chosen(())) if is_constant else _run_time_filters(low, op, layer, runs, 1, (0, depth, 1))
+            _constant_filters(low, layer, runs, *_chosen(()), is_single=rows == 1)
+            if is_constant
+            else _run_time_filters(low, op, layer, runs, 1, (0, depth, 1))
         )
     if packed is None:
         low.host(op)

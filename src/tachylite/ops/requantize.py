@@ -39,8 +39,12 @@ class Scaling(NamedTuple):
 def twice(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int, reach: int) -> Scaling:
     """`fixedpoint.rescale` of sums of at most `reach` in magnitude. multipliers: one for each of groups * channels, or one for all."""
     mantissas, shifts = multipliers
-    shifts = np.where(mantissas == 0, -1, shifts)
-    is_fast = reach < 2**29 and shifts.min() >= -29 and shifts.max() <= -1
+    is_fast = reach < 2**29
+    if is_fast:
+        # Such sums give 0 with still smaller multipliers, as channels have whose filters are nearly 0.
+        vanishes = (mantissas == 0) | (shifts < -29)
+        mantissas, shifts = np.where(vanishes, 0, mantissas), np.where(vanishes, -1, shifts)
+        is_fast = bool(shifts.max() <= -1)
     parts = mantissas, -shifts if is_fast else shifts
     table = np.stack([blocks(part.astype(np.int32), groups, channels, 1 if is_fast else 0) for part in parts], axis=1)
     return Scaling(Rounding.TWICE_FAST if is_fast else Rounding.TWICE, table)

@@ -13,9 +13,9 @@ from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Shape, Signature, Tensor
 from tachylite.ops.registry import Spec
-from tachylite.program.target import Target
+from tachylite.program.target import REFERENCE, Target
 
-from . import details
+from . import details, native
 from .convert_input import from_tensor, to_tensor
 from .delegate import Delegate
 from .details import VISIBLE
@@ -73,7 +73,8 @@ class Interpreter:
             raise TachyliteError(f"{delegate!r} is not a delegate of Tachylite; leave out experimental_delegates to run on the CPU")
         self._compress_zero_points = experimental_compress_quantization_zero_points
         self._model = _open(model_path, model_content)
-        isa = "reference" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else "native"
+        is_reference = experimental_op_resolver_type is OpResolverType.BUILTIN_REF
+        isa = REFERENCE.isa if is_reference else native.tier()
         target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
         self._session = Session(self._model, target, profile)
         self._turn = self._session.state.turn

@@ -20,7 +20,7 @@ class NativeExecutor(Executor):
 
     def __init__(self, program: Program, state: State):
         super().__init__(program, state)
-        self.tier = native.tier()
+        self.tier = program.target.isa
         self._keep: list[Any] = []
         self._variables = self._find_variables()
         self._library = native.library()

@@ -134,6 +134,13 @@ def _integer_tails() -> Iterator[Case]:
                 result = [shape[0], *(n * choices[s] for n, s in zip(shape[1:3], ("stride_h", "stride_w"), strict=True)), outputs]
                 operands = [constant(result, dtype=np.int32), operands[1], operands[0], operands[2]]
             yield case(label, op, *operands, **choices)
+    # Scales of channels whose filters are nearly 0: their multipliers are below 2**-29.
+    x, filters, bias = next(
+        operands for name, operands, _ in _layers("CONV_2D", (1, 4, 5, 8), (20, 1, 1, 8), 20, 0) if name == "int8_s8_pc"
+    )
+    scales = np.where(np.arange(20) % 3, filters.quantization.scale, np.float32(2.0**-31))
+    few = [x, constant(filters.value, scales), constant(bias.value, scales * 0.05)]
+    yield case("int8_vanishing_scales", "CONV_2D", *few, **unit, out=out(np.int8, 0.2, 3))
     for name, (x, filters, bias), options in _layers("CONV_2D", (1, 6, 5, 12), (10, 3, 3, 4), 10, 0):
         if name in ("uint8_u8", "int8_s8", "int16_s8"):
             grouped = [x, Operand(filters.value[:9], filters.quantization, True), Operand(bias.value[:9], bias.quantization, True)]
