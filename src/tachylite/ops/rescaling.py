@@ -39,9 +39,9 @@ REQUANTIZE = kernel(
 
 def small_rescale(multiplier: Multiplier, reach: int) -> Multiplier | None:
     """A multiplier as tl_rescale_small takes it, for values of at most `reach` in magnitude; None where they are too great for it."""
-    if reach << max(multiplier.shift, 0) >= 1 << 29:
-        return None
-    return multiplier if multiplier.shift >= -29 else Multiplier(0, -1)  # nothing of such values is left
+    if not -29 <= multiplier.shift < 32:
+        return Multiplier(0, -1)  # nothing of such values is left, or nothing of their bits within 32
+    return None if reach << max(multiplier.shift, 0) >= 1 << 29 else multiplier
 
 
 def requantize_call(

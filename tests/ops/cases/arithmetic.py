@@ -114,6 +114,10 @@ def lengths() -> Iterator[Case]:
         # Scales that leave nothing of one operand, and steps of the result that are a hundredth of theirs.
         x, y = steps(np.int8, (50,), 1e-12, 7), steps(np.int8, (50,), 1.0, 3)
         yield case("int8-vanishing", op, x, y, out=out(np.int8, 1.0, 5, (50,)))
+        # Files hold such scales too, whose multipliers shift everything out of 32 bits.
+        x, y = steps(np.uint8, (50,), 0.02, 0), steps(np.uint8, (50,), 0.004, 0)
+        if op == "MUL":
+            yield case("uint8-shifted-out", op, x, y, out=out(np.uint8, 3e-35, 9, (50,)), expected=[np.full(50, 9, np.uint8)])
         x, y = steps(np.int8, (50,), 0.5, 7), steps(np.int8, (50,), 0.4, 3)
         yield case("int8-saturating", op, x, y, out=out(np.int8, 0.005, 5, (50,)))
     x, y = dividends(np.int8, (3, 40), 3), quantized([[2], [-7], [5]], 0.5, 4)
