@@ -433,6 +433,7 @@ typedef struct {
 
 typedef struct {
     int32_t input_zero_point;
+    int32_t headroom;
     int32_t multiplier;
     int32_t shift;
     int32_t low;
@@ -487,6 +488,13 @@ typedef struct {
     float low;
     float high;
 } tl_rnn_params;
+
+typedef struct {
+    int32_t extent[6];
+    int32_t condition_stride[6];
+    int32_t first_stride[6];
+    int32_t second_stride[6];
+} tl_select_params;
 
 typedef struct {
     int32_t multiplier;
@@ -569,6 +577,16 @@ int32_t tl_add_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_add_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_add_i64 TL_TIERED(tl_add_i64)
 int32_t tl_add_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_add_shifted_s16 TL_TIERED(tl_add_shifted_s16)
+int32_t tl_add_shifted_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_and_b8 TL_TIERED(tl_and_b8)
+int32_t tl_and_b8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_and_b16 TL_TIERED(tl_and_b16)
+int32_t tl_and_b16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_and_b32 TL_TIERED(tl_and_b32)
+int32_t tl_and_b32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_and_b64 TL_TIERED(tl_and_b64)
+int32_t tl_and_b64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_arg_max_f32 TL_TIERED(tl_arg_max_f32)
 int32_t tl_arg_max_f32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_arg_max_s8 TL_TIERED(tl_arg_max_s8)
@@ -677,6 +695,8 @@ int32_t tl_cast_f64_i32(const tl_cast_params *p, void *const *t, tl_range r);
 int32_t tl_cast_f64_i64(const tl_cast_params *p, void *const *t, tl_range r);
 #define tl_cast_f64_f32 TL_TIERED(tl_cast_f64_f32)
 int32_t tl_cast_f64_f32(const tl_cast_params *p, void *const *t, tl_range r);
+#define tl_cast_f64_bool TL_TIERED(tl_cast_f64_bool)
+int32_t tl_cast_f64_bool(const tl_cast_params *p, void *const *t, tl_range r);
 #define tl_ceil_f32 TL_TIERED(tl_ceil_f32)
 int32_t tl_ceil_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_clip_f32 TL_TIERED(tl_clip_f32)
@@ -725,14 +745,50 @@ int32_t tl_dequantize_s16(const tl_quantize_params *p, void *const *t, tl_range 
 int32_t tl_detection_any(const tl_detection_params *p, void *const *t, tl_range r);
 #define tl_div_f32 TL_TIERED(tl_div_f32)
 int32_t tl_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_div_s8 TL_TIERED(tl_div_s8)
+int32_t tl_div_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_div_u8 TL_TIERED(tl_div_u8)
+int32_t tl_div_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_div_s16 TL_TIERED(tl_div_s16)
+int32_t tl_div_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_div_i32 TL_TIERED(tl_div_i32)
+int32_t tl_div_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_elu_f32 TL_TIERED(tl_elu_f32)
 int32_t tl_elu_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_equal_f32 TL_TIERED(tl_equal_f32)
+int32_t tl_equal_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_equal_u8 TL_TIERED(tl_equal_u8)
+int32_t tl_equal_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_equal_s16 TL_TIERED(tl_equal_s16)
+int32_t tl_equal_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_equal_i32 TL_TIERED(tl_equal_i32)
+int32_t tl_equal_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_equal_i64 TL_TIERED(tl_equal_i64)
+int32_t tl_equal_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_exp_f32 TL_TIERED(tl_exp_f32)
 int32_t tl_exp_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_fake_quant_f32 TL_TIERED(tl_fake_quant_f32)
 int32_t tl_fake_quant_f32(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_floor_f32 TL_TIERED(tl_floor_f32)
 int32_t tl_floor_f32(const tl_no_params *p, void *const *t, tl_range r);
+#define tl_floor_div_f32 TL_TIERED(tl_floor_div_f32)
+int32_t tl_floor_div_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_div_s8 TL_TIERED(tl_floor_div_s8)
+int32_t tl_floor_div_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_div_s16 TL_TIERED(tl_floor_div_s16)
+int32_t tl_floor_div_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_div_i32 TL_TIERED(tl_floor_div_i32)
+int32_t tl_floor_div_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_mod_f32 TL_TIERED(tl_floor_mod_f32)
+int32_t tl_floor_mod_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_mod_s8 TL_TIERED(tl_floor_mod_s8)
+int32_t tl_floor_mod_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_mod_s16 TL_TIERED(tl_floor_mod_s16)
+int32_t tl_floor_mod_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_mod_i32 TL_TIERED(tl_floor_mod_i32)
+int32_t tl_floor_mod_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_floor_mod_i64 TL_TIERED(tl_floor_mod_i64)
+int32_t tl_floor_mod_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_gather_any TL_TIERED(tl_gather_any)
 int32_t tl_gather_any(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_gelu_f32 TL_TIERED(tl_gelu_f32)
@@ -763,6 +819,36 @@ int32_t tl_leaky_relu_s8(const tl_leaky_relu_params *p, void *const *t, tl_range
 int32_t tl_leaky_relu_u8(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s16 TL_TIERED(tl_leaky_relu_s16)
 int32_t tl_leaky_relu_s16(const tl_leaky_relu_params *p, void *const *t, tl_range r);
+#define tl_left_shift_b8 TL_TIERED(tl_left_shift_b8)
+int32_t tl_left_shift_b8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_left_shift_b16 TL_TIERED(tl_left_shift_b16)
+int32_t tl_left_shift_b16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_left_shift_b32 TL_TIERED(tl_left_shift_b32)
+int32_t tl_left_shift_b32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_f32 TL_TIERED(tl_less_f32)
+int32_t tl_less_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_s8 TL_TIERED(tl_less_s8)
+int32_t tl_less_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_u8 TL_TIERED(tl_less_u8)
+int32_t tl_less_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_s16 TL_TIERED(tl_less_s16)
+int32_t tl_less_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_i32 TL_TIERED(tl_less_i32)
+int32_t tl_less_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_i64 TL_TIERED(tl_less_i64)
+int32_t tl_less_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_f32 TL_TIERED(tl_less_equal_f32)
+int32_t tl_less_equal_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_s8 TL_TIERED(tl_less_equal_s8)
+int32_t tl_less_equal_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_u8 TL_TIERED(tl_less_equal_u8)
+int32_t tl_less_equal_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_s16 TL_TIERED(tl_less_equal_s16)
+int32_t tl_less_equal_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_i32 TL_TIERED(tl_less_equal_i32)
+int32_t tl_less_equal_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_less_equal_i64 TL_TIERED(tl_less_equal_i64)
+int32_t tl_less_equal_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_local_response_f32 TL_TIERED(tl_local_response_f32)
 int32_t tl_local_response_f32(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_log_f32 TL_TIERED(tl_log_f32)
@@ -847,6 +933,16 @@ int32_t tl_neg_i64(const tl_no_params *p, void *const *t, tl_range r);
 int32_t tl_nms_v4(const tl_nms_params *p, void *const *t, tl_range r);
 #define tl_nms_v5 TL_TIERED(tl_nms_v5)
 int32_t tl_nms_v5(const tl_nms_params *p, void *const *t, tl_range r);
+#define tl_not_equal_f32 TL_TIERED(tl_not_equal_f32)
+int32_t tl_not_equal_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_not_equal_u8 TL_TIERED(tl_not_equal_u8)
+int32_t tl_not_equal_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_not_equal_s16 TL_TIERED(tl_not_equal_s16)
+int32_t tl_not_equal_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_not_equal_i32 TL_TIERED(tl_not_equal_i32)
+int32_t tl_not_equal_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_not_equal_i64 TL_TIERED(tl_not_equal_i64)
+int32_t tl_not_equal_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b8 TL_TIERED(tl_one_hot_b8)
 int32_t tl_one_hot_b8(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b16 TL_TIERED(tl_one_hot_b16)
@@ -855,6 +951,8 @@ int32_t tl_one_hot_b16(const tl_one_hot_params *p, void *const *t, tl_range r);
 int32_t tl_one_hot_b32(const tl_one_hot_params *p, void *const *t, tl_range r);
 #define tl_one_hot_b64 TL_TIERED(tl_one_hot_b64)
 int32_t tl_one_hot_b64(const tl_one_hot_params *p, void *const *t, tl_range r);
+#define tl_or_b8 TL_TIERED(tl_or_b8)
+int32_t tl_or_b8(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_pack_f32 TL_TIERED(tl_pack_f32)
 int32_t tl_pack_f32(const tl_pack_params *p, void *const *t, tl_range r);
 #define tl_pack_int_s8 TL_TIERED(tl_pack_int_s8)
@@ -869,6 +967,16 @@ int32_t tl_peak_f32(const tl_peak_params *p, void *const *t, tl_range r);
 int32_t tl_peak_s8(const tl_peak_params *p, void *const *t, tl_range r);
 #define tl_pow_f32 TL_TIERED(tl_pow_f32)
 int32_t tl_pow_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_pow_i32 TL_TIERED(tl_pow_i32)
+int32_t tl_pow_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_prelu_f32 TL_TIERED(tl_prelu_f32)
+int32_t tl_prelu_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_prelu_s8 TL_TIERED(tl_prelu_s8)
+int32_t tl_prelu_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_prelu_u8 TL_TIERED(tl_prelu_u8)
+int32_t tl_prelu_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_prelu_s16 TL_TIERED(tl_prelu_s16)
+int32_t tl_prelu_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_quantize_s8 TL_TIERED(tl_quantize_s8)
 int32_t tl_quantize_s8(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_quantize_u8 TL_TIERED(tl_quantize_u8)
@@ -979,6 +1087,18 @@ int32_t tl_resize_nearest_any(const tl_resize_params *p, void *const *t, tl_rang
 int32_t tl_reverse_sequence_any(const tl_reverse_sequence_params *p, void *const *t, tl_range r);
 #define tl_rfft2d_f32 TL_TIERED(tl_rfft2d_f32)
 int32_t tl_rfft2d_f32(const tl_rfft_params *p, void *const *t, tl_range r);
+#define tl_right_shift_s8 TL_TIERED(tl_right_shift_s8)
+int32_t tl_right_shift_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_right_shift_u8 TL_TIERED(tl_right_shift_u8)
+int32_t tl_right_shift_u8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_right_shift_s16 TL_TIERED(tl_right_shift_s16)
+int32_t tl_right_shift_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_right_shift_u16 TL_TIERED(tl_right_shift_u16)
+int32_t tl_right_shift_u16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_right_shift_i32 TL_TIERED(tl_right_shift_i32)
+int32_t tl_right_shift_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_right_shift_u32 TL_TIERED(tl_right_shift_u32)
+int32_t tl_right_shift_u32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_rnn_f32 TL_TIERED(tl_rnn_f32)
 int32_t tl_rnn_f32(const tl_rnn_params *p, void *const *t, tl_range r);
 #define tl_round_f32 TL_TIERED(tl_round_f32)
@@ -1003,6 +1123,14 @@ int32_t tl_scatter_add_b64(const tl_position_params *p, void *const *t, tl_range
 int32_t tl_scatter_add_f32(const tl_position_params *p, void *const *t, tl_range r);
 #define tl_scatter_add_bool TL_TIERED(tl_scatter_add_bool)
 int32_t tl_scatter_add_bool(const tl_position_params *p, void *const *t, tl_range r);
+#define tl_select_b8 TL_TIERED(tl_select_b8)
+int32_t tl_select_b8(const tl_select_params *p, void *const *t, tl_range r);
+#define tl_select_b16 TL_TIERED(tl_select_b16)
+int32_t tl_select_b16(const tl_select_params *p, void *const *t, tl_range r);
+#define tl_select_b32 TL_TIERED(tl_select_b32)
+int32_t tl_select_b32(const tl_select_params *p, void *const *t, tl_range r);
+#define tl_select_b64 TL_TIERED(tl_select_b64)
+int32_t tl_select_b64(const tl_select_params *p, void *const *t, tl_range r);
 #define tl_sigmoid_s16 TL_TIERED(tl_sigmoid_s16)
 int32_t tl_sigmoid_s16(const tl_sigmoid_params *p, void *const *t, tl_range r);
 #define tl_sign_f32 TL_TIERED(tl_sign_f32)
@@ -1033,6 +1161,10 @@ int32_t tl_sqrt_f32(const tl_no_params *p, void *const *t, tl_range r);
 int32_t tl_square_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_squared_difference_f32 TL_TIERED(tl_squared_difference_f32)
 int32_t tl_squared_difference_f32(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_squared_difference_s8 TL_TIERED(tl_squared_difference_s8)
+int32_t tl_squared_difference_s8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_squared_difference_i32 TL_TIERED(tl_squared_difference_i32)
+int32_t tl_squared_difference_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b8 TL_TIERED(tl_strided_copy_b8)
 int32_t tl_strided_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_strided_copy_b16 TL_TIERED(tl_strided_copy_b16)
@@ -1053,6 +1185,8 @@ int32_t tl_sub_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_sub_i32(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_sub_i64 TL_TIERED(tl_sub_i64)
 int32_t tl_sub_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_sub_shifted_s16 TL_TIERED(tl_sub_shifted_s16)
+int32_t tl_sub_shifted_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_svdf_f32 TL_TIERED(tl_svdf_f32)
 int32_t tl_svdf_f32(const tl_svdf_params *p, void *const *t, tl_range r);
 #define tl_tanh_f32 TL_TIERED(tl_tanh_f32)
@@ -1081,5 +1215,11 @@ int32_t tl_transpose_b64(const tl_copy_params *p, void *const *t, tl_range r);
 int32_t tl_update_slice_any(const tl_update_slice_params *p, void *const *t, tl_range r);
 #define tl_winograd_f32 TL_TIERED(tl_winograd_f32)
 int32_t tl_winograd_f32(const tl_winograd_params *p, void *const *t, tl_range r);
+#define tl_xor_b8 TL_TIERED(tl_xor_b8)
+int32_t tl_xor_b8(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_xor_b16 TL_TIERED(tl_xor_b16)
+int32_t tl_xor_b16(const tl_broadcast_params *p, void *const *t, tl_range r);
+#define tl_xor_b32 TL_TIERED(tl_xor_b32)
+int32_t tl_xor_b32(const tl_broadcast_params *p, void *const *t, tl_range r);
 
 #endif

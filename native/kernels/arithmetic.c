@@ -2,35 +2,69 @@
 #include "tl_broadcast.h"
 #include "tl_fixedpoint.h"
 
-/* Sums are taken in steps that both operands share. */
-static inline int32_t first_steps(const tl_broadcast_params *p, int32_t a) {
-    return tl_rescale((a - p->first_zero_point) * (1 << p->headroom), p->first_multiplier, p->first_shift);
-}
-static inline int32_t second_steps(const tl_broadcast_params *p, int32_t b) {
-    return tl_rescale((b - p->second_zero_point) * (1 << p->headroom), p->second_multiplier, p->second_shift);
-}
-static inline int32_t stored(const tl_broadcast_params *p, int32_t steps) {
-    /* Clipped first, so that the zero point cannot carry the greatest of them around. */
-    const int32_t low = (int32_t)p->low - p->zero_point, high = (int32_t)p->high - p->zero_point;
-    return tl_clamp(tl_rescale(steps, p->multiplier, p->shift), low, high) + p->zero_point;
-}
-static inline int32_t add(const tl_broadcast_params *p, int32_t a, int32_t b) {
-    return stored(p, first_steps(p, a) + second_steps(p, b));
-}
-static inline int32_t sub(const tl_broadcast_params *p, int32_t a, int32_t b) {
-    return stored(p, first_steps(p, a) - second_steps(p, b));
-}
-static inline int32_t mul(const tl_broadcast_params *p, int32_t a, int32_t b) {
-    return stored(p, (a - p->first_zero_point) * (b - p->second_zero_point));
-}
+/* How a multiplier is applied: to 16 bits as is defined, to 8 bits the short way. */
+#define QUANTIZED(suffix, type, rescale)                                                                        \
+    static inline int32_t first_##suffix(const tl_broadcast_params *p, int32_t a) {                             \
+        return rescale((a - p->first_zero_point) * (1 << p->headroom), p->first_multiplier, p->first_shift);    \
+    }                                                                                                           \
+    static inline int32_t second_##suffix(const tl_broadcast_params *p, int32_t b) {                            \
+        return rescale((b - p->second_zero_point) * (1 << p->headroom), p->second_multiplier, p->second_shift); \
+    }                                                                                                           \
+    static inline int32_t stored_##suffix(const tl_broadcast_params *p, int32_t steps) {                        \
+        return stored(p, rescale(steps, p->multiplier, p->shift));                                              \
+    }                                                                                                           \
+    static inline int32_t sum_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                    \
+        return stored_##suffix(p, first_##suffix(p, a) + second_##suffix(p, b));                                \
+    }                                                                                                           \
+    static inline int32_t difference_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {             \
+        return stored_##suffix(p, first_##suffix(p, a) - second_##suffix(p, b));                                \
+    }                                                                                                           \
+    static inline int32_t product_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                \
+        return stored_##suffix(p, (a - p->first_zero_point) * (b - p->second_zero_point));                      \
+    }                                                                                                           \
+    TL_BINARY(tl_add_##suffix, type, type, sum_##suffix)                                                        \
+    TL_BINARY(tl_sub_##suffix, type, type, difference_##suffix)                                                 \
+    TL_BINARY(tl_mul_##suffix, type, type, product_##suffix)
 
-#define QUANTIZED(suffix, type)                 \
-    TL_BINARY(tl_add_##suffix, type, type, add) \
-    TL_BINARY(tl_sub_##suffix, type, type, sub) \
-    TL_BINARY(tl_mul_##suffix, type, type, mul)
-QUANTIZED(s8, int8_t)
-QUANTIZED(u8, uint8_t)
-QUANTIZED(s16, int16_t)
+/* Steps from the zero point, to what is stored; clipped first, so that the zero point cannot carry them around. */
+static inline int32_t stored(const tl_broadcast_params *p, int32_t steps) {
+    return tl_clamp(steps, (int32_t)p->low - p->zero_point, (int32_t)p->high - p->zero_point) + p->zero_point;
+}
+QUANTIZED(s8, int8_t, tl_rescale_small)
+QUANTIZED(u8, uint8_t, tl_rescale_small)
+QUANTIZED(s16, int16_t, tl_rescale)
+
+/* In int16 whose scales are powers of two, both operands are shifted to the output's. */
+static inline int32_t add_shifted(const tl_broadcast_params *p, int32_t a, int32_t b) {
+    return stored(p, tl_divide_by_pot(a, p->first_shift) + tl_divide_by_pot(b, p->second_shift));
+}
+static inline int32_t sub_shifted(const tl_broadcast_params *p, int32_t a, int32_t b) {
+    return stored(p, tl_divide_by_pot(a, p->first_shift) - tl_divide_by_pot(b, p->second_shift));
+}
+TL_BINARY(tl_add_shifted_s16, int16_t, int16_t, add_shifted)
+TL_BINARY(tl_sub_shifted_s16, int16_t, int16_t, sub_shifted)
+
+static inline int32_t squared_difference_s8(const tl_broadcast_params *p, int32_t a, int32_t b) {
+    const int32_t difference = first_s8(p, a) - second_s8(p, b);
+    return stored(p, tl_rescale(difference * difference, p->multiplier, p->shift));
+}
+static inline int32_t squared_difference_i32(const tl_broadcast_params *p, int32_t a, int32_t b) {
+    const uint32_t difference = (uint32_t)a - (uint32_t)b;
+    return (void)p, (int32_t)(difference * difference);
+}
+TL_BINARY(tl_squared_difference_s8, int8_t, int8_t, squared_difference_s8)
+TL_BINARY(tl_squared_difference_i32, int32_t, int32_t, squared_difference_i32)
+
+/* PRELU: x as it is above zero, times the slope below. */
+static inline int32_t prelu(const tl_broadcast_params *p, int32_t x, int32_t slope) {
+    const int32_t steps = x - p->first_zero_point;
+    const int32_t above = tl_rescale(steps, p->first_multiplier, p->first_shift);
+    const int32_t below = tl_rescale(steps * (slope - p->second_zero_point), p->multiplier, p->shift);
+    return stored(p, steps >= 0 ? above : below);
+}
+TL_BINARY(tl_prelu_s8, int8_t, int8_t, prelu)
+TL_BINARY(tl_prelu_u8, uint8_t, uint8_t, prelu)
+TL_BINARY(tl_prelu_s16, int16_t, int16_t, prelu)
 
 #define FUSED(p, type, y) ((y) < (type)(p)->low ? (type)(p)->low : (y) > (type)(p)->high ? (type)(p)->high : (y))
 #define PLAIN(suffix, type, wide)                                                   \

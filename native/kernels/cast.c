@@ -27,6 +27,7 @@ CAST(s16_bool, int16_t, uint8_t, x != 0)
 CAST(i32_bool, int32_t, uint8_t, x != 0)
 CAST(i64_bool, int64_t, uint8_t, x != 0)
 CAST(f32_bool, float, uint8_t, x != 0.0f)
+CAST(f64_bool, double, uint8_t, x != 0.0)
 
 CAST(s8_f32, int8_t, float, x)
 CAST(u8_f32, uint8_t, float, x)

@@ -31,12 +31,12 @@ TL_UNARY(tl_fake_quant_f32, tl_quantize_params, float, float, fake_quantize(p, x
 
 /* Limits again less the zero point. */
 static inline int32_t requantize(const tl_requantize_params *p, int32_t x) {
-    return tl_clamp(tl_rescale_small(x - p->input_zero_point, p->multiplier, p->shift), p->low, p->high) +
-           p->zero_point;
+    const int32_t steps = (x - p->input_zero_point) * (1 << p->headroom);
+    return tl_clamp(tl_rescale_small(steps, p->multiplier, p->shift), p->low, p->high) + p->zero_point;
 }
 static inline int32_t requantize_wide(const tl_requantize_params *p, int32_t x) {
-    const int32_t centred = (int32_t)((uint32_t)x - (uint32_t)p->input_zero_point);
-    return tl_clamp(tl_rescale(centred, p->multiplier, p->shift), p->low, p->high) + p->zero_point;
+    const uint32_t steps = ((uint32_t)x - (uint32_t)p->input_zero_point) << p->headroom;
+    return tl_clamp(tl_rescale((int32_t)steps, p->multiplier, p->shift), p->low, p->high) + p->zero_point;
 }
 
 #define REQUANTIZE(suffix, from, to) TL_UNARY(tl_requantize_##suffix, tl_requantize_params, from, to, requantize(p, x))

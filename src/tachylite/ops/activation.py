@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import SUFFIXES, version_by_type
+from .broadcast import BroadcastParams, emit_binary, fits
+from .cast import convert
 from .elementwise import Lowering, define, infer_unary, is_quantized, lower_unary
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
@@ -110,11 +113,37 @@ def prelu(op: Operator, x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     if not is_quantized(op):
         return np.where(x >= 0, x, x * alpha)
     (source, slope), result = op.inputs, op.outputs[0]
-    above = Multiplier.of(source.scale / result.scale)
-    below = Multiplier.of(source.scale * slope.scale / result.scale)
+    above, below = _prelu_multipliers(op)
     steps = centred(x, source)
     y = np.where(steps >= 0, rescale(steps, above), rescale(steps * centred(alpha, slope), below))
     return saturate(y + result.zero_point, x.dtype)
+
+
+def _prelu_multipliers(op: Operator) -> tuple[Multiplier, Multiplier]:
+    """How many output steps one input step is worth, and its product with one step of the slope."""
+    (source, slope), result = op.inputs, op.outputs[0]
+    return Multiplier.of(source.scale / result.scale), Multiplier.of(source.scale * slope.scale / result.scale)
+
+
+PRELU = kernel("prelu", BroadcastParams, "f32", "s8", "u8", "s16")
+
+
+def lower_prelu(low: Any, op: Operator) -> None:
+    """One call; int8 slopes of int16 become int16."""
+    x, alpha = map(low.spec, op.inputs)
+    values = {}
+    if is_quantized(op):
+        (source, slope), result = op.inputs, op.outputs[0]
+        above, below = _prelu_multipliers(op)
+        values = {"first_multiplier": above.mantissa, "first_shift": above.shift, "multiplier": below.mantissa, "shift": below.shift}
+        values |= {"first_zero_point": source.zero_point, "second_zero_point": slope.zero_point, "zero_point": result.zero_point}
+        values |= dict(zip(("low", "high"), limits(x.dtype), strict=True))
+    if not fits(x.shape, alpha.shape):
+        low.host(op)
+        return
+    slopes = convert(low, op, low.value(op.inputs[1]), alpha.dtype, x.dtype, alpha.shape)
+    a, b = (low.value(op.inputs[0]), x.shape), (slopes, alpha.shape)
+    emit_binary(low, PRELU, SUFFIXES[x.dtype], op, a, b, low.define(op.outputs[0]), **values)
 
 
 # Smooth ones.
@@ -249,7 +278,7 @@ _register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(
 _register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1))
 _register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1))
 _register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
-_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu)
+_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu)
 _register(
     "LOGISTIC",
     logistic,

@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
 from . import gemmlowp
 from .arguments import SUFFIXES, check_type, same_type, version_by_type
-from .broadcast import BroadcastParams, binary_call
-from .elementwise import define, infer_binary, is_quantized, is_wide_broadcast
+from .broadcast import BroadcastParams, emit_binary
+from .cast import is_float
+from .elementwise import Lowering, define, infer_binary, is_quantized, is_wide_broadcast, lower_binary, require, through_table
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
 from .fused import activate, activate_steps, activation_range, check_activation, plain_range, real_range
 from .kernel import Kernel, kernel
 from .registry import Spec
+from .rescaling import small_rescale
 from .scales import are_quantized, centred, requantize
 
 
@@ -44,68 +47,137 @@ def infer_arithmetic(op: Operator, x: Spec, y: Spec) -> Spec:
 
 _INTEGERS = ("s8", "u8", "s16", "i32", "i64")
 
-ADD = kernel("add", BroadcastParams, "f32", *_INTEGERS)
-SUB = kernel("sub", BroadcastParams, "f32", *_INTEGERS)
+ADD = kernel("add", BroadcastParams, "f32", *_INTEGERS, "shifted_s16")
+SUB = kernel("sub", BroadcastParams, "f32", *_INTEGERS, "shifted_s16")
 MUL = kernel("mul", BroadcastParams, "f32", *_INTEGERS)
-DIV = kernel("div", BroadcastParams, "f32")
+DIV = kernel("div", BroadcastParams, "f32", "s8", "u8", "s16", "i32")
 MAXIMUM = kernel("maximum", BroadcastParams, "f32", *_INTEGERS)
 MINIMUM = kernel("minimum", BroadcastParams, "f32", *_INTEGERS)
-SQUARED_DIFFERENCE = kernel("squared_difference", BroadcastParams, "f32")
-POW = kernel("pow", BroadcastParams, "f32")
+SQUARED_DIFFERENCE = kernel("squared_difference", BroadcastParams, "f32", "s8", "i32")
+POW = kernel("pow", BroadcastParams, "f32", "i32")
 ATAN2 = kernel("atan2", BroadcastParams, "f32")
+FLOOR_DIV = kernel("floor_div", BroadcastParams, "f32", "s8", "s16", "i32")
+FLOOR_MOD = kernel("floor_mod", BroadcastParams, "f32", "s8", "s16", "i32", "i64")
+
+Values = dict[str, Any]
+_NONE = Multiplier(0, 0)
 
 
-def lower_plain(kind: Kernel) -> Callable[[Any, Operator], None]:
+def lower_stored(kind: Kernel) -> Lowering:
     """The lowering of an operator on elements as they are stored."""
-    return lambda low, op: binary_call(low, kind, SUFFIXES[op.outputs[0].dtype], op)
+    return through_table(lambda low, op: lower_binary(low, op, kind))
 
 
-def lower_arithmetic(kind: Kernel, quantized: Callable[[Operator], "dict[str, int] | None"]) -> Callable[[Any, Operator], None]:
+def lower_arithmetic(kind: Kernel, quantized: Callable[[Operator], Values | None]) -> Lowering:
     """The lowering of an operator with a fused activation. `quantized` gives its fixed point; the host has it where that is None."""
 
     def lower(low: Any, op: Operator) -> None:
-        dtype, output = op.outputs[0].dtype, op.outputs[0]
-        values: dict[str, Any] | None
-        if op.options.fused_activation_function == "TANH" or dtype != op.inputs[0].dtype:
-            values = None
-        elif dtype == np.float32:
-            values = dict(zip(("least", "greatest"), real_range(op), strict=True))
-        elif is_quantized(op):
-            values = quantized(op)
+        output = op.outputs[0]
+        dtype = output.dtype
+        values: Values | None = None
+        if is_quantized(op):
+            values = quantized(op) if dtype == op.inputs[0].dtype else None
             if values is not None:
-                first, second = op.inputs
-                values |= dict(zip(("low", "high"), activation_range(op, output), strict=True))
-                values |= {"first_zero_point": first.zero_point, "second_zero_point": second.zero_point, "zero_point": output.zero_point}
-        else:
-            values = dict(zip(("low", "high"), plain_range(op, dtype), strict=True)) if dtype in (np.int32, np.int64) else None
+                values |= dict(zip(("low", "high"), activation_range(op, output), strict=True)) | _zero_points(op)
+        elif is_float(dtype) and op.options.fused_activation_function != "TANH":
+            values = dict(zip(("least", "greatest"), real_range(op, dtype), strict=True))
+        elif dtype in (np.int32, np.int64):
+            values = dict(zip(("low", "high"), plain_range(op, dtype), strict=True))
         if values is None:
             low.host(op)
         else:
-            binary_call(low, kind, SUFFIXES[dtype], op, **values)
+            lower_binary(low, op, kind, **values)
 
-    return lower
+    return through_table(lower)
 
 
-def _sum_params(op: Operator) -> "dict[str, int] | None":
-    if power_of_two_shifts(op) is not None:
-        return None
-    (first, second), twice = _shared_step(op)
+def _zero_points(op: Operator) -> Values:
+    (first, second), output = op.inputs, op.outputs[0]
+    return {"first_zero_point": first.zero_point, "second_zero_point": second.zero_point, "zero_point": output.zero_point}
+
+
+def _scaled(result: Multiplier, first: Multiplier = _NONE, second: Multiplier = _NONE) -> Values:
+    """The fields of the multipliers of the result and of the operands."""
+    parts = {"": result, "first_": first, "second_": second}
+    return {f"{name}{part}": value for name, m in parts.items() for part, value in (("multiplier", m.mantissa), ("shift", m.shift))}
+
+
+def _short(op: Operator, multiplier: Multiplier, reach: int) -> Multiplier | None:
+    """A multiplier as the kernels apply it to 8 bits; None where they cannot."""
+    return multiplier if op.outputs[0].dtype == np.int16 else small_rescale(multiplier, reach)
+
+
+def _sum_params(op: Operator) -> Values | None:
+    shifts = power_of_two_shifts(op)
+    if shifts is not None:
+        return {"variant": "shifted_s16", "first_shift": shifts[0], "second_shift": shifts[1]}
+    operands, twice = _shared_step(op)
     headroom = _headroom(op.outputs[0].dtype)
-    result = Multiplier.of(twice / 2**headroom / np.float64(op.outputs[0].scale))
-    return {
-        "headroom": headroom,
-        "first_multiplier": first.mantissa,
-        "first_shift": first.shift,
-        "second_multiplier": second.mantissa,
-        "second_shift": second.shift,
-        "multiplier": result.mantissa,
-        "shift": result.shift,
-    }
+    # Both multipliers are one half at most, so that the sum is not greater than the shifted operands were.
+    first, second = (_short(op, m, 255 << headroom) or _NONE for m in operands)
+    result = _short(op, Multiplier.of(twice / 2**headroom / np.float64(op.outputs[0].scale)), 255 << headroom)
+    if result is None:
+        return None
+    return {"headroom": headroom} | _scaled(result, first, second)
 
 
-def _product_params(op: Operator) -> "dict[str, int] | None":
-    multiplier = Multiplier.of(_product_scale(op))
-    return {"multiplier": multiplier.mantissa, "shift": multiplier.shift}
+def _product_params(op: Operator) -> Values | None:
+    multiplier = _short(op, Multiplier.of(_product_scale(op)), 255 * 255)
+    return None if multiplier is None else _scaled(multiplier)
+
+
+def lower_divide(low: Any, op: Operator) -> None:
+    """Divisors of integers are looked at first."""
+    if not is_float(op.outputs[0].dtype):
+        require(low, op, 1, excluded=op.inputs[1].zero_point if is_quantized(op) else 0)
+    lower_arithmetic(DIV, _quotient_params)(low, op)
+
+
+def _quotient_params(op: Operator) -> Values | None:
+    multiplier = _quotient_multiplier(op)
+    return _scaled(multiplier) if multiplier.shift <= 31 else None
+
+
+def lower_floor(kind: Kernel) -> Lowering:
+    """The lowering of FLOOR_DIV and FLOOR_MOD: divisors of integers are looked at first."""
+
+    def lower(low: Any, op: Operator) -> None:
+        if not is_float(op.outputs[0].dtype):
+            require(low, op, 1, excluded=0)
+        lower_binary(low, op, kind)
+
+    return through_table(lower)
+
+
+def lower_power(low: Any, op: Operator) -> None:
+    """Exponents of integers are looked at first."""
+    if not is_float(op.outputs[0].dtype):
+        require(low, op, 1, least=0)
+    lower_binary(low, op, POW)
+
+
+def lower_squared_difference(low: Any, op: Operator) -> None:
+    """As it is stored, or in steps that both operands share."""
+    if not is_quantized(op):
+        lower_binary(low, op, SQUARED_DIFFERENCE)
+        return
+    operands, twice = _shared_step(op)
+    output, step = op.outputs[0], twice / 2**_SQUARED_HEADROOM
+    first, second = (small_rescale(m, 255 << _SQUARED_HEADROOM) or _NONE for m in operands)
+    values: Values = _zero_points(op) | _scaled(Multiplier.of(step * step / np.float64(output.scale)), first, second)
+    values |= {"headroom": _SQUARED_HEADROOM, "low": limits(output.dtype)[0], "high": limits(output.dtype)[1]}
+    lower_binary(low, op, SQUARED_DIFFERENCE, **values)
+
+
+def lower_add_n(low: Any, op: Operator) -> None:
+    """A sum of two, to which the others are added."""
+    target, spec = low.define(op.outputs[0]), low.spec(op.outputs[0])
+    value, *rest = map(low.value, op.inputs)
+    least, greatest = limits(np.dtype(np.int32))
+    for other in rest:
+        values = {"low": least, "high": greatest, "least": -np.inf, "greatest": np.inf}
+        emit_binary(low, ADD, SUFFIXES[spec.dtype], op, (value, spec.shape), (other, spec.shape), target, **values)
+        value = target
 
 
 # ADD and SUB.
@@ -233,15 +305,20 @@ def divide(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _divide_quantized(op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     _refuse_zero(op, b)
-    (first, second), output = op.inputs, op.outputs[0]
     a, b = a * np.sign(b), np.abs(b)
     # 1 / b = inverse * 2**-exponent, the inverse of a number in [1, 2) in Q0.
     exponent = gemmlowp.bit_length(b) - 1
     inverse = gemmlowp.one_over_one_plus_x((b << (31 - exponent)) - (1 << 31))
     headroom = 31 - gemmlowp.bit_length(np.where(a < 0, ~a, a))
     quotient = doubling_high_mul(a << headroom, inverse)
-    mantissa, shift = Multiplier.of(first.scale / (second.scale * output.scale))
+    mantissa, shift = _quotient_multiplier(op)
     return activate_steps(op, rescale(quotient, (np.array(mantissa), shift - exponent - headroom)))
+
+
+def _quotient_multiplier(op: Operator) -> Multiplier:
+    """How many output steps the quotient of one step of each input is worth."""
+    first, second = op.inputs
+    return Multiplier.of(first.scale / (second.scale * op.outputs[0].scale))
 
 
 def _refuse_zero(op: Operator, y: np.ndarray) -> None:
@@ -252,11 +329,15 @@ def _refuse_zero(op: Operator, y: np.ndarray) -> None:
 # The others.
 
 
+_SQUARED_HEADROOM = 7
+"""Bits that terms of a difference that is to be squared are shifted to the left by."""
+
+
 def squared_difference(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(x - y)**2. float32, int32 (which wraps), or quantized int8."""
     if not is_quantized(op):
         return np.square(np.subtract(x, y))
-    a, b, step = _on_one_scale(op, x, y, headroom=7)
+    a, b, step = _on_one_scale(op, x, y, headroom=_SQUARED_HEADROOM)
     output = op.outputs[0]
     return requantize(np.square(a - b), Multiplier.of(step * step / np.float64(output.scale)), output)
 
@@ -366,7 +447,7 @@ _register(
     "DivOptions",
     infer=infer_arithmetic,
     version=lambda op: 2 if is_wide_broadcast(op) else 1,
-    lower=lower_arithmetic(DIV, lambda op: None),
+    lower=lower_divide,
 )
 _register(
     "SQUARED_DIFFERENCE",
@@ -374,16 +455,25 @@ _register(
     "f32 s8 i32",
     "SquaredDifferenceOptions",
     version=version_by_type(s8=2),
-    lower=lower_plain(SQUARED_DIFFERENCE),
+    lower=lower_squared_difference,
 )
-_register("POW", power, "f32 i32", "PowOptions", lower=lower_plain(POW))
-_register("FLOOR_DIV", floor_divide, "f32 s8 s16 i32", "FloorDivOptions", version=version_by_type(s8=3, s16=3, f32=2))
-_register("FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2))
+_register("POW", power, "f32 i32", "PowOptions", lower=lower_power)
 _register(
-    "MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_plain(MAXIMUM)
+    "FLOOR_DIV",
+    floor_divide,
+    "f32 s8 s16 i32",
+    "FloorDivOptions",
+    version=version_by_type(s8=3, s16=3, f32=2),
+    lower=lower_floor(FLOOR_DIV),
 )
 _register(
-    "MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_plain(MINIMUM)
+    "FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2), lower=lower_floor(FLOOR_MOD)
 )
-_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_plain(ATAN2))
-_register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n)
+_register(
+    "MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_stored(MAXIMUM)
+)
+_register(
+    "MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_stored(MINIMUM)
+)
+_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_stored(ATAN2))
+_register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n, lower=lower_add_n)

@@ -48,24 +48,35 @@ class BroadcastParams(Params):
     )
 
 
-def binary_call(low: Any, kind: Kernel, variant: str, op: Operator, /, **values: Any) -> None:
-    """Emit one call on the operator's two inputs; a work item is one element of the output."""
-    shapes = [low.spec(t).shape for t in op.inputs]
-    if variant in kind.variants and len(merged_axes(*shapes)) <= RANK:
-        a, b = ((low.value(t), shape) for t, shape in zip(op.inputs, shapes, strict=True))
-        emit_binary(low, kind, variant, op, a, b, low.define(op.outputs[0]), **values)
-    else:
-        low.host(op)
+class SelectParams(Params):
+    """Extents, outermost first, with each operand's strides in elements."""
+
+    _fields_ = (
+        ("extent", c_int32 * RANK),
+        ("condition_stride", c_int32 * RANK),
+        ("first_stride", c_int32 * RANK),
+        ("second_stride", c_int32 * RANK),
+    )
 
 
 def emit_binary(
     low: Any, kind: Kernel, variant: str, op: Operator, a: tuple[int, Shape], b: tuple[int, Shape], target: int, /, **values: Any
 ) -> None:
     """Emit one call on two values, which are seen in these shapes; they have no more than RANK dimensions once those are merged."""
-    axes = merged_axes(a[1], b[1])
-    extent, first, second = zip(*[(1, 0, 0)] * (RANK - len(axes)), *axes, strict=True)
+    extent, first, second = steps(merged_axes(a[1], b[1]))
     params = BroadcastParams(extent=extent, first_stride=first, second_stride=second, **values)
     low.call(kind, variant, op, params, work=prod(extent), inputs=[a[0], b[0]], outputs=[target], grain=GRAIN)
+
+
+def fits(*shapes: Shape) -> bool:
+    """Whether one call of the kernels handles operands of these shapes."""
+    return len(merged_axes(*shapes)) <= RANK
+
+
+def steps(axes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Axes as a parameter block has them: RANK extents, and RANK strides of each operand."""
+    unused = (1, *[0] * (len(axes[0]) - 1))
+    return list(zip(*[unused] * (RANK - len(axes)), *axes, strict=True))
 
 
 def merged_axes(*shapes: Shape) -> list[tuple[int, ...]]:

@@ -101,7 +101,7 @@ CAST = kernel(
             "f16": "f32",
             "bf16": "f32",
             "f32": "i32 i64 f16 bf16 f64 bool",
-            "f64": "i32 i64 f32",
+            "f64": "i32 i64 f32 bool",
         }.items()
         for target in targets.split()
     ),
@@ -124,7 +124,7 @@ def route(source: np.dtype, target: np.dtype) -> list[np.dtype] | None:
     steps: list[np.dtype] = []
     while source != target or not steps:
         step = target if _variant(source, target) is not None else _hub(source, target)
-        if step == source or _variant(source, step) is None:
+        if (step == source != target) or _variant(source, step) is None:
             return None
         steps.append(step)
         source = step

@@ -1,4 +1,4 @@
-"""What elementwise operators share: the checks of their operands, their registration, and the lowering of those with one operand."""
+"""What elementwise operators share: the checks of their operands, their registration, and their lowering."""
 
 from collections.abc import Callable
 from ctypes import c_int32, c_int64
@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model.errors import OpError
 from tachylite.model.graph import Operator
 
+from . import registry
 from .arguments import SUFFIXES, check_type, same_type
-from .broadcast import GRAIN
+from .broadcast import GRAIN, emit_binary, fits
 from .cast import NARROW_FLOATS, convert
 from .kernel import Kernel, Params, kernel
-from .lut import lower_table
+from .lut import emit_table, lower_table, stored_values
 from .registry import OpDef, Spec, broadcast_shapes, register
 from .scales import are_quantized
 
@@ -100,6 +102,54 @@ def lower_plain(low: Any, op: Operator, kind: Kernel, params: Params | None = No
     convert(low, op, result, wide, x.dtype, x.shape, low.define(op.outputs[0]))
 
 
+def lower_binary(low: Any, op: Operator, kind: Kernel, /, swapped: bool = False, variant: str | None = None, **values: Any) -> None:
+    """One call on two operands as they are stored; narrow floats become float32 and back. swapped: the second comes first."""
+    operands, target = [(low.value(t), low.spec(t)) for t in op.inputs], low.spec(op.outputs[0]).dtype
+    dtype = operands[0][1].dtype
+    narrow, wide = dtype in NARROW_FLOATS, np.dtype(np.float32)
+    variant = "f32" if narrow else variant or SUFFIXES[dtype]
+    if variant not in kind.variants or not fits(*(x.shape for _, x in operands)):
+        low.host(op)
+        return
+    if narrow:
+        operands = [(convert(low, op, value, dtype, wide, x.shape), x) for value, x in operands]
+    a, b = ((value, x.shape) for value, x in (reversed(operands) if swapped else operands))
+    if narrow and target == dtype:
+        shape = low.spec(op.outputs[0]).shape
+        result = low.temporary(Spec(shape, wide))
+        emit_binary(low, kind, variant, op, a, b, result, **values)
+        convert(low, op, result, wide, target, shape, low.define(op.outputs[0]))
+    else:
+        emit_binary(low, kind, variant, op, a, b, low.define(op.outputs[0]), **values)
+
+
+def through_table(lower: Lowering) -> Lowering:
+    """The lowering of an operator on two operands: a table, where one is a constant byte and the other bytes; else `lower`."""
+
+    def lower_or_table(low: Any, op: Operator) -> None:
+        if not _lower_byte_and_constant(low, op):
+            lower(low, op)
+
+    return lower_or_table
+
+
+def _lower_byte_and_constant(low: Any, op: Operator) -> bool:
+    inputs, output = [low.spec(t) for t in op.inputs], low.spec(op.outputs[0])
+    if any(x.dtype.itemsize != 1 for x in (*inputs, output)) or sum(x.value is None for x in inputs) != 1:
+        return False
+    position = [x.value is None for x in inputs].index(True)
+    if prod(inputs[1 - position].shape) != 1 or prod(inputs[position].shape) != prod(output.shape):
+        return False
+    arguments = [stored_values(x.dtype) if x.value is None else x.value.reshape(1) for x in inputs]
+    try:
+        with np.errstate(all="ignore"):
+            table = registry.get(op).reference(op, *arguments)
+    except OpError:
+        return False  # not all bytes are allowed
+    emit_table(low, op, low.value(op.inputs[position]), table, low.define(op.outputs[0]))
+    return True
+
+
 class RequireParams(Params):
     """Input `operand` must be `least` or above, and not `excluded`."""
 
@@ -110,8 +160,10 @@ REQUIRE = kernel("require", RequireParams, "s8", "u8", "s16", "i32", "i64")
 
 
 def require(low: Any, op: Operator, operand: int, least: int | None = None, excluded: int | None = None) -> None:
-    """Emit a check of an integer input. Where it fails, the reference says why."""
+    """Emit a check of an integer input, unless it is a constant that passes. Where it fails, the reference says why."""
     x = low.spec(op.inputs[operand])
+    if x.value is not None and (least is None or (x.value >= least).all()) and (excluded is None or (x.value != excluded).all()):
+        return
     least = np.iinfo(x.dtype).min if least is None else least
     params = RequireParams(least=least, excluded=least - 1 if excluded is None else excluded, operand=operand)
     inputs = [low.value(t) for t in op.inputs]

@@ -40,10 +40,10 @@ def activate(op: Operator, y: np.ndarray) -> np.ndarray:
     return np.clip(y, y.dtype.type(max(low, info.min)), y.dtype.type(min(high, info.max))).astype(y.dtype, copy=False)
 
 
-def real_range(op: Operator) -> tuple[float, float]:
-    """The least and the greatest float32 that the fused activation, one that clips, lets through."""
+def real_range(op: Operator, dtype: np.dtype | type = np.float32) -> tuple[float, float]:
+    """The least and the greatest float of this type that the fused activation, one that clips, lets through."""
     low, high = _BOUNDS[op.options.fused_activation_function]
-    greatest = float(np.finfo(np.float32).max)
+    greatest = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
     return max(low, -greatest), min(high, greatest)
 
 

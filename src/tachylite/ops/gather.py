@@ -20,7 +20,9 @@ from .arguments import (
     vector,
     version_by_type,
 )
-from .copy import ONE_HOT, RANK, SCATTER, OneHotParams, canvas, constant, lower_rows, moved, position_params, strided_copy, width
+from .broadcast import GRAIN, SelectParams, fits, merged_axes, steps
+from .copy import ONE_HOT, RANK, SCATTER, OneHotParams, canvas, constant, is_plain, lower_rows, moved, position_params, strided_copy, width
+from .kernel import kernel
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
 
@@ -233,6 +235,21 @@ def select_v2(op: Operator, condition: np.ndarray, x: np.ndarray, y: np.ndarray)
     return chosen.reshape(_declared(op, chosen.shape))
 
 
+SELECT = kernel("select", SelectParams, "b8", "b16", "b32", "b64")
+
+
+def lower_select(low: Any, op: Operator) -> None:
+    """One call, with broadcasting; a vector of conditions chooses slices of SELECT."""
+    condition, x, y = map(low.spec, op.inputs)
+    slices = condition.rank == 1 and op.op == "SELECT"
+    shapes = (*condition.shape, *[1] * (x.rank - 1)) if slices else condition.shape, x.shape, y.shape
+    if not is_plain(x.dtype) or x.dtype.itemsize > 8 or not fits(*shapes):
+        low.host(op)
+    else:
+        params = SelectParams(*steps(merged_axes(*shapes)))
+        low.call(SELECT, width(x.dtype), op, params, work=low.size(op.outputs[0]), grain=GRAIN)
+
+
 def _select_version(op: Operator) -> int:
     tensors = op.inputs[:3]
     return max(3 if any(len(t.shape) == 5 for t in tensors) else 1, version_by_type(position=1, s8=2, u32=4)(op))
@@ -367,8 +384,18 @@ register(
     )
 )
 register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool"), lower=lower_one_hot))
-register(OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version))
-register(OpDef("SELECT_V2", _infer_select_v2, select_v2, "SelectV2Options", ANY_TYPE, version=version_by_type(position=1, u32=2)))
+register(OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version, lower=lower_select))
+register(
+    OpDef(
+        "SELECT_V2",
+        _infer_select_v2,
+        select_v2,
+        "SelectV2Options",
+        ANY_TYPE,
+        version=version_by_type(position=1, u32=2),
+        lower=lower_select,
+    )
+)
 register(
     OpDef(
         "WHERE",

@@ -17,10 +17,11 @@ from .kernel import Params, kernel
 
 
 class RequantizeParams(Params):
-    """(x - input_zero_point) times the multiplier, clipped to limits less the zero point, and plus the zero point."""
+    """(x - input_zero_point) * 2**headroom times the multiplier, clipped to limits less the zero point, and plus the zero point."""
 
     _fields_ = (
         ("input_zero_point", c_int32),
+        ("headroom", c_int32),
         ("multiplier", c_int32),
         ("shift", c_int32),
         ("low", c_int32),
@@ -38,9 +39,9 @@ REQUANTIZE = kernel(
 
 def small_rescale(multiplier: Multiplier, reach: int) -> Multiplier | None:
     """A multiplier as tl_rescale_small takes it, for values of at most `reach` in magnitude; None where they are too great for it."""
-    if reach << max(multiplier.shift, 0) >= 1 << 29:
-        return None
-    return multiplier if multiplier.shift >= -29 else Multiplier(0, -1)  # nothing of such values is left
+    if not -29 <= multiplier.shift < 32:
+        return Multiplier(0, -1)  # nothing of such values is left, or nothing of their bits within 32
+    return None if reach << max(multiplier.shift, 0) >= 1 << 29 else multiplier
 
 
 def requantize_call(
@@ -51,11 +52,15 @@ def requantize_call(
     multiplier: Multiplier,
     zero_points: tuple[int, int] = (0, 0),
     within: tuple[int, int] | None = None,
+    headroom: int = 0,
 ) -> None:
-    """Emit rescale(x - zero point) + zero point, saturated to the target's type or `within`. int16 and 8 bits to wider types, or int32."""
+    """Emit rescale((x - zero point) << headroom) + zero point, saturated to the target's type or `within`.
+
+    int16, and 8 bits that become wider, or int32.
+    """
     x, y = (low.program.values[v] for v in (source, target))
     dtype = x.dtype
-    small = small_rescale(multiplier, 1 << 16)
+    small = small_rescale(multiplier, 1 << (16 + headroom))
     if dtype != np.int32 and small is None:
         dtype = np.dtype(np.int32)
         source = convert(low, op, source, x.dtype, dtype, x.shape)
@@ -64,6 +69,7 @@ def requantize_call(
     least, greatest = within or limits(y.dtype)
     params = RequantizeParams(
         input_zero_point=zero_points[0],
+        headroom=headroom,
         multiplier=multiplier.mantissa,
         shift=multiplier.shift,
         low=max(least - zero_points[1], limits(np.dtype(np.int32))[0]),

@@ -4,8 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
+from .arithmetic import ADD, MAXIMUM, MINIMUM, MUL
+from .broadcast import BroadcastParams
+from .compare import AND, lower_bits
+from .elementwise import Lowering, lower_binary
+from .kernel import Kernel, kernel
 from .registry import OpDef, Spec, register, same_shape
 
 
@@ -29,18 +35,44 @@ def _infer_bitwise(op: Operator, x: Spec, y: Spec) -> Spec:
     return _infer(op, x, y)
 
 
-def _register(name: str, function: np.ufunc, variants: tuple[str, ...], infer: Any = _infer, options: str | None = None) -> None:
+def _register(name: str, function: np.ufunc, variants: tuple[str, ...], infer: Any = _infer, **fields: Any) -> None:
     # Integers wrap around; of bool, a sum is OR and a product AND.
-    register(OpDef(name, infer, lambda op, x, y: function(x, y), options, variants, in_place=True))
+    register(OpDef(name, infer, lambda op, x, y: function(x, y), variants=variants, in_place=True, **fields))
+
+
+# Natively.
+
+LEFT_SHIFT = kernel("left_shift", BroadcastParams, "b8", "b16", "b32")
+
+
+def lower_wide(kind: Kernel, *more: type) -> Lowering:
+    """The lowering of wide integers and `more` types by a kernel that may fuse an activation, which here lets everything through."""
+
+    def lower(low: Any, op: Operator) -> None:
+        dtype = low.spec(op.inputs[0]).dtype
+        if dtype in (np.int32, np.int64, *more):
+            least, greatest = limits(dtype)
+            lower_binary(low, op, kind, low=least, high=greatest, least=-np.inf, greatest=np.inf)
+        else:
+            low.host(op)
+
+    return lower
 
 
 NUMBERS = ("f16", "f32", "f64", "s8", "s16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")
-_register("STABLEHLO_ADD", np.add, NUMBERS)
-_register("STABLEHLO_MULTIPLY", np.multiply, NUMBERS)
-_register("STABLEHLO_MAXIMUM", np.maximum, NUMBERS)
-_register("STABLEHLO_MINIMUM", np.minimum, NUMBERS)
-_register("STABLEHLO_AND", np.bitwise_and, NUMBERS[3:], _infer_bitwise)
-_register("STABLEHLO_SHIFT_LEFT", np.left_shift, ("s8", "s16", "i32"), _infer_bitwise, "StablehloShiftLeftOptions")
+_register("STABLEHLO_ADD", np.add, NUMBERS, lower=lower_wide(ADD, np.float32, np.float16))
+_register("STABLEHLO_MULTIPLY", np.multiply, NUMBERS, lower=lower_wide(MUL, np.float32, np.float16))
+_register("STABLEHLO_MAXIMUM", np.maximum, NUMBERS, lower=lower_wide(MAXIMUM, np.int8, np.uint8, np.int16))
+_register("STABLEHLO_MINIMUM", np.minimum, NUMBERS, lower=lower_wide(MINIMUM, np.int8, np.uint8, np.int16))
+_register("STABLEHLO_AND", np.bitwise_and, NUMBERS[3:], _infer_bitwise, lower=lower_bits(AND))
+_register(
+    "STABLEHLO_SHIFT_LEFT",
+    np.left_shift,
+    ("s8", "s16", "i32"),
+    _infer_bitwise,
+    options="StablehloShiftLeftOptions",
+    lower=lower_bits(LEFT_SHIFT),
+)
 
 
 COMPUTATIONS: dict[str, np.ufunc] = {

@@ -18,7 +18,10 @@ def cases() -> Iterator[Case]:
 
 
 def clipping() -> Iterator[Case]:
+    half = np.float16([-7, -1, -0.3, 0, 0.7, 1, 3, 6, 9])
     for op in CLIPPING:
+        low, high = {"RELU": (0, np.inf), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1), "RELU_0_TO_1": (0, 1)}[op]
+        yield case("f16", op, half, expected=[np.clip(half, low, high).astype(np.float16)])
         yield case("f32", op, np.append(floats(30), EDGES))
         for dtype in (np.int8, np.uint8, *([np.int16] if op in ("RELU", "RELU6") else [])):
             zero_point = 0 if dtype is np.int16 else 9
@@ -30,6 +33,8 @@ def sloped() -> Iterator[Case]:
     x = floats(2, 3, 5)
     yield case("f32", "LEAKY_RELU", x, alpha=0.2)
     yield case("f32", "PRELU", x, constant(floats(1, 1, 5)))
+    yield case("f32-one", "PRELU", floats(4, 40), constant(floats(1)))
+    yield case("f32-all", "PRELU", floats(4, 40), floats(4, 40))
     for dtype in (np.int8, np.uint8, np.int16):
         zero_point = 0 if dtype is np.int16 else 3
         q = quantized(integers(dtype, 4, 33), 0.05, zero_point, dtype=dtype)

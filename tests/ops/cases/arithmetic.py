@@ -43,6 +43,7 @@ def result(dtype: type, scale: float, zero_point: int, a: tuple[int, ...], b: tu
 def cases() -> Iterator[Case]:
     yield from sums_and_products()
     yield from quotients()
+    yield from lengths()
     yield from others()
 
 
@@ -92,6 +93,45 @@ def sums_and_products() -> Iterator[Case]:
     yield case("c64", "MUL", z, z[:, :1].copy())
 
 
+def dividends(dtype: type, shape: tuple[int, ...], zero_point: int) -> Operand:
+    """Some steps away from zero: LiteRT shifts the quotients of smaller ones by too many bits."""
+    x = integers(dtype, *shape)
+    return quantized(np.where(np.abs(x.astype(np.int64) - zero_point) < 8, zero_point + 9, x), 0.05, zero_point, dtype=dtype)
+
+
+def lengths() -> Iterator[Case]:
+    """More elements than a thread takes at once, and some left over; a constant of one byte, which makes a table."""
+    for op in ("ADD", "SUB", "MUL"):
+        for dtype in (np.int8, np.uint8, np.int16):
+            x, y = steps(dtype, (3, 16387), 0.05, 7), steps(dtype, (3, 16387), 0.031, 3)
+            yield case(
+                f"{dtype.__name__}-long", op, x, y, out=out(dtype, 0.06, 0 if dtype is np.int16 else 5, (3, 16387)), **general_int16(op)
+            )
+        for dtype in (np.int8, np.uint8):
+            x, y = steps(dtype, (77,), 0.05, 7), constant([3], 0.4, 1, dtype=dtype)
+            yield case(f"{dtype.__name__}-constant", op, x, y, out=out(dtype, 0.05, 5, (77,)))
+            yield case(f"{dtype.__name__}-constant-first", op, y, x, out=out(dtype, 0.05, 5, (77,)))
+        # Scales that leave nothing of one operand, and steps of the result that are a hundredth of theirs.
+        x, y = steps(np.int8, (50,), 1e-12, 7), steps(np.int8, (50,), 1.0, 3)
+        yield case("int8-vanishing", op, x, y, out=out(np.int8, 1.0, 5, (50,)))
+        # Files hold such scales too, whose multipliers shift everything out of 32 bits.
+        x, y = steps(np.uint8, (50,), 0.02, 0), steps(np.uint8, (50,), 0.004, 0)
+        if op == "MUL":
+            yield case("uint8-shifted-out", op, x, y, out=out(np.uint8, 3e-35, 9, (50,)), expected=[np.full(50, 9, np.uint8)])
+        x, y = steps(np.int8, (50,), 0.5, 7), steps(np.int8, (50,), 0.4, 3)
+        yield case("int8-saturating", op, x, y, out=out(np.int8, 0.005, 5, (50,)))
+    x, y = dividends(np.int8, (3, 40), 3), quantized([[2], [-7], [5]], 0.5, 4)
+    yield case("int8-signs", "DIV", x, y, out=out(np.int8, 0.2, 5, (3, 40)))
+    yield case("int8-constant", "DIV", x, constant([-3], 0.5, 4, dtype=np.int8), out=out(np.int8, 0.2, 5, (3, 40)))
+    yield case("int8-constant", "FLOOR_DIV", integers(np.int8, 77), constant([-3], dtype=np.int8))
+    least = np.int32([-(2**31), -(2**31), 2**31 - 1])
+    yield case("int32-least", "DIV", least, np.int32([-1, 1, -1]), expected=[np.int32([-(2**31), -(2**31), 1 - 2**31])])
+    # The reference of LiteRT computes these in float, and its remainders of great quotients are not exact.
+    x, y = np.float32([1e30, -1e30, 5, -5, -1e-30, 7.5]), np.float32([3, 3, np.inf, 1e-30, 2, -2.5])
+    yield case("f32-far", "FLOOR_MOD", x, y, expected=[np.float32(np.mod(x.astype(np.longdouble), y.astype(np.longdouble)))])
+    yield case("f32-far", "FLOOR_DIV", x, y, expected=[np.floor(x.astype(np.float64) / y).astype(np.float32)])
+
+
 def general_int16(op: str) -> dict[str, bool]:
     return {"pot_scale_int16": False} if op in ("ADD", "SUB") else {}
 
@@ -108,7 +148,7 @@ def quotients() -> Iterator[Case]:
     yield case("f32-by-zero", "DIV", np.float32([1, -1, 0]), np.float32([0, 0, 0]))
     for dtype in (np.int8, np.uint8, np.int16):
         zero_point = 0 if dtype is np.int16 else 20
-        x = steps(dtype, (6, 7), 0.05, 3)
+        x = dividends(dtype, (6, 7), 0 if dtype is np.int16 else 3)
         y = quantized(small(dtype, 7) + zero_point, 0.5, zero_point, dtype=dtype)
         yield case(dtype.__name__, "DIV", x, y, out=result(dtype, 0.2, 5, (6, 7), (7,)))
     # 3 / 117 is no step. LiteRT shifts an int32 by 32 there, which leaves it as it is and saturates.
@@ -135,6 +175,8 @@ def others() -> Iterator[Case]:
     for op in ("MAXIMUM", "MINIMUM"):
         x = np.array([1, np.nan, 2, -0.0], np.float32)
         yield case("f32-nan", op, x, np.array([np.nan, 1, 3, 0], np.float32))
+    half = floats(40).astype(np.float16)
+    yield case("f16", "MAXIMUM", half, half[::-1].copy(), expected=[np.maximum(half, half[::-1])])
     yield case("f32", "ATAN2", floats(3, 5), floats(3, 5))
     yield case("f32", "ADD_N", floats(2, 3), floats(2, 3), floats(2, 3))
     yield case("int32", "ADD_N", integers(np.int32, 4), integers(np.int32, 4))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..harness import Case, case, quantized
+from ..harness import Case, case, constant, quantized
 from .arithmetic import integers, steps
 
 rng = np.random.default_rng(0)
@@ -31,6 +31,14 @@ def cases() -> Iterator[Case]:
         a, b = few(np.uint8, 9), few(np.uint8, 9)
         relation = getattr(np, op.lower())
         yield case("uint8-plain", op, a, b, expected=[relation(a, b)])
+    for op in RELATIONS:
+        relation = getattr(np, op.lower())
+        half = few(np.float16, 40)
+        # LiteRT knows no float16 here.
+        yield case("f16", op, half, half[::-1].copy(), expected=[relation(half, half[::-1])])
+        x = steps(np.uint8, (77,), 0.05, 7)
+        yield case("uint8-constant", op, x, constant([90], 0.04, 3, dtype=np.uint8))
+        yield case("uint8-constant-first", op, constant([90], 0.04, 3, dtype=np.uint8), x)
     for op in ("EQUAL", "NOT_EQUAL"):
         yield case("bool", op, few(np.bool_, 3, 4), few(np.bool_, 4))
         yield case("int16", op, steps(np.int16, (50,), 0.05, 0), steps(np.int16, (50,), 0.05, 0))

@@ -81,6 +81,13 @@ def select_cases() -> Iterator[Case]:
         yield case(f"{name}-scalar", "SELECT", np.bool_(False), x, y)
         yield case(name, "SELECT_V2", sample(np.bool_, 2, 3), x, y)
         yield case(f"{name}-broadcast", "SELECT_V2", np.array([[True], [False]]), x[0], y[:, :1])
+    # Long rows, of which each operand in turn is one element.
+    long, one = np.array([5], np.float32), sample(np.float32, 3, 70)
+    choices = sample(np.bool_, 3, 70)
+    yield case("long", "SELECT_V2", choices, one, sample(np.float32, 3, 70, seed=1))
+    yield case("long-one", "SELECT_V2", choices, long, one)
+    yield case("long-other", "SELECT_V2", choices, one, long)
+    yield case("long-rows", "SELECT_V2", choices[:, :1].copy(), one, long)
     condition: Any = np.array([True])
     yield case("declared", "SELECT_V2", condition, np.float32(1), np.float32([[2]]), out=out(np.float32))
 
