@@ -133,13 +133,17 @@ WIDEN(u8, uint8_t)
 WIDEN(s16, int16_t)
 #endif
 
-/* y = the taps of `lanes` channels combined, or of four times as many. */
-#define COMBINE_LANES(name, type, vector, lanes, result, load, combine)                                         \
-    INLINE void name(result *y, const type *x, const tl_taps *taps, result start) {                             \
-        vector total = (vector){0} + start;                                                                     \
-        for (int32_t i = 0; i < taps->count; ++i) total = combine(total, load(x + taps->distance[i]));          \
-        tl_copy(y, &total, lanes * sizeof *y);                                                                  \
-    }                                                                                                           \
+/* y = the taps of `lanes` channels combined. */
+#define ONE_GROUP(name, type, vector, lanes, result, load, combine)                                    \
+    INLINE void name(result *y, const type *x, const tl_taps *taps, result start) {                    \
+        vector total = (vector){0} + start;                                                            \
+        for (int32_t i = 0; i < taps->count; ++i) total = combine(total, load(x + taps->distance[i])); \
+        tl_copy(y, &total, lanes * sizeof *y);                                                         \
+    }
+
+/* The same, and of four times as many. */
+#define GROUPS(name, type, vector, lanes, result, load, combine)                                                \
+    ONE_GROUP(name, type, vector, lanes, result, load, combine)                                                 \
     INLINE void name##_by_4(result *y, const type *x, const tl_taps *taps, result start) {                      \
         vector total0 = (vector){0} + start, total1 = total0, total2 = total0, total3 = total0;                 \
         for (int32_t i = 0; i < taps->count; ++i) {                                                             \
@@ -178,8 +182,8 @@ WIDEN(s16, int16_t)
         }                                                                                                             \
     }
 
-#define SUMS(name, type, vector, result, load, combine)         \
-    COMBINE_LANES(name, type, vector, 8, result, load, combine) \
+#define SUMS(name, type, vector, result, load, combine)  \
+    GROUPS(name, type, vector, 8, result, load, combine) \
     COMBINE(name, 8, name, type, result, combine)
 SUMS(sum_f32, float, f32x8, float, load_f32x8, ADD)
 SUMS(sum_s8, int8_t, s32x8, int32_t, widen_s8, ADD)
@@ -187,9 +191,9 @@ SUMS(sum_u8, uint8_t, s32x8, int32_t, widen_u8, ADD)
 SUMS(sum_s16, int16_t, s32x8, int32_t, widen_s16, ADD)
 SUMS(squares_f32, float, f32x8, float, load_f32x8, ADD_SQUARE)
 
-#define EXTREMES(suffix, type, wide, lanes, narrow)                                     \
-    COMBINE_LANES(most_##suffix, type, wide, lanes, type, load_##wide, greater_##wide)  \
-    COMBINE_LANES(few_##suffix, type, narrow, 8, type, load_##narrow, greater_##narrow) \
+#define EXTREMES(suffix, type, wide, lanes, narrow)                                 \
+    GROUPS(most_##suffix, type, wide, lanes, type, load_##wide, greater_##wide)     \
+    ONE_GROUP(few_##suffix, type, narrow, 8, type, load_##narrow, greater_##narrow) \
     COMBINE(most_##suffix, lanes, few_##suffix, type, type, GREATER)
 EXTREMES(f32, float, f32x8, 8, f32x8)
 EXTREMES(s8, int8_t, s8x32, 32, s8x8)
