@@ -15,10 +15,7 @@ from .kernel import Params, kernel
 from .lstm_cell import GATES, Cell, cell_of
 from .lstm_int8 import FEW, INT8, INT16, effective, power_of, steps_of
 from .recurrent import Weights
-from .registry import Spec
-
-LANES = 8
-"""Cells of a block, outputs of a panel: as in tl_dot.h."""
+from .recurrent_native import LANES, constant, known
 
 #: Greater sums are beyond the kernel's rescaling.
 _LIMIT = 2**29
@@ -47,26 +44,16 @@ _CONSTANTS, _EXTRAS, _H, _C = (*range(1, 18), *range(20, 24)), (*range(9, 12), *
 
 def lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
     """One call; a work item is one member of the batch."""
-    arrays = [None if t is None else low.spec(t).value for t in op.inputs]
-    given = {i for i in _CONSTANTS if i < len(op.inputs) and op.inputs[i] is not None}
-    is_known = len(op.intermediates) == FEW and all(arrays[i] is not None for i in given) and not given.intersection(_EXTRAS)
-    cell = cell_of(op, tuple(arrays), 1) if is_known else None
+    arrays = known(low, op, _CONSTANTS)
+    has_extras = any(i < len(op.inputs) and op.inputs[i] is not None for i in _EXTRAS)
+    cell = None if arrays is None or has_extras or len(op.intermediates) != FEW else cell_of(op, tuple(arrays), 1)
     if cell is None or _greatest(op, cell) >= _LIMIT:
         low.host(op)
         return
     x, h, c = (low.value(op.inputs[i]) for i in (0, _H, _C))
     params = _params(op, cell)
     params.times, params.batch_step, params.time_step = times, 1 if time_major else times, batch if time_major else 1
-    gates = [cell.gates.get(name) for name in GATES]
-    into = np.stack([np.zeros_like(cell.gates["output"].weights.value) if g is None else g.weights.value for g in gates])
-    recurrent = np.stack([np.zeros_like(cell.gates["output"].recurrent.value) if g is None else g.recurrent.value for g in gates])
-    bias = np.stack([np.zeros(params.cells, np.int32) if g is None else g.bias for g in gates])
-    projection, projection_bias = _projection(cell)
-    constants = [
-        low.packed(op.inputs[4], f"lstm_panels{LANES}", lambda _: _blocks(into)),
-        low.packed(op.inputs[8], f"lstm_panels{LANES}", lambda _: _blocks(recurrent)),
-        *(low.temporary(Spec(a.shape, a.dtype, a)) for a in (_biases(bias), projection, projection_bias)),
-    ]
+    constants = [constant(low, a) for a in (*operands_of_gates(cell), *_projection(cell))]
     low.call(
         LSTM_INT,
         "s8",
@@ -128,6 +115,16 @@ def _params(op: Operator, cell: Cell) -> LstmIntParams:
     return params
 
 
+def operands_of_gates(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights, recurrent weights and biases of all gates, by blocks of cells; zeros stand for a gate that a coupled cell lacks."""
+    sample = cell.gates["output"]
+    gates = [cell.gates.get(name) for name in GATES]
+    into = np.stack([np.zeros_like(sample.weights.value) if g is None else g.weights.value for g in gates])
+    recurrent = np.stack([np.zeros_like(sample.recurrent.value) if g is None else g.recurrent.value for g in gates])
+    bias = np.stack([np.zeros_like(sample.bias) if g is None else g.bias for g in gates])
+    return _blocks(into), _blocks(recurrent), _bias_blocks(bias)
+
+
 def _blocks(gates: np.ndarray) -> np.ndarray:
     """int8 [gates, cells, k] as panels of tl_dot.h, [blocks, gates, pairs, LANES, 2], padded with zeros."""
     count, cells, depth = gates.shape
@@ -136,9 +133,9 @@ def _blocks(gates: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(padded.reshape(count, -1, LANES, padded.shape[2] // 2, 2).transpose(1, 0, 3, 2, 4))
 
 
-def _biases(gates: np.ndarray) -> np.ndarray:
-    """int32 [gates, cells] as [blocks, gates, LANES], padded with zeros."""
-    padded = np.pad(gates.astype(np.int32), ((0, 0), (0, -gates.shape[1] % LANES)))
+def _bias_blocks(gates: np.ndarray) -> np.ndarray:
+    """[gates, cells] as [blocks, gates, LANES], padded with zeros."""
+    padded = np.pad(gates, ((0, 0), (0, -gates.shape[1] % LANES)))
     return np.ascontiguousarray(padded.reshape(len(gates), -1, LANES).swapaxes(0, 1))
 
 

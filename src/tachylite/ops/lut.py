@@ -87,7 +87,8 @@ def _sigmoid_samples() -> np.ndarray:
     return np.append(np.round(sigmoid(i) - error / 2), 65535).astype(np.int64)
 
 
-_SIGMOID = _sigmoid_samples()
+SIGMOID = _sigmoid_samples()
+"""Samples of the sigmoid, 24 to a unit."""
 
 
 def sigmoid_scaling(scale: float | np.floating, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
@@ -125,7 +126,7 @@ def _scaled(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
 def _interpolated(steps: np.ndarray, bits: int, limit: int) -> np.ndarray:
     """The sigmoid table at non-negative steps, with `bits` more fractional bits; `limit` beyond its end."""
     index = np.minimum(steps >> bits, 254)
-    result = (_SIGMOID[index] << bits) + (steps & ((1 << bits) - 1)) * (_SIGMOID[index + 1] - _SIGMOID[index])
+    result = (SIGMOID[index] << bits) + (steps & ((1 << bits) - 1)) * (SIGMOID[index + 1] - SIGMOID[index])
     return np.where(steps >> bits >= 255, limit, result)
 
 
