@@ -11,7 +11,7 @@ from .kernel import Params, kernel
 from .lstm_cell import GATES, Cell, cell_of
 from .lstm_int8_native import operands_of_gates
 from .lstm_int16 import greatest_c, part_scale, product_scales, tanh_scaling
-from .lut import SIGMOID
+from .lut import SIGMOID_SAMPLES
 from .recurrent import Weights
 from .recurrent_native import constant, known
 
@@ -58,7 +58,7 @@ def lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> N
         setattr(params, f"{name}_mantissa", scale.mantissa)
         setattr(params, f"{name}_shift", scale.shift)
     params.tanh_multiplier, params.tanh_shift = tanh_scaling(op)
-    constants = [constant(low, a) for a in (*operands_of_gates(cell), SIGMOID.astype(np.uint16))]
+    constants = [constant(low, a) for a in (*operands_of_gates(cell), SIGMOID_SAMPLES.astype(np.uint16))]
     x, h, c = (low.value(op.inputs[i]) for i in (0, 18, 19))
     low.call(
         LSTM_SAMPLED,
