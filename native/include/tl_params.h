@@ -267,10 +267,15 @@ typedef struct {
     int32_t inputs;
     int32_t cells;
     int32_t outputs;
+    int32_t width;
     int32_t batch_step;
     int32_t time_step;
     int32_t is_coupled;
     int32_t is_projected;
+    int32_t is_normalized;
+    int32_t is_displaced;
+    int32_t peepholes;
+    int32_t peephole_width;
     int32_t input_zero_point;
     int32_t hidden_zero_point;
     int32_t output_zero_point;
@@ -278,6 +283,11 @@ typedef struct {
     int32_t into_shift[4];
     int32_t recurrent_mantissa[4];
     int32_t recurrent_shift[4];
+    int32_t peephole_mantissa[4];
+    int32_t peephole_shift[4];
+    int32_t norm_mantissa[4];
+    int32_t norm_shift[4];
+    int32_t least_variance[4];
     int32_t hidden_mantissa;
     int32_t hidden_shift;
     int32_t projection_mantissa;
@@ -288,7 +298,7 @@ typedef struct {
     int32_t cell_high;
     int32_t output_low;
     int32_t output_high;
-    int32_t scratch;
+    int32_t scratch_bytes;
 } tl_lstm_int_params;
 
 typedef struct {
@@ -299,6 +309,29 @@ typedef struct {
     int32_t time_step;
     float clip;
 } tl_lstm_params;
+
+typedef struct {
+    int32_t times;
+    int32_t inputs;
+    int32_t cells;
+    int32_t batch_step;
+    int32_t time_step;
+    int32_t into_mantissa[4];
+    int32_t into_shift[4];
+    int32_t recurrent_mantissa[4];
+    int32_t recurrent_shift[4];
+    int32_t keep_mantissa;
+    int32_t keep_shift;
+    int32_t admit_mantissa;
+    int32_t admit_shift;
+    int32_t emit_mantissa;
+    int32_t emit_shift;
+    int32_t tanh_multiplier;
+    int32_t tanh_shift;
+    int32_t low;
+    int32_t high;
+    int32_t scratch;
+} tl_lstm_sampled_params;
 
 typedef struct {
     int32_t frequencies;
@@ -521,6 +554,20 @@ typedef struct {
     int32_t length;
     int32_t is_squared;
 } tl_spectrogram_params;
+
+typedef struct {
+    int32_t inputs;
+    int32_t filters;
+    int32_t rank;
+    int32_t memory;
+    int32_t input_zero_point;
+    int32_t state_zero_point;
+    int32_t output_zero_point;
+    int32_t into_mantissa;
+    int32_t into_shift;
+    int32_t output_mantissa;
+    int32_t output_shift;
+} tl_svdf_int_params;
 
 typedef struct {
     int32_t kind;
@@ -869,6 +916,8 @@ int32_t tl_lstm_f32(const tl_lstm_params *p, void *const *t, tl_range r);
 int32_t tl_lstm_full_f32(const tl_lstm_full_params *p, void *const *t, tl_range r);
 #define tl_lstm_int_s8 TL_TIERED(tl_lstm_int_s8)
 int32_t tl_lstm_int_s8(const tl_lstm_int_params *p, void *const *t, tl_range r);
+#define tl_lstm_sampled_s16 TL_TIERED(tl_lstm_sampled_s16)
+int32_t tl_lstm_sampled_s16(const tl_lstm_sampled_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b8 TL_TIERED(tl_mapped_copy_b8)
 int32_t tl_mapped_copy_b8(const tl_copy_params *p, void *const *t, tl_range r);
 #define tl_mapped_copy_b16 TL_TIERED(tl_mapped_copy_b16)
@@ -1189,6 +1238,10 @@ int32_t tl_sub_i64(const tl_broadcast_params *p, void *const *t, tl_range r);
 int32_t tl_sub_shifted_s16(const tl_broadcast_params *p, void *const *t, tl_range r);
 #define tl_svdf_f32 TL_TIERED(tl_svdf_f32)
 int32_t tl_svdf_f32(const tl_svdf_params *p, void *const *t, tl_range r);
+#define tl_svdf_int_s8 TL_TIERED(tl_svdf_int_s8)
+int32_t tl_svdf_int_s8(const tl_svdf_int_params *p, void *const *t, tl_range r);
+#define tl_svdf_int_s16 TL_TIERED(tl_svdf_int_s16)
+int32_t tl_svdf_int_s16(const tl_svdf_int_params *p, void *const *t, tl_range r);
 #define tl_tanh_f32 TL_TIERED(tl_tanh_f32)
 int32_t tl_tanh_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_topk_f32 TL_TIERED(tl_topk_f32)

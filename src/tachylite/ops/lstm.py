@@ -7,7 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_full_native, lstm_int8, lstm_int8_native, lstm_int16, lstm_native
+from . import lstm_basic, lstm_float, lstm_full_native, lstm_int8, lstm_int8_native, lstm_int16, lstm_int16_native, lstm_native
 from .fused import check_activation
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
@@ -68,11 +68,8 @@ def _rows(batch: int, *states: Array) -> State:
 
 def _lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> None:
     """One call for all times."""
-    if op.inputs[0].dtype == np.int16:
-        low.host(op)
-        return
-    family = lstm_int8_native if op.inputs[0].dtype == np.int8 else lstm_native
-    family.lower(low, op, times, batch, time_major)
+    families = {np.int8: lstm_int8_native.lower, np.int16: lstm_int16_native.lower}
+    families.get(op.inputs[0].dtype.type, lstm_native.lower)(low, op, times, batch, time_major)
 
 
 # One step.

@@ -40,14 +40,12 @@ def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]
 
     Returns h after every step and the last state.
     """
-    source, kept, memory = op.inputs[0], op.inputs[18], op.inputs[19]
+    source, kept = op.inputs[0], op.inputs[18]
     into = [_part(source, gate.weights, gate.bias) for gate in cell.gates.values()]
     recurrent = [_part(kept, gate.recurrent, 0) for gate in cell.gates.values()]
     drive = np.stack([part(x) for part in into], axis=1)
-    keep, admit = Multiplier.of(UNIT), Multiplier.of(UNIT * UNIT / float(memory.scale))
-    emit = Multiplier.of(UNIT * UNIT / float(kept.scale))
-    limit = int(min(op.options.cell_clip / float(memory.scale), 32767))
-    scaling = sigmoid_scaling(2.0 ** (exponent_of(memory.scale) or 0))
+    keep, admit, emit = product_scales(op)
+    limit, scaling = greatest_c(op), tanh_scaling(op)
 
     def step(now: Array, past: State) -> State:
         h, c = past
@@ -62,9 +60,30 @@ def run(op: Operator, cell: Cell, x: Array, state: State) -> tuple[Array, State]
     return walk(step, drive, state)
 
 
+def product_scales(op: Operator) -> tuple[Multiplier, Multiplier, Multiplier]:
+    """Of what stays in c, of what enters it, and of h."""
+    kept, memory = op.inputs[18], op.inputs[19]
+    return Multiplier.of(UNIT), Multiplier.of(UNIT * UNIT / float(memory.scale)), Multiplier.of(UNIT * UNIT / float(kept.scale))
+
+
+def greatest_c(op: Operator) -> int:
+    """The limit of c in steps; 0 means none."""
+    return int(min(op.options.cell_clip / float(op.inputs[19].scale), 32767))
+
+
+def tanh_scaling(op: Operator) -> tuple[int, int]:
+    """Multiplier and right shift that bring c to the steps of the sigmoid's samples."""
+    return sigmoid_scaling(2.0 ** (exponent_of(op.inputs[19].scale) or 0))
+
+
+def part_scale(source: Tensor | None, weights: Weights) -> Multiplier:
+    """Of one part of a gate's level."""
+    return Multiplier.of(float(source.scale * weights.scale) / LEVEL)
+
+
 def _part(source: Tensor | None, weights: Weights, bias: Array | int) -> Callable[[Array], Array]:
     """One part of a gate's level, int16."""
-    scale = Multiplier.of(float(source.scale * weights.scale) / LEVEL)
+    scale = part_scale(source, weights)
     product = exact_product(weights.value, source.zero_point, bias)
     return lambda x: saturate(rescale_int64(product(x), scale), INT16)
 

@@ -17,7 +17,7 @@ from . import gemmlowp
 from .exact import exact_product
 from .fixedpoint import Multiplier, divide_by_pot, exponent_of, rescale, rescale_int64, round_half_away, saturate
 from .lstm_cell import GATES, Cell, Gate
-from .recurrent import State, clip, walk
+from .recurrent import State, Weights, clip, walk
 from .scales import check_scales
 
 Array = np.ndarray
@@ -129,14 +129,12 @@ def _tanh(x: Array, integer_bits: int = 3) -> Array:
 def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
     """A gate whose parts are int16. They share the scale of its intermediate tensor, or Q3.12 where no normalization follows."""
     source, kept = op.inputs[0], op.inputs[18]
-    scale = np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
+    scale = level_scale(op, index, gate)
     into = exact_product(gate.weights.value, source.zero_point, gate.bias if gate.norm is None else 0)
     recurrent = exact_product(gate.recurrent.value, kept.zero_point)
     into_scale = effective(gate.weights.scale, source.scale, scale)
     recurrent_scale = effective(gate.recurrent.scale, kept.scale, scale)
-    peephole_scale = None
-    if gate.peephole is not None:
-        peephole_scale = Multiplier.of(np.float32(2.0 ** power_of(op) * float(gate.peephole.scale) / float(scale)))
+    peephole_scale = None if gate.peephole is None else scale_of_peephole(op, gate.peephole, scale)
     activation = _tanh if GATES[index] == "cell" else _sigmoid
 
     def level(drive: Array, h: Array, c: Array) -> Array:
@@ -144,10 +142,25 @@ def _wide(op: Operator, index: int, gate: Gate, time_major: bool) -> _Gate:
         if gate.peephole is not None and peephole_scale is not None:
             y = _add_peephole(y, gate.peephole.value, c, peephole_scale, h.shape[-1], time_major)
         if gate.norm is not None:
-            y = _normalize(y, gate.norm.value, gate.bias, Multiplier.of(gate.norm.scale), max(1, int(np.float32(10000) * gate.norm.scale)))
+            y = _normalize(y, gate.norm.value, gate.bias, Multiplier.of(gate.norm.scale), least_variance(gate.norm))
         return y.astype(np.int64)
 
     return _Gate(lambda x: saturate(rescale(into(x), into_scale), INT16), lambda drive, h, c: activation(level(drive, h, c)))
+
+
+def level_scale(op: Operator, index: int, gate: Gate) -> np.float32:
+    """Of a gate's level, before any normalization."""
+    return np.float32(2**-12) if gate.norm is None else op.intermediates[index].scale
+
+
+def scale_of_peephole(op: Operator, peephole: Weights, scale: np.float32) -> Multiplier:
+    """From products with c to levels of this scale."""
+    return Multiplier.of(np.float32(2.0 ** power_of(op) * float(peephole.scale) / float(scale)))
+
+
+def least_variance(norm: Weights) -> int:
+    """What a variance below 1 counts as."""
+    return max(1, int(np.float32(10000) * norm.scale))
 
 
 def _add_peephole(y: Array, weights: Array, c: Array, scale: Multiplier, outputs: int, time_major: bool) -> Array:

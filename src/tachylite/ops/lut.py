@@ -87,7 +87,8 @@ def _sigmoid_samples() -> np.ndarray:
     return np.append(np.round(sigmoid(i) - error / 2), 65535).astype(np.int64)
 
 
-_SIGMOID = _sigmoid_samples()
+SIGMOID_SAMPLES = _sigmoid_samples()
+"""Samples of the sigmoid, 24 to a unit."""
 
 
 def sigmoid_scaling(scale: float | np.floating, exact_shifts: tuple[int, ...] = (0,)) -> tuple[int, int]:
@@ -125,7 +126,7 @@ def _scaled(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
 def _interpolated(steps: np.ndarray, bits: int, limit: int) -> np.ndarray:
     """The sigmoid table at non-negative steps, with `bits` more fractional bits; `limit` beyond its end."""
     index = np.minimum(steps >> bits, 254)
-    result = (_SIGMOID[index] << bits) + (steps & ((1 << bits) - 1)) * (_SIGMOID[index + 1] - _SIGMOID[index])
+    result = (SIGMOID_SAMPLES[index] << bits) + (steps & ((1 << bits) - 1)) * (SIGMOID_SAMPLES[index + 1] - SIGMOID_SAMPLES[index])
     return np.where(steps >> bits >= 255, limit, result)
 
 
@@ -192,4 +193,4 @@ def lower_sigmoid_int16(low: Any, op: Operator, is_tanh: bool = False) -> None:
         params.bits, params.limit, params.half, params.offset, params.output_shift = 8, 0xFFFF << 8, 1 << 23, 0, 8
     else:
         params.bits, params.limit, params.half, params.offset, params.output_shift = 9, 0x7FFF << 10, 1 << 24, 1 << 24, 10
-    emit_table(low, op, low.value(op.inputs[0]), _SIGMOID.astype(np.int32), low.define(op.outputs[0]), SIGMOID, params)
+    emit_table(low, op, low.value(op.inputs[0]), SIGMOID_SAMPLES.astype(np.int32), low.define(op.outputs[0]), SIGMOID, params)

@@ -74,9 +74,9 @@ def matrix(parts: Sequence[Weights | None], width: int) -> tuple[np.ndarray, np.
     return np.ascontiguousarray(rows.reshape(-1, *panel).swapaxes(1, 2)), scales.reshape(-1)
 
 
-def vectors(parts: Sequence[np.ndarray | None], width: int) -> np.ndarray:
-    """float32 vectors, or zeros for None, `width` numbers each."""
-    result = np.zeros((len(parts), width), np.float32)
+def vectors(parts: Sequence[np.ndarray | None], width: int, dtype: type = np.float32) -> np.ndarray:
+    """Vectors, or zeros for None, `width` numbers each."""
+    result: np.ndarray = np.zeros((len(parts), width), dtype)
     for row, part in zip(result, parts, strict=True):
         if part is not None:
             row[: len(part)] = part

@@ -7,12 +7,13 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from .arguments import SUFFIXES
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, rescale, saturate
 from .fused import activate, check_activation
 from .kernel import Params, kernel
 from .recurrent import expect, expect_state, hybrid_version, linear, weights_of
-from .recurrent_native import MAX_DEPTH, PAIR, bounds, constant, kind_of, known, matrix, padded, room
+from .recurrent_native import MAX_DEPTH, PAIR, bounds, constant, kind_of, known, matrix, optional, padded, room
 from .registry import OpDef, Spec, register
 from .scales import centred, check_scales, requantize
 
@@ -71,15 +72,19 @@ def _float(op: Operator, x: Array, features: Array, times: Array, bias: Array | 
 
 def _integer(op: Operator, x: Array, features: Array, times: Array, bias: Array | None, state: Array) -> tuple[Array, Array]:
     """RELU is what saturation does to an output whose zero point is -128, and nothing more is done about it."""
-    source, feature_scale, time_scale, kept = (op.inputs[i] for i in (0, 1, 2, 4))
-    result = op.outputs[0]
-    # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
-    into_state = Multiplier.of(source.scale * feature_scale.scale / kept.scale)
-    into_output = Multiplier.of(kept.scale * time_scale.scale / result.scale)
+    source, kept = op.inputs[0], op.inputs[4]
+    into_state, into_output = _multipliers(op)
     newest = rescale(multiply_exactly(x, source.zero_point, features, 0), into_state) + kept.zero_point
     memory = _remember(state, times.shape[1], saturate(newest, state.dtype))
     y = _reduce(op, (centred(memory, kept) * times).sum(axis=-1))
-    return requantize(y if bias is None else y + bias, into_output, result), memory
+    return requantize(y if bias is None else y + bias, into_output, op.outputs[0]), memory
+
+
+def _multipliers(op: Operator) -> tuple[Multiplier, Multiplier]:
+    """From sums of features to the state, and from sums of the state to the output."""
+    source, features, times, kept = (op.inputs[i] for i in (0, 1, 2, 4))
+    # In float32 and in this order: the multipliers of TensorFlow Lite's kernel, to the last bit.
+    return Multiplier.of(source.scale * features.scale / kept.scale), Multiplier.of(kept.scale * times.scale / op.outputs[0].scale)
 
 
 def _reduce(op: Operator, filtered: Array) -> Array:
@@ -103,13 +108,57 @@ class SvdfParams(Params):
     )
 
 
+class SvdfIntParams(Params):
+    """Zero points, and multipliers from sums to the state and to the output."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("inputs", "filters", "rank", "memory")),
+        *((f"{what}_zero_point", c_int32) for what in ("input", "state", "output")),
+        *((f"{what}_{part}", c_int32) for what in ("into", "output") for part in ("mantissa", "shift")),
+    )
+
+
 SVDF = kernel("svdf", SvdfParams, "f32")
+SVDF_INT = kernel("svdf_int", SvdfIntParams, "s8", "s16")
 
 
 def lower(low: Any, op: Operator) -> None:
-    """One call; a work item is one member of the batch. The host takes integers, and weights that only the run knows."""
+    """One call; a work item is one member of the batch."""
+    if op.inputs[0].dtype == np.int8:
+        _lower_integer(low, op)
+    else:
+        _lower_float(low, op)
+
+
+def _lower_integer(low: Any, op: Operator) -> None:
+    """The host takes rows so long that their sums could overflow."""
+    x, times = low.spec(op.inputs[0]), low.spec(op.inputs[2])
+    source, state, result = op.inputs[0], op.inputs[4], op.outputs[0]
+    if x.shape[1] > MAX_DEPTH:
+        low.host(op)
+        return
+    params = SvdfIntParams(
+        inputs=x.shape[1],
+        filters=times.shape[0],
+        rank=op.options.rank,
+        memory=times.shape[1],
+        input_zero_point=source.zero_point,
+        state_zero_point=state.zero_point,
+        output_zero_point=result.zero_point,
+    )
+    into_state, into_output = _multipliers(op)
+    params.into_mantissa, params.into_shift = into_state
+    params.output_mantissa, params.output_shift = into_output
+    memory = low.value(state)
+    operands = [low.value(source), memory, *(low.value(t) for t in op.inputs[1:3]), optional(low, op.inputs[3])]
+    outputs = [low.define(result), memory]
+    low.call(SVDF_INT, SUFFIXES[state.dtype], op, params, work=x.shape[0], inputs=operands, outputs=outputs)
+
+
+def _lower_float(low: Any, op: Operator) -> None:
+    """The host takes weights that only the run knows."""
     batch, inputs = low.spec(op.inputs[0]).shape
-    if known(low, op, (1, 2, 3)) is None or op.inputs[0].dtype != np.float32 or (op.inputs[1].dtype != np.float32 and inputs > MAX_DEPTH):
+    if known(low, op, (1, 2, 3)) is None or (op.inputs[1].dtype != np.float32 and inputs > MAX_DEPTH):
         low.host(op)
         return
     features, times = (weights_of(op.inputs[i], low.spec(op.inputs[i]).value) for i in (1, 2))
@@ -128,7 +177,6 @@ def lower(low: Any, op: Operator) -> None:
     )
     panels, scales = matrix([features], params.width)
     state = low.value(op.inputs[4])
-    bias = None if op.inputs[3] is None else low.value(op.inputs[3])
     constants = [constant(low, a) for a in (panels, scales, np.ascontiguousarray(times.real, np.float32))]
     low.call(
         SVDF,
@@ -136,7 +184,7 @@ def lower(low: Any, op: Operator) -> None:
         op,
         params,
         work=batch,
-        inputs=[low.value(op.inputs[0]), state, *constants, bias],
+        inputs=[low.value(op.inputs[0]), state, *constants, optional(low, op.inputs[3])],
         outputs=[low.define(op.outputs[0]), state],
         scratch=[low.scratch(4 * params.scratch, per_worker=True)],
     )
