@@ -60,6 +60,31 @@ TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t o
     }
 }
 
+/* The same for one pixel. Its few sums would wait for each other, so there are several sets of them. */
+TL_ALWAYS_INLINE void run_alone(const tl_conv_params *p, const tl_row *row, int32_t ox, const int vectors,
+                                const float *w, tl_vector *sums) {
+    enum { SETS = 4 };
+    const int32_t length = p->filter_width * p->depth;
+    const float *a = row->x + ((ptrdiff_t)ox * p->stride_width - p->before_width) * p->channels;
+    tl_vector partial[SETS][VECTORS] = {{{0}}};
+    for (int32_t ky = 0; ky < row->rows; ++ky, a += row->line) {
+        int32_t k = 0;
+        for (; k + SETS <= length; k += SETS, w += SETS * TL_PANEL) {
+#pragma GCC unroll 4
+            for (int s = 0; s < SETS; ++s) {
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) partial[s][v] += a[k + s] * tl_load(w + s * TL_PANEL + v * TL_WIDTH);
+            }
+        }
+        for (; k < length; ++k, w += TL_PANEL) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) partial[0][v] += a[k] * tl_load(w + v * TL_WIDTH);
+        }
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sums[v] += (partial[0][v] + partial[1][v]) + (partial[2][v] + partial[3][v]);
+}
+
 /* Sums of a tile cell by cell; cells beside the input are zeros. */
 TL_ALWAYS_INLINE void cells(const tl_conv_params *p, const tl_row *row, int32_t ox, const int pixels, const int vectors,
                             const float *w, tl_vector (*sums)[VECTORS]) {
@@ -118,6 +143,8 @@ TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_row *row, int32_t o
     }
     if (apart) {
         cells(p, row, ox, pixels, vectors, o->w, sums);
+    } else if (pixels == 1) {
+        run_alone(p, row, ox, vectors, o->w, sums[0]);
     } else {
         runs(p, row, ox, pixels, vectors, o->w, o->ahead, o->pace, sums);
     }
