@@ -154,24 +154,6 @@ typedef struct {
 } tl_depthwise_int_params;
 
 typedef struct {
-    int32_t input_height;
-    int32_t input_width;
-    int32_t channels;
-    int32_t output_height;
-    int32_t output_width;
-    int32_t filter_height;
-    int32_t filter_width;
-    int32_t stride_height;
-    int32_t stride_width;
-    int32_t dilation_height;
-    int32_t dilation_width;
-    int32_t before_height;
-    int32_t before_width;
-    float low;
-    float high;
-} tl_depthwise_params;
-
-typedef struct {
     int32_t boxes;
     int32_t encoding;
     int32_t predictions;
@@ -775,7 +757,7 @@ int32_t tl_cumsum_i32(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_cumsum_i64 TL_TIERED(tl_cumsum_i64)
 int32_t tl_cumsum_i64(const tl_axis_params *p, void *const *t, tl_range r);
 #define tl_depthwise_f32 TL_TIERED(tl_depthwise_f32)
-int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range r);
+int32_t tl_depthwise_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_depthwise_int_s8 TL_TIERED(tl_depthwise_int_s8)
 int32_t tl_depthwise_int_s8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
 #define tl_depthwise_int_u8 TL_TIERED(tl_depthwise_int_u8)

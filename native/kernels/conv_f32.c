@@ -34,7 +34,7 @@ enum { VECTORS = 2, WIDE = 4, NARROW = 4 };
 /* Sums of a tile of which a row of the filter sees one run of the input. A pointer serves three pixels, which leaves
  * registers for all of them. */
 TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t ox, const int pixels, const int vectors,
-                           const float *w, tl_vector (*sums)[VECTORS]) {
+                           const float *w, uintptr_t ahead, uintptr_t pace, tl_vector (*sums)[VECTORS]) {
     const ptrdiff_t step = (ptrdiff_t)p->stride_width * p->channels;
     const int32_t length = p->filter_width * p->depth;
     const float *line = row->x + (ox * step - (ptrdiff_t)p->before_width * p->channels);
@@ -54,8 +54,35 @@ TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t o
             }
 #pragma GCC unroll 5
             for (int m = 0; m < pixels; m += 3) ++a[m / 3];
+            __builtin_prefetch((const void *)ahead);
+            ahead += pace;
         }
     }
+}
+
+/* The same for one pixel. Its few sums would wait for each other, so there are several sets of them. */
+TL_ALWAYS_INLINE void run_alone(const tl_conv_params *p, const tl_row *row, int32_t ox, const int vectors,
+                                const float *w, tl_vector *sums) {
+    enum { SETS = 4 };
+    const int32_t length = p->filter_width * p->depth;
+    const float *a = row->x + ((ptrdiff_t)ox * p->stride_width - p->before_width) * p->channels;
+    tl_vector partial[SETS][VECTORS] = {{{0}}};
+    for (int32_t ky = 0; ky < row->rows; ++ky, a += row->line) {
+        int32_t k = 0;
+        for (; k + SETS <= length; k += SETS, w += SETS * TL_PANEL) {
+#pragma GCC unroll 4
+            for (int s = 0; s < SETS; ++s) {
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) partial[s][v] += a[k + s] * tl_load(w + s * TL_PANEL + v * TL_WIDTH);
+            }
+        }
+        for (; k < length; ++k, w += TL_PANEL) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) partial[0][v] += a[k] * tl_load(w + v * TL_WIDTH);
+        }
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sums[v] += (partial[0][v] + partial[1][v]) + (partial[2][v] + partial[3][v]);
 }
 
 /* Sums of a tile cell by cell; cells beside the input are zeros. */
@@ -88,11 +115,14 @@ TL_ALWAYS_INLINE void cells(const tl_conv_params *p, const tl_row *row, int32_t 
 }
 
 /* The outputs of a tile: filters and bias of the first, where it goes for pixel 0 of the row, and how many there are.
- */
+ *
+ * Every row of filters that a tile reads, it also fetches what lies at `ahead`, `pace` bytes further each time: its
+ * part of the next panel. The first tile would wait for that otherwise. */
 typedef struct {
     const float *w, *bias;
     float *y;
     int32_t count;
+    uintptr_t ahead, pace;
 } tl_outputs;
 
 /* `pixels` pixels from column ox of a row, by `vectors` vectors of outputs, of which the last may be cut. apart:
@@ -113,8 +143,10 @@ TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_row *row, int32_t o
     }
     if (apart) {
         cells(p, row, ox, pixels, vectors, o->w, sums);
+    } else if (pixels == 1) {
+        run_alone(p, row, ox, vectors, o->w, sums[0]);
     } else {
-        runs(p, row, ox, pixels, vectors, o->w, sums);
+        runs(p, row, ox, pixels, vectors, o->w, o->ahead, o->pace, sums);
     }
     const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
     const ptrdiff_t step = p->pixel_step;
@@ -154,11 +186,14 @@ TILES(narrow, NARROW_SIZES, 1, 0)
 TILES(narrow_apart, NARROW_SIZES, 1, 1)
 
 /* The pixels [ox, end) of a row in tiles of nearly the same size. */
-static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const tl_outputs *o) {
+static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, tl_outputs *o) {
     const int32_t is_wide = o->count > TL_WIDTH, most = is_wide ? WIDE : NARROW;
     tl_tile *const *inside = is_wide ? wide : narrow, *const *apart = is_wide ? wide_apart : narrow_apart;
     const int32_t count = (end - ox + most - 1) / most, pixels = (end - ox) / count, more = (end - ox) % count;
-    for (int32_t i = 0; i < count; ++i) {
+    const size_t length = (size_t)row->rows * p->filter_width * p->depth;
+    o->ahead = (uintptr_t)(o->w + length * TL_PANEL);
+    o->pace = (TL_PANEL * sizeof(float) + count - 1) / count;
+    for (int32_t i = 0; i < count; ++i, o->ahead += length * o->pace) {
         const int32_t size = pixels + (i < more);
         (tl_is_inside(p, ox, size) ? inside : apart)[size](p, row, ox, o);
         ox += size;
@@ -170,7 +205,7 @@ void tl_panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t en
     w += (size_t)row->first * p->filter_width * p->depth * TL_PANEL;
     for (int32_t lane = 0; lane < TL_PANEL && output + lane < p->outputs; lane += VECTORS * TL_WIDTH) {
         const int32_t first = output + lane;
-        const tl_outputs o = {w + lane, bias ? bias + first : bias, row->y + first, p->outputs - first};
+        tl_outputs o = {w + lane, bias ? bias + first : bias, row->y + first, p->outputs - first, 0, 0};
         tiles(p, row, ox, end, &o);
     }
 }

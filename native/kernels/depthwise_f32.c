@@ -1,60 +1,33 @@
 /* Convolution of each channel by itself, float32.
- * t[0] input [n, h, w, c], t[1] filters [kh, kw, c], t[2] bias [c] or nothing, t[3] zeros [c], t[4] output
- * [n, oh, ow, c]. A work item is a row of the output.
+ * t[0] input [n, h, w, c], t[1] filters [kh, kw, c], t[2] bias [c] or nothing, t[3] output [n, oh, ow, c]. A work item
+ * is a row of the output.
  *
- * PIXELS outputs of the same row at a time: neighbours share the columns that they see, and one load of the filters
- * serves them all. Cells beside the input read zeros; rows of the filter above and below it are left out. */
-#include "tl_params.h"
-#include "tl_vector.h"
-
-#define PIXELS 4
-
-/* A row of output pixels, and what the filter sees from it: the input's rows x, `line` floats apart, under the filter's
- * rows from w on. */
-typedef struct {
-    const float *x, *w, *bias, *zeros;
-    float *y;
-    ptrdiff_t line;
-    int32_t rows;
-} tl_row;
-
-static tl_row locate(const tl_depthwise_params *p, void *const *t, int32_t item) {
-    const int32_t oy = item % p->output_height, image = item / p->output_height, d = p->dilation_height;
-    const int32_t top = oy * p->stride_height - p->before_height, first = top < 0 ? (d - 1 - top) / d : 0;
-    const int32_t end = top < p->input_height ? TL_MIN(p->filter_height, (p->input_height - 1 - top) / d + 1) : 0;
-    const int32_t rows = TL_MAX(end - first, 0);
-    const size_t c = (size_t)p->channels, width = c * p->input_width;
-    return (tl_row){.x = (const float *)t[0] + ((size_t)image * p->input_height + (rows ? top + first * d : 0)) * width,
-                    .w = (const float *)t[1] + (rows ? first : 0) * c * p->filter_width,
-                    .bias = t[2],
-                    .zeros = t[3],
-                    .y = (float *)t[4] + (size_t)item * p->output_width * c,
-                    .line = (ptrdiff_t)width * d,
-                    .rows = rows};
-}
+ * Several outputs of a row at a time: neighbours share the columns that they see, and one load of the filters serves
+ * them all. Rows of the filter above and below the input are left out, and so are columns beside it. */
+#include "tl_conv.h"
 
 /* Outputs of `pixels` neighbours from column ox, all channels; the last step may take some channels of the one before
  * once more. These are constants where it is called: pixels; width and stride, of the filter along the row; inside:
  * whether all columns are the input's. A pointer serves three columns, which leaves registers for the sums. */
-TL_ALWAYS_INLINE void group(const tl_depthwise_params *p, const tl_row *row, int32_t ox, const int pixels,
-                            const int width, const int stride, const int inside) {
+TL_ALWAYS_INLINE void group(const tl_conv_params *p, const tl_row *row, const float *w, const float *bias, int32_t ox,
+                            const int pixels, const int width, const int stride, const int inside) {
     /* All of them copies: the compiler must assume that a store to y changes what pointers lead to. */
     const ptrdiff_t channels = p->channels, next_row = row->line;
     const int32_t rows = row->rows, columns = p->input_width, left = ox * stride - p->before_width;
-    const float *x = row->x + left * channels, *filters = row->w, *bias = row->bias;
+    const float *x = row->x + left * channels;
     const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
     float *y = row->y + ox * channels;
     for (ptrdiff_t i = 0; i < channels; i += TL_WIDTH) {
         const ptrdiff_t c = TL_MIN(i, channels - TL_WIDTH);
-        const float *line = x + c, *w = filters + c;
+        const float *line = x + c, *cells = w + c;
         tl_vector sums[8];
 #pragma GCC unroll 8
         for (int m = 0; m < pixels; ++m) sums[m] = bias ? tl_load(bias + c) : (tl_vector){0};
-        for (int32_t ky = 0; ky < rows; ++ky, line += next_row, w += width * channels) {
+        for (int32_t ky = 0; ky < rows; ++ky, line += next_row, cells += width * channels) {
             const float *at = line;
             tl_vector f[5];
 #pragma GCC unroll 5
-            for (int k = 0; k < width; ++k) f[k] = tl_load(w + k * channels);
+            for (int k = 0; k < width; ++k) f[k] = tl_load(cells + k * channels);
 #pragma GCC unroll 19
             for (int j = 0; j < (pixels - 1) * stride + width; ++j) {
                 if (j % 3 == 0) {
@@ -82,42 +55,58 @@ TL_ALWAYS_INLINE void group(const tl_depthwise_params *p, const tl_row *row, int
     }
 }
 
-/* One row of a usual filter, in groups of 8, then of 4 outputs, single ones where it is too short. The last may take
- * some outputs of the one before once more. */
-typedef void tl_group(const tl_depthwise_params *p, const tl_row *row, int32_t ox);
-#define GROUP(pixels, width, stride)                                                                                 \
-    static void inside_##pixels##_##width##_##stride(const tl_depthwise_params *p, const tl_row *row, int32_t ox) {  \
-        group(p, row, ox, pixels, width, stride, 1);                                                                 \
-    }                                                                                                                \
-    static void at_edge_##pixels##_##width##_##stride(const tl_depthwise_params *p, const tl_row *row, int32_t ox) { \
-        group(p, row, ox, pixels, width, stride, 0);                                                                 \
+typedef void tl_group(const tl_conv_params *p, const tl_row *row, const float *w, const float *bias, int32_t ox);
+#define GROUP(name, pixels, width, stride, inside)                                                               \
+    static void name##_##pixels##_##width##_##stride(const tl_conv_params *p, const tl_row *row, const float *w, \
+                                                     const float *bias, int32_t ox) {                            \
+        group(p, row, w, bias, ox, pixels, width, stride, inside);                                               \
     }
-#define ROW(width, stride)                                                                                     \
-    GROUP(8, width, stride)                                                                                    \
-    GROUP(4, width, stride)                                                                                    \
-    GROUP(1, width, stride)                                                                                    \
-    static void row_##width##_##stride(const tl_depthwise_params *p, const tl_row *row) {                      \
-        const int32_t outputs = p->output_width;                                                               \
-        int32_t o = 0;                                                                                         \
-        while (o < outputs) {                                                                                  \
-            const int32_t size = outputs - o >= 8 ? 8 : outputs >= 4 ? 4 : 1;                                  \
-            const int32_t ox = TL_MIN(o, outputs - size), left = ox * stride - p->before_width;                \
-            const int32_t inside = left >= 0 && left + (size - 1) * stride + width <= p->input_width;          \
-            tl_group *make = size == 8   ? inside ? inside_8_##width##_##stride : at_edge_8_##width##_##stride \
-                             : size == 4 ? inside ? inside_4_##width##_##stride : at_edge_4_##width##_##stride \
-                             : inside    ? inside_1_##width##_##stride                                         \
-                                         : at_edge_1_##width##_##stride;                                       \
-            make(p, row, ox);                                                                                  \
-            o += size;                                                                                         \
-        }                                                                                                      \
+#define GROUPS(width, stride)                                                                                         \
+    GROUP(inside, 8, width, stride, 1)                                                                                \
+    GROUP(inside, 4, width, stride, 1)                                                                                \
+    GROUP(at_edge, 8, width, stride, 0)                                                                               \
+    GROUP(at_edge, 4, width, stride, 0)                                                                               \
+    GROUP(at_edge, 1, width, stride, 0)                                                                               \
+    static tl_group *const groups_##width##_##stride[] = {inside_8_##width##_##stride, inside_4_##width##_##stride,   \
+                                                          at_edge_8_##width##_##stride, at_edge_4_##width##_##stride, \
+                                                          at_edge_1_##width##_##stride};
+GROUPS(3, 1)
+GROUPS(3, 2)
+GROUPS(5, 1)
+GROUPS(5, 2)
+
+/* The groups for a usual filter; NULL for an unusual one, and for channels that do not fill a vector. */
+static tl_group *const *groups_for(const tl_conv_params *p) {
+    if (p->dilation_width != 1 || p->channels < TL_WIDTH) return NULL;
+    switch (10 * p->filter_width + p->stride_width) {
+    case 31:
+        return groups_3_1;
+    case 32:
+        return groups_3_2;
+    case 51:
+        return groups_5_1;
+    case 52:
+        return groups_5_2;
+    default:
+        return NULL;
     }
-ROW(3, 1)
-ROW(3, 2)
-ROW(5, 1)
-ROW(5, 2)
+}
+
+/* One row in groups of 8, then of 4 outputs, single ones where it is too short. The last may take some outputs of the
+ * one before once more. */
+static void usual_row(const tl_conv_params *p, const tl_row *row, tl_group *const *groups, const float *w,
+                      const float *bias) {
+    const int32_t outputs = p->output_width;
+    for (int32_t o = 0; o < outputs;) {
+        const int32_t size = outputs - o >= 8 ? 8 : outputs >= 4 ? 4 : 1, ox = TL_MIN(o, outputs - size);
+        const int32_t edge = tl_is_inside(p, ox, size) && size > 1 ? 0 : 2;
+        groups[edge + (size == 8 ? 0 : size == 4 ? 1 : 2)](p, row, w, bias, ox);
+        o += size;
+    }
+}
 
 /* One row of any filter: pixel by pixel, one vector of channels at a time. */
-static void general_row(const tl_depthwise_params *p, const tl_row *row) {
+static void general_row(const tl_conv_params *p, const tl_row *row, const float *w, const float *bias) {
     const size_t channels = (size_t)p->channels;
     const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
     for (int32_t ox = 0; ox < p->output_width; ++ox) {
@@ -125,13 +114,13 @@ static void general_row(const tl_depthwise_params *p, const tl_row *row) {
         for (int32_t c = 0; c < p->channels; c += TL_WIDTH) {
             const int32_t count = p->channels - c;
             tl_vector sum = {0};
-            if (row->bias) sum = tl_load_up_to(row->bias + c, count);
-            const float *line = row->x, *w = row->w + c;
+            if (bias) sum = tl_load_up_to(bias + c, count);
+            const float *line = row->x + c, *cell = w + c;
             for (int32_t ky = 0; ky < row->rows; ++ky, line += row->line) {
-                for (int32_t kx = 0; kx < p->filter_width; ++kx, w += channels) {
+                for (int32_t kx = 0; kx < p->filter_width; ++kx, cell += channels) {
                     const int32_t column = left + kx * p->dilation_width;
                     if ((uint32_t)column < (uint32_t)p->input_width)
-                        sum += tl_load_up_to(line + column * channels + c, count) * tl_load_up_to(w, count);
+                        sum += tl_load_up_to(line + column * channels, count) * tl_load_up_to(cell, count);
                 }
             }
             tl_store_up_to(row->y + ox * channels + c, tl_clip(sum, low, high), count);
@@ -139,33 +128,15 @@ static void general_row(const tl_depthwise_params *p, const tl_row *row) {
     }
 }
 
-typedef void tl_make(const tl_depthwise_params *p, const tl_row *row);
-
-/* What makes a row, a vector of channels at a time; NULL for an unusual filter. */
-static tl_make *maker(const tl_depthwise_params *p) {
-    if (p->dilation_width != 1 || p->channels < TL_WIDTH) return NULL;
-    switch (10 * p->filter_width + p->stride_width) {
-    case 31:
-        return row_3_1;
-    case 32:
-        return row_3_2;
-    case 51:
-        return row_5_1;
-    case 52:
-        return row_5_2;
-    default:
-        return NULL;
-    }
-}
-
-int32_t tl_depthwise_f32(const tl_depthwise_params *p, void *const *t, tl_range r) {
-    tl_make *make = maker(p);
+int32_t tl_depthwise_f32(const tl_conv_params *p, void *const *t, tl_range r) {
+    tl_group *const *groups = groups_for(p);
     for (int32_t item = r.begin; item < r.end; ++item) {
-        const tl_row row = locate(p, t, item);
-        if (make) {
-            make(p, &row);
+        const tl_row row = tl_locate(p, t[0], t[2], t[3], item / p->output_height, item % p->output_height);
+        const float *w = (const float *)t[1] + (size_t)row.first * p->filter_width * p->channels;
+        if (groups) {
+            usual_row(p, &row, groups, w, t[2]);
         } else {
-            general_row(p, &row);
+            general_row(p, &row, w, t[2]);
         }
     }
     return TL_OK;

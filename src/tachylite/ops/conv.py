@@ -179,17 +179,16 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
         return
     layout = " ".join(f"{c.start}:{c.stop}" for c in cells)
     if x.shape[3] == filters.shape[3]:
-        params = conv_float.windowed(conv_float.DepthwiseParams, windows, channels=x.shape[3])
+        params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=1, groups=x.shape[3], outputs=1, joined=1)
         params.low, params.high = conv_float.bounds(op)
         packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
         cost = prod(y.shape[2:]) * windows[0].size * windows[1].size
-        zeros = np.zeros(x.shape[3], np.float32)
-        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op), low.temporary(Spec(zeros.shape, zeros.dtype, zeros))]
+        inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
         low.call(
             conv_float.DEPTHWISE,
             "f32",
             op,
-            params,
+            conv_float.dense(params, x.shape[0], x.shape[3]),
             work=y.shape[0] * y.shape[1],
             inputs=inputs,
             outputs=[low.define(op.outputs[0])],

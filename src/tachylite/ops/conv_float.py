@@ -62,28 +62,6 @@ class ConvParams(Params):
     )
 
 
-class DepthwiseParams(Params):
-    """A convolution of each channel by itself, over height and width."""
-
-    _fields_ = (
-        ("input_height", c_int32),
-        ("input_width", c_int32),
-        ("channels", c_int32),
-        ("output_height", c_int32),
-        ("output_width", c_int32),
-        ("filter_height", c_int32),
-        ("filter_width", c_int32),
-        ("stride_height", c_int32),
-        ("stride_width", c_int32),
-        ("dilation_height", c_int32),
-        ("dilation_width", c_int32),
-        ("before_height", c_int32),
-        ("before_width", c_int32),
-        ("low", c_float),
-        ("high", c_float),
-    )
-
-
 class PackParams(Params):
     """`count` matrices of `outputs` by `taps` by `depth` floats, with the steps between them in floats, to panels of `lanes` outputs."""
 
@@ -103,7 +81,7 @@ class PackParams(Params):
 CONV = kernel("conv", ConvParams, "f32")
 CONV_NARROW = kernel("conv_narrow", ConvParams, "f32")
 MATMUL = kernel("matmul", ConvParams, "f32")
-DEPTHWISE = kernel("depthwise", DepthwiseParams, "f32")
+DEPTHWISE = kernel("depthwise", ConvParams, "f32")
 PACK = kernel("pack", PackParams, "f32")
 
 
