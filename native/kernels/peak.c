@@ -18,9 +18,7 @@ TL_INLINE sums multiply_add(sums sum, sums weights) {
 typedef tl_s32x8 sums;
 enum { TL_PRODUCTS = 16 };
 /* The sum is a factor too, so that no two products are the same. */
-TL_INLINE sums multiply_add(sums sum, sums weights) {
-    return tl_add_pairs(sum, (tl_s16x16)sum, (tl_s16x16)weights);
-}
+TL_INLINE sums multiply_add(sums sum, sums weights) { return tl_add_pairs(sum, (tl_s16x16)sum, (tl_s16x16)weights); }
 #endif
 
 int32_t tl_peak_s8(const tl_peak_params *p, void *const *t, tl_range r) {
