@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def contraction(path: Path) -> list[str]:
 
 
 def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = None) -> None:
-    """Compile everything, or one tier, and link it, without symbols unless there are flags of one's own. Raises CalledProcessError where the compiler fails."""
+    """Compile everything, or one tier, and link it; without `extra`, without symbols. Raises CalledProcessError where the compiler fails."""
     cc = compiler()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
