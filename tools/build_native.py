@@ -66,7 +66,7 @@ def contraction(path: Path) -> list[str]:
 
 
 def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = None) -> None:
-    """Compile everything, or one tier, and link it; without `extra`, without symbols. Raises CalledProcessError where the compiler fails."""
+    """Compile everything, or one tier, and link it; without `extra`, without symbols. Raises CalledProcessError where that fails."""
     cc = compiler()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
