@@ -7,12 +7,13 @@ C_FILES := $(wildcard native/*.[ch] native/*/*.[ch] native/*/*/*.[ch])
 
 NATIVE := tools/build_native.py $(C_FILES) $(wildcard native/*.inc)
 
-.PHONY: help demo test check format native clean
+.PHONY: help demo test check sanitize format native clean
 
 help:
 	@echo "make demo     recognize handwritten digits with a float and an int8 net"
 	@echo "make test     run the tests"
 	@echo "make check    everything else that must hold before a commit: lint, types, generated files"
+	@echo "make sanitize run native tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer (minutes)"
 	@echo "make format   format the sources and write the generated files again"
 	@echo "make native   build the native library again, after a change to its sources"
 	@echo "make clean    remove .venv and whatever was built"
@@ -29,6 +30,10 @@ check: .venv/dev
 	@$(BIN)/mypy --no-error-summary
 	@$(if $(C_FILES),$(BIN)/clang-format --dry-run --Werror $(C_FILES),echo "clang-format: there are no C files yet")
 	@$(BIN)/python tools/generate.py --check
+
+sanitize: .venv/dev
+	@$(BIN)/python tools/sanitize.py address
+	@$(BIN)/python tools/sanitize.py thread
 
 format: .venv/dev
 	@$(BIN)/ruff check --quiet --fix-only

@@ -32,7 +32,8 @@ static inline int32_t follow(const tl_instruction *i, int32_t position) {
 static inline int32_t execute(const tl_instruction *i, tl_pool *pool) {
     switch (i->kind) {
     case TL_CALL:
-        return tl_pool_run(pool, i->kernel, i->params, i->args, i->work, i->grain);
+        /* No kernel sees an empty tensor, by whose width it might divide. */
+        return i->work ? tl_pool_run(pool, i->kernel, i->params, i->args, i->work, i->grain) : TL_OK;
     case TL_MOVE:
         return move(i);
     default:

@@ -1,9 +1,10 @@
 """Build the native library with the system's C compiler, or with zig from PyPI (package ziglang) where there is none.
 
 Every kernel file is compiled once for each tier; `python tools/build_native.py [--debug]` writes src/tachylite/lib/libtachylite.so, and its
-header beside it.
+header beside it. With --sanitize address,undefined or --sanitize thread it is a library for tools/sanitize.py.
 """
 
+import argparse
 import importlib.util
 import os
 import platform
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,11 +51,13 @@ def tiers() -> dict[str, list[str]]:
     return X86_TIERS if platform.machine().lower() in ("x86_64", "amd64") else {"baseline": []}
 
 
-def units() -> list[tuple[Path, str, list[str]]]:
-    """What to compile: source, tier (or nothing) and flags."""
-    common: list[tuple[Path, str, list[str]]] = [(path, "", []) for path in sorted(NATIVE.glob("*.c")) if path.stem != "tier"]
+def units(only: str | None = None) -> list[tuple[Path, str, list[str]]]:
+    """What to compile: source, tier (or nothing) and flags. only: the one tier that is wanted."""
+    alone = [f"-DTL_ONLY_TIER={only}"] if only else []
+    common: list[tuple[Path, str, list[str]]] = [(path, "", alone) for path in sorted(NATIVE.glob("*.c")) if path.stem != "tier"]
     kernels = [NATIVE / "tier.c", *sorted((NATIVE / "kernels").glob("*.c"))]
-    return common + [(path, tier, [*flags, *contraction(path), f"-DTL_TIER={tier}"]) for tier, flags in tiers().items() for path in kernels]
+    chosen = {tier: flags for tier, flags in tiers().items() if only in (None, tier)}
+    return common + [(path, tier, [*flags, *contraction(path), f"-DTL_TIER={tier}"]) for tier, flags in chosen.items() for path in kernels]
 
 
 def contraction(path: Path) -> list[str]:
@@ -61,10 +65,9 @@ def contraction(path: Path) -> list[str]:
     return ["-ffp-contract=fast"] if path.stem.endswith("_f32") else []
 
 
-def build(target: Path = LIBRARY, debug: bool = False) -> None:
-    """Compile everything and link it, without symbols unless it is to be debugged. Raises CalledProcessError where the compiler fails."""
+def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = None) -> None:
+    """Compile everything, or one tier, and link it; without `extra`, without symbols. Raises CalledProcessError where that fails."""
     cc = compiler()
-    flags, link = (["-O0", "-g"], []) if debug else ([], ["-s"])
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
 
@@ -72,17 +75,31 @@ def build(target: Path = LIBRARY, debug: bool = False) -> None:
             path, tier, own = unit
             out = str(Path(folder) / f"{path.stem}__{tier}.o")
             include = f"-I{NATIVE / 'include'}", f"-I{NATIVE}"
-            subprocess.run([*cc, *FLAGS, *own, *flags, *include, "-c", str(path), "-o", out], check=True)
+            subprocess.run([*cc, *FLAGS, *own, *extra, *include, "-c", str(path), "-o", out], check=True)
             return out
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_one, units()))
+            objects = list(pool.map(compile_one, units(only)))
         # Beside the target first, so that a running process never sees half a library.
         fresh = target.with_name(target.name + ".new")
-        subprocess.run([*cc, *link, "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
+        subprocess.run([*cc, *(extra or ["-s"]), "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
     shutil.copyfile(NATIVE / "include" / "tachylite.h", target.with_name("tachylite.h"))
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", help="without optimization, with symbols")
+    parser.add_argument("--sanitize", metavar="KINDS", help="what the compiler's -fsanitize takes; findings do not end the process")
+    parser.add_argument("--tier", help="this tier alone")
+    parser.add_argument("--target", type=Path, default=LIBRARY, help="the library to write")
+    arguments = parser.parse_args()
+    extra = ["-O0", "-g"] if arguments.debug else []
+    if arguments.sanitize:
+        extra += ["-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={arguments.sanitize}"]
+        extra += [] if arguments.sanitize == "thread" else ["-fsanitize-recover=all"]
+    build(arguments.target, extra, arguments.tier)
+
+
 if __name__ == "__main__":
-    build(debug="--debug" in sys.argv[1:])
+    main()

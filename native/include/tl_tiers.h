@@ -14,8 +14,11 @@ typedef struct {
 /* A kernel by name, in one tier; NULL where there is none. */
 TL_EXPORT const tl_entry *tl_find_entry(const char *tier, const char *name);
 
-/* Best first. The build defines TL_TIERS as X(name, whether this machine can run it) for each. */
-#if defined(__x86_64__)
+/* Best first: X(name, whether this machine can run it) for each. A build for tests may have one alone. */
+#if defined(TL_ONLY_TIER)
+#define TL_TIERS(X) TL_TIERS_(X, TL_ONLY_TIER)
+#define TL_TIERS_(X, name) X(name, 1)
+#elif defined(__x86_64__)
 #define TL_TIERS(X)                                                                                                   \
     X(avx512vnni, __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&                       \
                       __builtin_cpu_supports("avx512vl"))                                                             \

@@ -160,7 +160,7 @@ def infer(op: Operator, specs: Specs) -> list[Spec] | None:
     """Specs of the outputs, None where they are not known before the run. Raises OpError."""
     try:
         result = get(op).infer(op, *specs)
-    except (TypeError, IndexError, AttributeError, ValueError) as problem:
+    except (ArithmeticError, TypeError, IndexError, AttributeError, ValueError) as problem:
         if isinstance(problem, OpError):
             raise
         found = ", ".join("none" if s is None else f"{s.dtype}{list(s.shape)}" for s in specs)

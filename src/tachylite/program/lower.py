@@ -113,8 +113,9 @@ class Lowering:
                     return self._barrier(scope, index + 1)
             except OpError as problem:
                 raise problem.at(index, scope.number) from None
-            except MemoryError as problem:
-                raise op.error(str(problem)).at(index, scope.number) from problem
+            except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as problem:
+                reason = str(problem) or type(problem).__name__
+                raise op.error(f"cannot be planned for its operands: {reason}").at(index, scope.number) from problem
             if len(self.code) > MAX_INSTRUCTIONS:
                 raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(
                     index, scope.number

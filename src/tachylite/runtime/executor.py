@@ -224,7 +224,7 @@ class located:  # noqa: N801  (a context manager reads like a word)
         if isinstance(problem, MemoryError):
             found = f"takes more memory than there is ({problem or 'an allocation failed'}); use smaller shapes"
             raise self._op.error(found).at(*self._place) from problem
-        if isinstance(problem, TachyliteError | ArithmeticError | LookupError | TypeError | ValueError):
+        if isinstance(problem, TachyliteError | ArithmeticError | AttributeError | LookupError | TypeError | ValueError):
             raise self._op.error(str(problem) or type(problem).__name__).at(*self._place) from problem
 
 
