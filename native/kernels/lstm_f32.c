@@ -8,21 +8,22 @@
 
 enum { INPUT, FORGET, CELL, OUTPUT, GATES };
 
+/* So that each sum stays in a register. */
+#define UNROLL _Pragma("GCC unroll 4")
+
 /* The levels of a block's gates, before their activations. Even and odd elements of the row have sums of their own, so
  * that one addition need not wait for the other. */
 TL_INLINE void levels(const float *row, const float *w, const float *bias, int32_t length, float (*level)[TL_LANES]) {
     tl_f32x8 even[GATES], odd[GATES];
-    for (int g = 0; g < GATES; ++g) even[g] = tl_load_f32(bias + g * TL_LANES);
-    for (int g = 0; g < GATES; ++g) odd[g] = (tl_f32x8){0};
+    UNROLL for (int g = 0; g < GATES; ++g) even[g] = tl_load_f32(bias + g * TL_LANES);
+    UNROLL for (int g = 0; g < GATES; ++g) odd[g] = (tl_f32x8){0};
     int32_t k = 0;
-    for (; k + 2 <= length; k += 2, w += 2 * GATES * TL_LANES)
-        for (int g = 0; g < GATES; ++g) {
+    for (; k + 2 <= length; k += 2, w += 2 * GATES * TL_LANES) UNROLL for (int g = 0; g < GATES; ++g) {
             even[g] += row[k] * tl_load_f32(w + g * TL_LANES);
             odd[g] += row[k + 1] * tl_load_f32(w + (GATES + g) * TL_LANES);
         }
-    if (k < length)
-        for (int g = 0; g < GATES; ++g) even[g] += row[k] * tl_load_f32(w + g * TL_LANES);
-    for (int g = 0; g < GATES; ++g) tl_store_f32(level[g], even[g] + odd[g]);
+    if (k < length) UNROLL for (int g = 0; g < GATES; ++g) even[g] += row[k] * tl_load_f32(w + g * TL_LANES);
+    UNROLL for (int g = 0; g < GATES; ++g) tl_store_f32(level[g], even[g] + odd[g]);
 }
 
 /* One step of the cells of one block; c in place. */
