@@ -9,7 +9,7 @@
 #define TL_BLOCK 16
 
 enum {
-    TL_TWICE_FAST = 0, /* rescale, for sums below 2^29 and shifts of -29 to -1: int32 mantissas[16], right shifts[16] */
+    TL_TWICE_FAST = 0, /* rescale, for sums below 2^29 and shifts of -29 to 0: int32 mantissas[16], right shifts[16] */
     TL_TWICE = 1,      /* rescale: int32 mantissas[16], shifts[16] */
     TL_ONCE_AWAY = 2,  /* round(x * scale), halves away from zero: double scales[16] */
     TL_ONCE_UP = 3,    /* floor(x * scale + 1/2), where all is exact: double scales[16] */
@@ -57,13 +57,14 @@ TL_INLINE tl_s32x8 tl_high_product(tl_s32x8 x, tl_s32x8 m) {
 #endif
 }
 
-/* tl_rescale(x, m, -s) for |x| < 2^29 and 1 <= s <= 29. Both roundings in one: with t = floor(x * m / 2^30), the first
- * gives h = floor((t + 1) / 2), the second floor((h + 2^(s - 1) - [h < 0]) / 2^s), and h < 0 where t < -1. */
+/* tl_rescale(x, m, -s) for |x| < 2^29 and 0 <= s <= 29. Both roundings in one: with t = floor(x * m / 2^30), the first
+ * gives h = floor((t + 1) / 2), the second floor((h + 2^(s - 1) - [h < 0]) / 2^s), and h < 0 where t < -1. Without a
+ * shift there is no second one. */
 TL_INLINE tl_s32x8 tl_rescale_fast(tl_s32x8 x, tl_s32x8 m, tl_s32x8 s) {
     const tl_s32x8 one = (tl_s32x8){0} + 1;
     const tl_s32x8 t = tl_high_product(x, m);
-    const tl_s32x8 below = t < -one;
-    return (t + (one + (one << s)) + below + below) >> (s + one);
+    const tl_s32x8 below = (t < -one) & (s > 0);
+    return (t + (one + ((one << s) & -2)) + below + below) >> (s + one);
 }
 
 /* The first `bytes` of 32, in as few pieces as powers of two will do. */

@@ -137,7 +137,7 @@ typedef struct {
     _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), which))
 
 TL_INLINE scales load_scales(const void *table) {
-    const __m256i *from = table, one = _mm256_set1_epi32(1);
+    const __m256i *from = table, one = _mm256_set1_epi32(1), two = _mm256_set1_epi32(2);
     scales s;
     const __m256i shifts[2] = {_mm256_loadu_si256(from + 2), _mm256_loadu_si256(from + 3)};
     s.shifts[0] = SHUFFLE(shifts[0], shifts[1], EVEN);
@@ -145,8 +145,10 @@ TL_INLINE scales load_scales(const void *table) {
     for (int i = 0; i < 2; ++i) {
         s.even[i] = _mm256_loadu_si256(from + i);
         s.odd[i] = _mm256_srli_epi64(s.even[i], 32);
-        s.up[i] = _mm256_add_epi32(_mm256_sllv_epi32(one, s.shifts[i]), one);
-        s.down[i] = _mm256_sub_epi32(s.up[i], _mm256_set1_epi32(2));
+        /* Without a shift there is no second rounding. */
+        const __m256i half = _mm256_andnot_si256(one, _mm256_sllv_epi32(one, s.shifts[i]));
+        s.up[i] = _mm256_add_epi32(half, one);
+        s.down[i] = _mm256_sub_epi32(s.up[i], _mm256_min_epi32(half, two));
         s.shifts[i] = _mm256_add_epi32(s.shifts[i], one);
     }
     return s;

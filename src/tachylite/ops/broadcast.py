@@ -12,12 +12,17 @@ import numpy as np
 from tachylite.model.graph import Operator, Shape
 
 from .kernel import Kernel, Params
+from .registry import Spec
 
 RANK = 6
 """The most dimensions that one call of the kernels handles."""
 
 GRAIN = 16384
 """Elements that are worth a thread's while."""
+
+
+_SHORT = 256
+"""Elements below which a row is not worth a loop of its own."""
 
 
 class BroadcastParams(Params):
@@ -63,9 +68,25 @@ def emit_binary(
     low: Any, kind: Kernel, variant: str, op: Operator, a: tuple[int, Shape], b: tuple[int, Shape], target: int, /, **values: Any
 ) -> None:
     """Emit one call on two values, which are seen in these shapes; they have no more than RANK dimensions once those are merged."""
+    a, b = _lengthened(low, a, b[1]), _lengthened(low, b, a[1])
     extent, first, second = steps(merged_axes(a[1], b[1]))
     params = BroadcastParams(extent=extent, first_stride=first, second_stride=second, **values)
     low.call(kind, variant, op, params, work=prod(extent), inputs=[a[0], b[0]], outputs=[target], grain=GRAIN)
+
+
+def _lengthened(low: Any, operand: tuple[int, Shape], other: Shape) -> tuple[int, Shape]:
+    """The operand, repeated along its last dimensions if it is a constant and would break the result into short rows."""
+    number, shape = operand
+    value, whole = low.program.values[number], np.broadcast_shapes(shape, other)
+    if value.data is None or merged_axes(shape, other)[-1][0] >= _SHORT:
+        return operand
+    padded = (1,) * (len(whole) - len(shape)) + tuple(shape)
+    kept = max((k for k in range(len(whole)) if prod(whole[k:]) >= _SHORT), default=0)
+    longer = padded[:kept] + whole[kept:]
+    if prod(longer) > GRAIN or prod(longer) == prod(shape):
+        return operand
+    repeated = np.ascontiguousarray(np.broadcast_to(value.data.reshape(padded), longer))
+    return low.temporary(Spec(longer, value.dtype, repeated)), longer
 
 
 def fits(*shapes: Shape) -> bool:

@@ -20,7 +20,7 @@ from .arguments import SUFFIXES
 from .exact import reach
 from .kernel import Params, kernel
 from .registry import Spec
-from .requantize import BLOCK, OUTPUT_FIELDS, Rounding, Scaling, blocks, output_fields
+from .requantize import BLOCK, OUTPUT_FIELDS, Rounding, Scaling, blocks, output_fields, settled, twice
 from .window import Phase, Window
 
 _MAX_PIXELS = 96
@@ -98,8 +98,8 @@ class Runs(NamedTuple):
 class Layer:
     """What an operator multiplies, and how it rounds.
 
-    x, filters, bias: its tensors; groups: of `outputs` each; scaling: from the greatest magnitude of a sum to the rounding and its table;
-    zero_points: of x and of the filters.
+    x, filters, bias: its tensors; groups: of `outputs` each; rule: one of `requantize`'s, and its multipliers; zero_points: of x and of the
+    filters.
     """
 
     x: Tensor | None
@@ -107,7 +107,8 @@ class Layer:
     bias: Tensor | None
     groups: int
     outputs: int
-    scaling: Callable[[int], Scaling]
+    rule: Callable[[Any, int, int, int], Scaling]
+    multipliers: Any
     zero_points: tuple[int, int]
 
 
@@ -207,7 +208,8 @@ def _is_wide(scaling: Scaling, greatest: int) -> bool:
 def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str, is_single: bool = False) -> Filters:
     """Panels packed at load. view: from the tensor to rows, [n * layer.groups * layer.outputs, ...]; name: of the view."""
     matrix = _rows(low.spec(layer.filters).value, view)
-    bias = np.zeros(len(matrix)) if layer.bias is None else low.spec(layer.bias).value.reshape(-1).astype(np.float64)
+    bias = np.zeros(len(matrix), np.int64) if layer.bias is None else low.spec(layer.bias).value.reshape(-1).astype(np.int64)
+    multipliers = layer.multipliers
     totals = matrix.sum(axis=1, dtype=np.int64) - matrix.shape[1] * layer.zero_points[1]
     most = reach(matrix.dtype, layer.zero_points[1])
     farthest = reach(layer.x.dtype, layer.zero_points[0])
@@ -215,8 +217,11 @@ def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str,
     if bound >= 2**29:  # No need to look at all filters elsewhere.
         magnitudes = np.abs(matrix.astype(np.int32) - layer.zero_points[1])
         most = int(magnitudes.max(initial=0))
-        bound = farthest * int(magnitudes.sum(axis=1, dtype=np.int64).max(initial=0)) + int(np.abs(bias).max(initial=0))
-    scaling = layer.scaling(bound)
+        sizes = magnitudes.sum(axis=1, dtype=np.int64)
+        if layer.rule is twice:
+            bias, multipliers = settled(bias, sizes == 0, multipliers)
+        bound = int((farthest * sizes + np.abs(bias)).max(initial=0))
+    scaling = layer.rule(multipliers, layer.groups, layer.outputs, bound)
     pieces, flush = _flushed(layer, runs, most) if _is_wide(scaling, bound) else (runs, 0)
     storage = (
         _storage(low, layer, matrix, is_single)
@@ -227,7 +232,8 @@ def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str,
     )
     flip = 128 if storage is QUADS_W8 and low.program.target.isa == "avx512vnni" else 0
     start = bias - (layer.zero_points[0] + flip) * totals
-    start = blocks(start if flush else start.astype(np.int64).astype(np.int32), len(matrix) // layer.outputs, layer.outputs)
+    start = start.astype(np.float64 if flush else np.int32)
+    start = blocks(start, len(matrix) // layer.outputs, layer.outputs)
     shape = len(runs.offsets), len(pieces.offsets), pieces.length
     pack = partial(_panels, view=view, outputs=layer.outputs, shape=shape, zero_point=layer.zero_points[1], storage=storage)
     layout = f"{storage.name} panels{BLOCK} {name} {layer.outputs} {shape} {layer.zero_points[1]}"
@@ -272,7 +278,7 @@ def _run_time_filters(low: Any, op: Operator, layer: Layer, runs: Runs, count: i
     depth = len(runs.offsets) * runs.length
     most, farthest = reach(kind, layer.zero_points[1]), reach(layer.x.dtype, layer.zero_points[0])
     bound = farthest * most * depth + (int(np.abs(bias.value.astype(np.float64)).max(initial=0)) if bias else 0)
-    scaling = layer.scaling(bound)
+    scaling = layer.rule(layer.multipliers, layer.groups, layer.outputs, bound)
     is_wide = _is_wide(scaling, bound)
     pieces, flush = _flushed(layer, runs, most) if is_wide else (runs, 0)
     if len(runs.offsets) > 1 and pieces is not runs:

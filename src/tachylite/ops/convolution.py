@@ -4,7 +4,6 @@ An operator brings `sums(x, filters)`: its linear map, on arrays of one floating
 """
 
 from collections.abc import Callable
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -113,10 +112,9 @@ def integer_layer(low: Any, op: Operator, *, groups: int = 1, data: int = 0) -> 
     """The operator for native kernels of integers."""
     x, filters, bias = op.inputs[data], op.inputs[1], conv_integer.bias_of(op, data + 2 if data == 0 else data + 1)
     outputs = low.spec(op.outputs[0]).shape[-1] // groups
-    wide = is_wide(op, x.dtype, None if bias is None else bias.dtype)
-    scaling = partial(once_up if wide else twice, output_steps(op, data), groups, outputs)
+    rule = once_up if is_wide(op, x.dtype, None if bias is None else bias.dtype) else twice
     zero_points = x.zero_point, filters.zero_point if filters.dtype == np.uint8 else 0
-    return conv_integer.Layer(x, filters, bias, groups, outputs, scaling, zero_points)
+    return conv_integer.Layer(x, filters, bias, groups, outputs, rule, output_steps(op, data), zero_points)
 
 
 _FILTER_TYPES: dict[np.dtype, set[np.dtype]] = {

@@ -71,7 +71,7 @@ def lower(low: Any, op: Operator, windows: Sequence[Window]) -> None:
     if sums is None:
         low.host(op)
         return
-    start, scaling = sums
+    start, scaling, left = sums
     height, width = windows
     if width.inputs == width.size == width.outputs == 1:
         height, width = width, height  # What is one column may as well be one row.
@@ -101,7 +101,7 @@ def lower(low: Any, op: Operator, windows: Sequence[Window]) -> None:
         for what, value in (("input", window.inputs), ("output", window.outputs), ("stride", window.stride), ("before", window.before)):
             setattr(params, f"{what}_{axis}", value)
     offsets = np.array([2 * block * (tap.line * span + tap.column * width.dilation) for tap in taps], np.int32)
-    pack = partial(_pack, zero_point=op.inputs[1].zero_point, cells=cells, size=(height.size, width.size), fold=fold)
+    pack = partial(_pack, zero_point=op.inputs[1].zero_point, cells=cells, size=(height.size, width.size), fold=fold, left=left)
     packed = low.packed(op.inputs[1], f"pairs{BLOCK} {pack.keywords}", pack)
     constants = [low.temporary(Spec(a.shape, a.dtype, a)) for a in (start, scaling.table, offsets)]
     low.call(
@@ -131,9 +131,14 @@ def _taps(height: int, width: int) -> list[Tap]:
     return taps
 
 
-def _pack(filters: np.ndarray, zero_point: int, cells: tuple[slice, slice], size: tuple[int, int], fold: int) -> np.ndarray:
-    """[1, kh, kw, channels] as int16 [panels, taps, BLOCK, 2]; where outputs share a row, so do copies of the filters."""
-    weights = (filters[0, *cells].astype(np.int16) - np.int16(zero_point)).reshape(*size, -1)
+def _pack(
+    filters: np.ndarray, zero_point: int, cells: tuple[slice, slice], size: tuple[int, int], fold: int, left: tuple[int, ...]
+) -> np.ndarray:
+    """[1, kh, kw, channels] as int16 [panels, taps, BLOCK, 2]; where outputs share a row, so do copies of the filters.
+
+    left: bits that a channel's filters are shifted by, or one number for all.
+    """
+    weights = (filters[0, *cells].astype(np.int16) - np.int16(zero_point)).reshape(*size, -1) << np.array(left, np.int16)
     taps = _taps(*size)
     pairs = np.zeros((len(taps), 2, weights.shape[-1]), np.int16)
     for pair, tap in zip(pairs, taps, strict=True):
@@ -144,8 +149,11 @@ def _pack(filters: np.ndarray, zero_point: int, cells: tuple[slice, slice], size
     return np.ascontiguousarray(pairs.reshape(len(taps), 2, -1, BLOCK).transpose(2, 0, 3, 1))
 
 
-def _sums(low: Any, op: Operator, cells: tuple[slice, slice], fold: int) -> tuple[np.ndarray, Scaling] | None:
-    """What sums start from and how they are rounded, by blocks of channels; None where the kernel cannot know or hold them."""
+def _sums(low: Any, op: Operator, cells: tuple[slice, slice], fold: int) -> tuple[np.ndarray, Scaling, tuple[int, ...]] | None:
+    """What sums start from and how they are rounded, by blocks of channels; bits that each channel's filters are to be shifted by.
+
+    None where the kernel cannot know or hold the sums.
+    """
     x, filters = (low.spec(t) for t in op.inputs[:2])
     bias = low.spec(op.inputs[2]) if len(op.inputs) > 2 else None
     if filters.value is None or (bias is not None and bias.value is None):
@@ -156,15 +164,25 @@ def _sums(low: Any, op: Operator, cells: tuple[slice, slice], fold: int) -> tupl
     weights = filters.value[0, *cells].astype(np.int64) - op.inputs[1].zero_point
     start = np.zeros(channels, np.int64) if bias is None else bias.value.reshape(-1).astype(np.int64)
     sizes = np.abs(weights).sum((0, 1)) * (reach(x.dtype, op.inputs[0].zero_point) + abs(zero_point))
-    largest = int((sizes + np.abs(start)).max())
-    start = np.tile(start - zero_point * weights.sum((0, 1)), fold)
-    mantissas, shifts = (np.tile(np.broadcast_to(part, channels), fold) for part in output_steps(op, 0))
-    if not is_wide(op, x.dtype, None if bias is None else bias.dtype):
+    multipliers, wide = output_steps(op, 0), is_wide(op, x.dtype, None if bias is None else bias.dtype)
+    if not wide:
+        start, multipliers = requantize.settled(start, sizes == 0, multipliers)
+    mantissas, shifts = (np.broadcast_to(part, channels) for part in multipliers)
+    # What is rounded twice is first shifted to the left; the filters may as well be.
+    left = np.maximum(shifts, 0)
+    if wide or left.max() > 15 or (np.abs(weights).max((0, 1)) << left).max() >= 2**15 or ((sizes + np.abs(start)) << left).max() >= 2**29:
+        left = np.zeros_like(left)
+    largest = int(((sizes + np.abs(start)) << left).max())
+    start = np.tile((start - zero_point * weights.sum((0, 1))) << left, fold)
+    mantissas, shifts = np.tile(mantissas, fold), np.tile(shifts - left, fold)
+    moved = tuple(left.tolist()) if left.any() else (0,)
+    if not wide:
         scaling = requantize.twice((mantissas, shifts), 1, len(start), largest)
-        return (requantize.blocks(start.astype(np.int32), 1, len(start)), scaling) if largest < 2**31 else None
+        return (requantize.blocks(start.astype(np.int32), 1, len(start)), scaling, moved) if largest < 2**31 else None
     if sizes.max() >= 2**31 or shifts.max() > 14:
         return None
-    return requantize.blocks(start.astype(np.float64), 1, len(start)), requantize.once_up((mantissas, shifts), 1, len(start), largest)
+    scaling = requantize.once_up((mantissas, shifts), 1, len(start), largest)
+    return requantize.blocks(start.astype(np.float64), 1, len(start)), scaling, moved
 
 
 def _split(width: Window, lines: int, channels: int) -> tuple[int, int, int]:

@@ -1,7 +1,6 @@
 """Products of matrices: FULLY_CONNECTED and BATCH_MATMUL."""
 
 from collections.abc import Callable
-from functools import partial
 from math import inf, prod
 from typing import Any
 
@@ -185,16 +184,17 @@ def lower_fully_connected(low: Any, op: Operator) -> None:
 def _lower_integer(low: Any, op: Operator) -> None:
     """The scaling is that of `_requantize`."""
     weights, outputs = op.inputs[1], low.spec(op.inputs[1]).shape[0]
-    scaling: Callable[[int], Scaling]
+    rule: Callable[..., Scaling]
+    multipliers: Any
     if weights.dtype == np.int16:
-        scaling = partial(once_up, _arrays(_multiplier(op)), 1, outputs)
+        rule, multipliers = once_up, _arrays(_multiplier(op))
     elif weights.dtype == np.int8 and weights.sparsity is not None:
-        scaling = partial(twice, _arrays(_multiplier(op)), 1, outputs)
+        rule, multipliers = twice, _arrays(_multiplier(op))
     else:
-        scaling = partial(once_away, _real_multipliers(op), 1, outputs)
+        rule, multipliers = once_away, _real_multipliers(op)
     zero_points = op.inputs[0].zero_point, 0 if weights.quantization.is_per_channel else weights.zero_point
     conv_integer.lower_matrix(
-        low, op, conv_integer.Layer(op.inputs[0], weights, conv_integer.bias_of(op), 1, outputs, scaling, zero_points)
+        low, op, conv_integer.Layer(op.inputs[0], weights, conv_integer.bias_of(op), 1, outputs, rule, multipliers, zero_points)
     )
 
 
@@ -336,12 +336,11 @@ def lower_batch_matmul(low: Any, op: Operator) -> None:
 def _lower_integers(low: Any, op: Operator, x: Spec, result: Spec) -> None:
     """The scaling is that of `_batch_matmul_integer`."""
     outputs = result.shape[-1]
-    if result.dtype == np.int32:
-        scaling: Callable[[int], Scaling] = plain
-    else:
-        scaling = partial(once_up if x.dtype == np.int16 else twice, _arrays(_multiplier(op)), 1, outputs)
+    rule: Callable[..., Scaling] = plain if result.dtype == np.int32 else once_up if x.dtype == np.int16 else twice
+    multipliers = None if rule is plain else _arrays(_multiplier(op))
     x_zero, y_zero = (0 if result.dtype == np.int32 else t.zero_point for t in op.inputs)
-    conv_integer.lower_matrices(low, op, conv_integer.Layer(op.inputs[0], op.inputs[1], None, 1, outputs, scaling, (x_zero, y_zero)))
+    layer = conv_integer.Layer(op.inputs[0], op.inputs[1], None, 1, outputs, rule, multipliers, (x_zero, y_zero))
+    conv_integer.lower_matrices(low, op, layer)
 
 
 def _lower_floats(low: Any, op: Operator, x: Spec, y: Spec, result: Spec) -> None:

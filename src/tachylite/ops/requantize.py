@@ -9,6 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
+from .fixedpoint import rescale
 from .fused import activation_range
 
 BLOCK = 16
@@ -16,6 +17,13 @@ BLOCK = 16
 
 #: Fields of a parameter block that say how a kernel rounds and what it stores.
 OUTPUT_FIELDS = tuple((name, c_int32) for name in ("rounding", "output_type", "output_zero_point", "low", "high"))
+
+
+Multipliers = tuple[np.ndarray, np.ndarray]
+"""Mantissas and shifts, one for each channel or one for all."""
+
+_SETTLED = 10
+"""Bits that a settled sum is shifted to the right by."""
 
 
 class Rounding(IntEnum):
@@ -36,7 +44,7 @@ class Scaling(NamedTuple):
     table: np.ndarray
 
 
-def twice(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int, reach: int) -> Scaling:
+def twice(multipliers: Multipliers, groups: int, channels: int, reach: int) -> Scaling:
     """`fixedpoint.rescale` of sums of at most `reach` in magnitude. multipliers: one for each of groups * channels, or one for all."""
     mantissas, shifts = multipliers
     is_fast = reach < 2**29
@@ -44,10 +52,24 @@ def twice(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int
         # Such sums give 0 with still smaller multipliers, as channels have whose filters are nearly 0.
         vanishes = (mantissas == 0) | (shifts < -29)
         mantissas, shifts = np.where(vanishes, 0, mantissas), np.where(vanishes, -1, shifts)
-        is_fast = bool(shifts.max() <= -1)
+        is_fast = bool(shifts.max() <= 0)
     parts = mantissas, -shifts if is_fast else shifts
     table = np.stack([blocks(part.astype(np.int32), groups, channels, 1 if is_fast else 0) for part in parts], axis=1)
     return Scaling(Rounding.TWICE_FAST if is_fast else Rounding.TWICE, table)
+
+
+def settled(bias: np.ndarray, is_empty: np.ndarray, multipliers: Multipliers) -> tuple[np.ndarray, Multipliers]:
+    """Bias and multipliers of sums that are rounded twice, small ones for channels whose filters are empty, that is, 0.
+
+    Such a channel's result is that of its bias alone, which converters that divide by vanishing scales make huge.
+    """
+    empty = is_empty & (np.abs(bias) >= 1 << 28)
+    if not empty.any():
+        return bias, multipliers
+    mantissas, shifts = (np.broadcast_to(part, bias.shape) for part in multipliers)
+    result = np.clip(rescale(bias, (mantissas, shifts)), -(1 << 17), 1 << 17)
+    mantissas, shifts = np.where(empty, 1 << 30, mantissas), np.where(empty, 1 - _SETTLED, shifts)
+    return np.where(empty, result << _SETTLED, bias), (mantissas, shifts)
 
 
 def once_away(factors: np.ndarray, groups: int, channels: int, _reach: int) -> Scaling:
@@ -55,7 +77,7 @@ def once_away(factors: np.ndarray, groups: int, channels: int, _reach: int) -> S
     return Scaling(Rounding.ONCE_AWAY, blocks(factors.astype(np.float64), groups, channels))
 
 
-def once_up(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: int, reach: int) -> Scaling:
+def once_up(multipliers: Multipliers, groups: int, channels: int, reach: int) -> Scaling:
     """`fixedpoint.rescale_int64` of sums of at most `reach` in magnitude."""
     mantissas, shifts = multipliers
     if reach >= 2**37:
@@ -65,7 +87,7 @@ def once_up(multipliers: tuple[np.ndarray, np.ndarray], groups: int, channels: i
     return Scaling(Rounding.ONCE_UP, blocks(np.ldexp(reduced.astype(np.float64), shifts - 15), groups, channels))
 
 
-def plain(_reach: int) -> Scaling:
+def plain(_multipliers: None, _groups: int, _channels: int, _reach: int) -> Scaling:
     """Sums as they are."""
     return Scaling(Rounding.PLAIN, np.zeros(0, np.int32))
 
