@@ -69,7 +69,7 @@ TL_MATH float tl_logf(float x) {
     const int is_small = x < 1.17549435e-38f;
     const int32_t bits = tl_bits_of_f32(is_small ? x * 8388608.0f : x);
     /* x = 2^e * (1 + r), where 1 + r lies between the roots of 1/2 and of 2. */
-    const int32_t exponent = (bits - 0x3F3504F3) >> 23;
+    const int32_t exponent = (int32_t)((uint32_t)bits - 0x3F3504F3u) >> 23;
     const float r = tl_f32_of_bits((int32_t)((uint32_t)bits - ((uint32_t)exponent << 23))) - 1.0f;
     const float e = (float)exponent - (is_small ? 23.0f : 0.0f);
     const float z = r * r;

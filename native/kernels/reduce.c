@@ -26,9 +26,9 @@ static inline size_t offset_of(int32_t i, const int32_t *size, const int32_t *st
 #define ALL(a, b) ((a) & ((b) != 0))
 #define GREATER(a, b) ((b) > (a) ? (b) : (a))
 #define LESS(a, b) ((b) < (a) ? (b) : (a))
-/* NaN loses against every number. */
-#define GREATER_F32(a, b) ((a) >= (b) ? (a) : (b) == (b) ? (b) : (a))
-#define LESS_F32(a, b) ((a) <= (b) ? (a) : (b) == (b) ? (b) : (a))
+/* NaN loses against every number. Functions, since eight macros inside each other that name `a` twice are 256. */
+static inline float greater_f32(float a, float b) { return a >= b ? a : b == b ? b : a; }
+static inline float less_f32(float a, float b) { return a <= b ? a : b == b ? b : a; }
 
 #define SAME(x) (x)
 #define MEAN_F32(x) ((x) / (float)p->count)
@@ -81,8 +81,8 @@ static inline float row_sum_f32(const float *x, int32_t n) {
         for (int32_t i = 1; i < n; ++i) total = combine(total, x[i]); \
         return total;                                                 \
     }
-ROW_EXTREME_F32(max_f32, 1.0f, GREATER_F32)
-ROW_EXTREME_F32(min_f32, -1.0f, LESS_F32)
+ROW_EXTREME_F32(max_f32, 1.0f, greater_f32)
+ROW_EXTREME_F32(min_f32, -1.0f, less_f32)
 
 #define FOUR(combine, total, x, i, c) \
     combine(combine(combine(combine(total, x[i][c]), x[i + 1][c]), x[i + 2][c]), x[i + 3][c])
@@ -158,8 +158,8 @@ COMBINED(prod_f32, float, double, 1, MULTIPLY) /* may leave its range on the way
 COMBINED(prod_i32, int32_t, uint32_t, 1, MULTIPLY)
 COMBINED(prod_i64, int64_t, uint64_t, 1, MULTIPLY)
 
-REDUCE(max_f32, float, float, __builtin_nanf(""), GREATER_F32, EIGHT, GREATER_F32, row_max_f32, SAME, SAME)
-REDUCE(min_f32, float, float, __builtin_nanf(""), LESS_F32, EIGHT, LESS_F32, row_min_f32, SAME, SAME)
+REDUCE(max_f32, float, float, __builtin_nanf(""), greater_f32, EIGHT, greater_f32, row_max_f32, SAME, SAME)
+REDUCE(min_f32, float, float, __builtin_nanf(""), less_f32, EIGHT, less_f32, row_min_f32, SAME, SAME)
 #define EXTREMES(suffix, type, least, greatest)        \
     COMBINED(max_##suffix, type, type, least, GREATER) \
     COMBINED(min_##suffix, type, type, greatest, LESS)

@@ -141,6 +141,13 @@ def _integer_tails() -> Iterator[Case]:
     scales = np.where(np.arange(20) % 3, filters.quantization.scale, np.float32(2.0**-31))
     few = [x, constant(filters.value, scales), constant(bias.value, scales * 0.05)]
     yield case("int8_vanishing_scales", "CONV_2D", *few, **unit, out=out(np.int8, 0.2, 3))
+    # Channels without filters, whose biases are what a quantizer makes of them: beyond the sums that are quick to round.
+    dead = np.arange(20) % 3 == 1
+    filters_of_few = np.where(dead[:, None, None, None], 0, filters.value).astype(np.int8)
+    huge = np.where(dead, rng.integers(2**29, 2**30, 20) * rng.choice([-1, 1], 20), bias.value).astype(np.int32)
+    few = [x, constant(filters_of_few, filters.quantization.scale), constant(huge, filters.quantization.scale * 0.05)]
+    for scale in (0.2, 3e6):
+        yield case(f"int8_empty_filters_{scale}", "CONV_2D", *few, **unit, out=out(np.int8, scale, 3))
     for name, (x, filters, bias), options in _layers("CONV_2D", (1, 6, 5, 12), (10, 3, 3, 4), 10, 0):
         if name in ("uint8_u8", "int8_s8", "int16_s8"):
             grouped = [x, Operand(filters.value[:9], filters.quantization, True), Operand(bias.value[:9], bias.quantization, True)]
@@ -207,6 +214,9 @@ def _depthwise_shapes() -> Iterator[Case]:
     )
     large = constant(rng.integers(-(2**30), 2**30, 16), bias.quantization.scale, dtype=np.int32)
     yield case("integer_large_bias", op, x, weights, large, **options, out=out(np.int8, 200.0, 3))
+    # Multipliers around 1/2, 1 and 2.
+    steep = constant(weights.value, weights.quantization.scale * np.tile([1, 1 / 8], 8), axis=3)
+    yield case("integer_steep_channels", op, x, steep, bias, **options, out=out(np.int8, 1e-3, 3))
     yield case("integer_scaled_up", op, x, weights, bias, **options, out=out(np.int8, 1e-4, 3))
     yield case("integer_scaled_down", op, x, weights, bias, **options, out=out(np.int8, 1e6, 3))
     # LiteRT knows no depthwise convolution with 4-bit filters. These results are whole steps, which need no rounding.
