@@ -316,7 +316,7 @@ def test_a_tier_that_the_machine_lacks(tier: str) -> None:
     content = bytearray(compiled(quantized(), "baseline"))
     field = tlp.HEADER.fields["tier"][1]
     content[field : field + 16] = tier.encode().ljust(16, b"\0")
-    with pytest.raises(ProgramError, match=rf"^the program is for {tier}, this machine runs \w+(, \w+)*; write it with --target"):
+    with pytest.raises(ProgramError, match=rf"^the program is for {tier}, this machine runs \w+( \w+)*; write it with --target"):
         Program(sealed(content))
 
 
