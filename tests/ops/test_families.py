@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-from tachylite.ops.families import MODULES
-
 ALONE = """
 import sys
 from tachylite.ops.families import MODULES

@@ -1,7 +1,7 @@
 """The registry: one OpDef per operator, and everything that is derived from it.
 
-An operator's family file calls `register`. A family is imported when the first of its operators is asked for: `families.py` tells which that is,
-generated from what the files register; the files themselves are found by listing this folder, so a new one needs no entry anywhere.
+An operator's family file calls `register`. A family is imported when the first of its operators is asked for; `families.py`, generated from
+what the files register, tells which that is. The files are found by listing this folder, so that a new one needs no entry anywhere.
 """
 
 import importlib
