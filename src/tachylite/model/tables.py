@@ -530,7 +530,7 @@ class Record:
         return hash(self._values())
 
     def _names(self) -> KeysView[str]:
-        return self.__dataclass_fields__.keys()  # type: ignore[attr-defined, no-any-return]
+        return self.__dataclass_fields__.keys()  # type: ignore[attr-defined]
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self._names())

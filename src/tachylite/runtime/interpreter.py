@@ -119,7 +119,8 @@ class Interpreter:
         #: What makes set_tensor, invoke and get_tensor short: by tensor index, the memory that callers see as it is.
         self._memory: dict[int, np.ndarray] = {}
         self._inputs: dict[int, tuple[np.ndarray, np.dtype, Shape]] = {}
-        self._start: Callable[[], int] = self._refuse
+        #: How a run begins, and how one goes on that stopped: one pair, because a resize in another thread may bring another executor.
+        self._run: tuple[Callable[[], int], Callable[[int], None]] = self._refuse, self._refuse
         if executor is None:
             self._executors.pop(id(graph), None)
             return
@@ -130,7 +131,7 @@ class Interpreter:
         for number in self._indices(graph.inputs):
             if (memory := self._memory.get(number)) is not None:
                 self._inputs[number] = memory, memory.dtype, memory.shape
-        self._start, self._finish = executor.start, executor.finish
+        self._run = executor.start, executor.finish
 
     # Data in and out.
 
@@ -193,8 +194,9 @@ class Interpreter:
 
     def invoke(self) -> None:
         """Run the model on what the inputs hold. Raises TachyliteError (a RuntimeError) that names the operator which failed."""
-        if status := self._start():
-            self._finish(status)
+        start, finish = self._run
+        if status := start():
+            finish(status)
 
     def invoke_async(self) -> "Future[None]":
         """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
@@ -320,7 +322,7 @@ class Interpreter:
         """tf.lite's pointer to the C++ interpreter. Raises TachyliteError: there is none."""
         raise TachyliteError("there is no tflite::Interpreter behind this interpreter")
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: int) -> NoReturn:
         raise TachyliteError("the tensors have no memory yet; call allocate_tensors first (again after resize_tensor_input)")
 
     def _ready(self) -> Executor:
