@@ -53,3 +53,12 @@ def move_axis(build: FrontendBuilder, x: Tensor, source: int, target: int) -> Te
 def ints(*values: int) -> np.ndarray:
     """An int32 vector."""
     return np.array(values, np.int32)
+
+
+def open_shape(build: FrontendBuilder, x: Tensor, first: int, last: int) -> list[int | Tensor | None]:
+    """Sizes of x's axes from `first` up to `last`, for `reshape`: the first unknown one is left open, others are computed."""
+    sizes: list[int | Tensor | None] = []
+    for axis in range(first, last):
+        is_left = dims(x)[axis] is None and None not in sizes
+        sizes.append(None if is_left else size_of(build, x, axis))
+    return sizes

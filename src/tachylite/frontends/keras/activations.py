@@ -44,7 +44,7 @@ def activate(self: Layer, x: Tensor, serialized: Any) -> Tensor:
     name = activation_name(serialized)
     if name is None:
         return self.call(serialized, self.weights, x)
-    return activation_function(name)(self.build, x)
+    return activation_function(self.own_activation(name))(self.build, x)
 
 
 def activation_function(name: str) -> Activation:
@@ -163,6 +163,12 @@ def gelu(build: FrontendBuilder, x: Tensor, approximate: bool = False) -> Tensor
 def hard_sigmoid(build: FrontendBuilder, x: Tensor) -> Tensor:
     """Keras 3's: relu6(x + 3) / 6."""
     return build.MUL(build.RELU6(build.ADD(x, scalar(3))), scalar(1 / 6))
+
+
+@activation("hard_sigmoid of Keras 2")
+def hard_sigmoid_2(build: FrontendBuilder, x: Tensor) -> Tensor:
+    """x / 5 + 1 / 2, between 0 and 1."""
+    return clip(build, build.ADD(build.MUL(x, scalar(0.2)), scalar(0.5)), 0, 1)
 
 
 @activation("hard_silu", "hard_swish")

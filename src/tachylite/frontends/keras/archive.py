@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from tachylite.model.errors import FileError
@@ -15,15 +17,24 @@ from .weights import ListedWeights, StoredWeights, Weights
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
 
+@dataclass(frozen=True)
+class Archive:
+    """A model as it was saved. generation: the major version of the Keras that did it."""
+
+    model: dict[str, Any]
+    weights: Weights
+    generation: int
+
+
 @contextmanager
-def open_archive(data: memoryview) -> Iterator[tuple[dict[str, Any], Weights]]:
-    """The model's serialized config and its weights, readable within the block. Raises FileError."""
+def open_archive(data: memoryview) -> Iterator[Archive]:
+    """A model whose weights can be read within the block. Raises FileError."""
     with _open_zip(data) if data[:4] == ZIP else _open_hdf5(data) as opened:
         yield opened
 
 
 @contextmanager
-def _open_zip(data: memoryview) -> Iterator[tuple[dict[str, Any], Weights]]:
+def _open_zip(data: memoryview) -> Iterator[Archive]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         names = archive.namelist()
@@ -36,7 +47,7 @@ def _open_zip(data: memoryview) -> Iterator[tuple[dict[str, Any], Weights]]:
             raise FileError("the archive holds no model.weights.h5 (sharded weights?); save the model with model.save('name.keras')")
         config = _parse(_unpack(archive, "config.json"), "config.json")
         with _hdf5_file(io.BytesIO(_unpack(archive, "model.weights.h5")), "model.weights.h5") as file:
-            yield config, StoredWeights(file)
+            yield Archive(config, StoredWeights(file), 3)
 
 
 def _unpack(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -47,12 +58,13 @@ def _unpack(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 @contextmanager
-def _open_hdf5(data: memoryview) -> Iterator[tuple[dict[str, Any], Weights]]:
+def _open_hdf5(data: memoryview) -> Iterator[Archive]:
     with _hdf5_file(io.BytesIO(data), "the HDF5 file") as file:
         config = file.attrs.get("model_config")
         if config is None:
             raise FileError("the HDF5 file holds no model_config: it has weights alone; save the whole model with model.save('name.keras')")
-        yield _parse(config, "model_config"), _LegacyFile(file.get("model_weights", file))
+        version = re.match(r"\d+", _text(file.attrs.get("keras_version", "1")))
+        yield Archive(_parse(config, "model_config"), _LegacyFile(file.get("model_weights", file)), int(version[0]) if version else 1)
 
 
 class _LegacyFile(ListedWeights):

@@ -24,6 +24,7 @@ class Converter:
     """Builds a graph from serialized layers; goes on after a layer that it cannot convert, so that all of them are found."""
 
     build: FrontendBuilder
+    generation: int = 3
     masks: dict[Tensor, Tensor] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -31,7 +32,7 @@ class Converter:
         """Emit a whole model, whose layers are called by their own names; its outputs in their structure."""
         found = definition(serialized)
         assert found is not None
-        model = Layer(self.build, serialized["class_name"], "", as_config(serialized), weights, self.call, self.masks)
+        model = Layer(self.build, serialized["class_name"], "", as_config(serialized), weights, self.call, self.masks, self.generation)
         return found.function(model, inputs[0] if len(inputs) == 1 else list(inputs))
 
     def call(self, serialized: dict[str, Any], weights: Weights, *args: Any, **kwargs: Any) -> Any:
@@ -44,7 +45,7 @@ class Converter:
         config = as_config(serialized)
         name = config.get("name") or serialized.get("name") or serialized["class_name"]
         with self.build.scope(name) as path:
-            layer = Layer(self.build, serialized["class_name"], path, config, weights.restart(), self.call, self.masks)
+            layer = Layer(self.build, serialized["class_name"], path, config, weights.restart(), self.call, self.masks, self.generation)
             try:
                 result = found.function(layer, *args, **{k: v for k, v in kwargs.items() if v is not None and k != "training"})
             except Unsupported as problem:

@@ -25,8 +25,8 @@ class Unsupported(TachyliteError):  # noqa: N818 -- it never leaves the frontend
     """A layer that cannot be converted: why, and what to write instead."""
 
 
-class NeedsFixedBatch(TachyliteError):  # noqa: N818
-    """A layer that keeps state for each member of the batch, which is unknown."""
+class NeedsFixedBatch(Exception):  # noqa: N818 -- it never leaves the frontend either
+    """A layer keeps state for each member of the batch, whose size is unknown; the model is converted again with a known one."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class Layer:
     """One call of a layer.
 
     config: what the layer was made with; weights: in Keras's order; masks: those of the tensors that have one;
+    generation: the major version of the Keras that wrote the model;
     call: converts another serialized layer, as wrappers need: `call(config, weights, *args, **kwargs)`.
     """
 
@@ -109,6 +110,7 @@ class Layer:
     weights: Weights
     call: Callable[..., Any]
     masks: dict[Tensor, Tensor] = field(default_factory=dict)
+    generation: int = 3
 
     def get(self, key: str, default: Any = None) -> Any:
         """An entry of the config; `default` where it is missing or None."""
@@ -118,6 +120,10 @@ class Layer:
     def take(self, count: int, *path: str) -> list[np.ndarray]:
         """The next weights."""
         return self.weights.take(count, *path)
+
+    def own_activation(self, name: str) -> str:
+        """The name under which an activation of the layer's Keras is entered: hard_sigmoid was another function before Keras 3."""
+        return "hard_sigmoid of Keras 2" if name == "hard_sigmoid" and self.generation < 3 else name
 
     @property
     def is_channels_first(self) -> bool:

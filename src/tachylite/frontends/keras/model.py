@@ -13,11 +13,10 @@ from tachylite.model.errors import OpError, TachyliteError, UnsupportedError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model, Signature
 
-from .archive import HDF5, ZIP, open_archive
+from .archive import HDF5, ZIP, Archive, open_archive
 from .converter import Converter, check
 from .interface import model_inputs, named_outputs
 from .layer import NeedsFixedBatch, layer_names
-from .weights import Weights
 
 __all__ = ["convert", "convert_live", "is_archive", "is_live", "layer_names"]
 
@@ -51,28 +50,28 @@ def convert(data: memoryview, options: Options) -> Model:
     """The model in a `.keras` or `.h5` file. Raises FileError, UnsupportedError."""
     if options.signatures not in ((), (SIGNATURE,)):
         raise TachyliteError(f"a Keras file has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
-    with open_archive(data) as (serialized, weights):
-        unknown = check(serialized)
+    with open_archive(data) as archive:
+        unknown = check(archive.model)
         if unknown:
             raise _unsupported(unknown)
-        return _with_sizes(serialized, weights, options)
+        return _with_sizes(archive, options)
 
 
 def _unsupported(problems: list[str]) -> UnsupportedError:
     return UnsupportedError(f"{len(problems)} of the model's layers cannot be converted:\n  " + "\n  ".join(problems))
 
 
-def _with_sizes(serialized: dict[str, Any], weights: Weights, options: Options) -> Model:
+def _with_sizes(archive: Archive, options: Options) -> Model:
     """Try sizes of the unknown dimensions, and fix the batch where a layer cannot work without."""
     first: TachyliteError | None = None
     for size in OPEN_SIZES:
         try:
-            return _build(serialized, weights, options, size)
+            return _build(archive, options, size)
         except NeedsFixedBatch:
-            return _build(serialized, weights, options, size, batch=1)
+            return _build(archive, options, size, batch=1)
         except (OpError, FixedShapeError) as problem:
             first = first or problem
-            if not _has_open_sizes(serialized, options):
+            if not _has_open_sizes(archive.model, options):
                 break
     assert first is not None
     raise first
@@ -89,18 +88,18 @@ def _inputs(serialized: dict[str, Any], options: Options) -> list[tuple[str, Dim
     return [(name, options.shape_of(name, shape, names), dtype) for name, shape, dtype in declared]
 
 
-def _build(serialized: dict[str, Any], weights: Weights, options: Options, open_size: int, batch: int | None = None) -> Model:
+def _build(archive: Archive, options: Options, open_size: int, batch: int | None = None) -> Model:
     """The model with `open_size` for unknown dimensions; batch: the size of an unknown batch, which then is known."""
     build = FrontendBuilder()
     inputs = {}
-    for name, shape, dtype in _inputs(serialized, options):
+    for name, shape, dtype in _inputs(archive.model, options):
         dims = (batch, *shape[1:]) if shape[:1] == (None,) else shape
         inputs[name] = build.input(name, dims, dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
-    converter = Converter(build)
-    outputs = converter.run(serialized, weights, list(inputs.values()))
+    converter = Converter(build, archive.generation)
+    outputs = converter.run(archive.model, archive.weights, list(inputs.values()))
     if converter.problems:
         raise _unsupported(converter.problems)
-    named = named_outputs(serialized, outputs)
+    named = named_outputs(archive.model, outputs)
     graph = build.outputs(*named.values())
     graph.name = "main"
     model = Model.of(graph)

@@ -50,7 +50,7 @@ class StoredWeights:
         return self
 
     def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
-        return [self.child(*(path or ("layers",)), name) for name in _stored_names(class_name for class_name, _ in layers)]
+        return [self.child(*(path or ("layers",)), name) for name in stored_names(class_name for class_name, _ in layers)]
 
     def _join(self, *path: str) -> str:
         return "/".join([*([self._path] if self._path else []), *path])
@@ -92,7 +92,7 @@ class ListedWeights:
         return [ListedWeights(owners[name]) for _, name in layers]
 
 
-def _stored_names(classes: Iterator[str]) -> Iterator[str]:
+def stored_names(classes: Iterator[str]) -> Iterator[str]:
     """Names of a list's groups: the classes in snake case, numbered."""
     import re
 
