@@ -4,6 +4,7 @@ import numpy as np
 
 from tachylite.frontends.keras.activations import scalar
 from tachylite.frontends.keras.layer import Layer, layer
+from tachylite.frontends.keras.layers.merging import unit
 from tachylite.frontends.shaping import ints, move_axis, open_shape, reshape
 from tachylite.model.graph import Tensor
 
@@ -65,9 +66,7 @@ def rms_normalization(self: Layer, x: Tensor) -> Tensor:
 
 @layer("UnitNormalization", mask="pass")
 def unit_normalization(self: Layer, x: Tensor) -> Tensor:
-    axes = ints(*axes_of(self, x))
-    power = self.build.SUM(self.build.SQUARE(x), axes, keep_dims=True)
-    return self.build.MUL(x, self.build.RSQRT(self.build.MAXIMUM(power, scalar(1e-24))))
+    return unit(self, x, *axes_of(self, x))
 
 
 @layer("GroupNormalization", mask="pass")
