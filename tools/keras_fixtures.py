@@ -12,7 +12,20 @@ Make = Callable[[], Any]
 def cases(model_of: Callable[..., Any]) -> dict[str, Make]:
     """Name to function, family by family."""
     found: dict[str, Make] = {}
-    for family in (core, conv, pooling, normalization, recurrent, attention, reshaping, merging, activation, preprocessing, graphs, operations):
+    for family in (
+        core,
+        conv,
+        pooling,
+        normalization,
+        recurrent,
+        attention,
+        reshaping,
+        merging,
+        activation,
+        preprocessing,
+        graphs,
+        operations,
+    ):
         for name, make in family(model_of).items():
             found[f"{family.__name__}/{name}"] = make
     return found
@@ -124,26 +137,8 @@ def normalization(m: Callable[..., Any]) -> dict[str, Make]:
 
 def recurrent(m: Callable[..., Any]) -> dict[str, Make]:
     found: dict[str, Make] = {}
-    kinds = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
-    for name, kind in kinds.items():
-        found |= {
-            name: lambda kind=kind: m((5, 4), kind(3)),
-            f"{name}_sequences": lambda kind=kind: m((5, 4), kind(3, return_sequences=True)),
-            f"{name}_backwards_no_bias": lambda kind=kind: m((5, 4), kind(3, return_sequences=True, go_backwards=True, use_bias=False)),
-            f"{name}_states": lambda kind=kind: m((5, 4), kind(3, return_sequences=True, return_state=True)),
-            f"{name}_masked": lambda kind=kind: m((6,), layers.Embedding(5, 4, mask_zero=True), kind(3), dtype="int32"),
-            f"{name}_masked_sequences": lambda kind=kind: m(
-                (6,), layers.Embedding(5, 4, mask_zero=True), kind(3, return_sequences=True), kind(2), dtype="int32"
-            ),
-            f"{name}_masked_zero": lambda kind=kind: m(
-                (6,), layers.Embedding(5, 4, mask_zero=True), kind(3, return_sequences=True, zero_output_for_mask=True), dtype="int32"
-            ),
-            f"{name}_relu": lambda kind=kind: m((5, 4), kind(3, activation="relu")),
-            f"{name}_open_steps": lambda kind=kind: m((None, 4), kind(3, return_sequences=True)),
-            f"{name}_bidirectional": lambda kind=kind: m((5, 4), layers.Bidirectional(kind(3, return_sequences=True))),
-            f"{name}_bidirectional_last": lambda kind=kind: m((5, 4), layers.Bidirectional(kind(3), merge_mode="ave")),
-            f"{name}_initial": lambda kind=kind: initial_state(kind),
-        }
+    for name, kind in (("lstm", layers.LSTM), ("gru", layers.GRU), ("rnn", layers.SimpleRNN)):
+        found |= {f"{name}{suffix}": make for suffix, make in recurrent_kind(m, kind).items()}
     cells = [layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell]
     return found | {
         "gru_reset_before": lambda: m((5, 4), layers.GRU(3, reset_after=False, return_sequences=True)),
@@ -162,8 +157,30 @@ def recurrent(m: Callable[..., Any]) -> dict[str, Make]:
         "conv_lstm2d": lambda: m((4, 5, 6, 2), layers.ConvLSTM2D(3, 3, padding="same", strides=2)),
         "conv_lstm3d": lambda: m((3, 4, 4, 3, 2), layers.ConvLSTM3D(2, 2, use_bias=False)),
         "time_distributed_dense": lambda: m((5, 4), layers.TimeDistributed(layers.Dense(3, activation="relu"))),
-        "time_distributed_conv": lambda: m((3, 6, 5, 2), layers.TimeDistributed(layers.Conv2D(3, 3)), layers.TimeDistributed(layers.Flatten())),
+        "time_distributed_conv": lambda: m(
+            (3, 6, 5, 2), layers.TimeDistributed(layers.Conv2D(3, 3)), layers.TimeDistributed(layers.Flatten())
+        ),
         "encoder_decoder": encoder_decoder,
+    }
+
+
+def recurrent_kind(m: Callable[..., Any], kind: Any) -> dict[str, Make]:
+    def masked(*more: Any) -> Any:
+        return m((6,), layers.Embedding(5, 4, mask_zero=True), *more, dtype="int32")
+
+    return {
+        "": lambda: m((5, 4), kind(3)),
+        "_sequences": lambda: m((5, 4), kind(3, return_sequences=True)),
+        "_backwards_no_bias": lambda: m((5, 4), kind(3, return_sequences=True, go_backwards=True, use_bias=False)),
+        "_states": lambda: m((5, 4), kind(3, return_sequences=True, return_state=True)),
+        "_masked": lambda: masked(kind(3)),
+        "_masked_sequences": lambda: masked(kind(3, return_sequences=True), kind(2)),
+        "_masked_zero": lambda: masked(kind(3, return_sequences=True, zero_output_for_mask=True)),
+        "_relu": lambda: m((5, 4), kind(3, activation="relu")),
+        "_open_steps": lambda: m((None, 4), kind(3, return_sequences=True)),
+        "_bidirectional": lambda: m((5, 4), layers.Bidirectional(kind(3, return_sequences=True))),
+        "_bidirectional_last": lambda: m((5, 4), layers.Bidirectional(kind(3), merge_mode="ave")),
+        "_initial": lambda: initial_state(kind),
     }
 
 
@@ -321,7 +338,9 @@ def preprocessing(m: Callable[..., Any]) -> dict[str, Make]:
         "resizing_channels_first": lambda: m((2, 6, 5), layers.Resizing(4, 7, data_format="channels_first")),
         "center_crop": lambda: m((6, 5, 2), layers.CenterCrop(3, 2)),
         "center_crop_of_small": lambda: m((6, 5, 2), layers.CenterCrop(8, 4)),
-        "augmentation": lambda: m((6, 5, 3), layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.1), layers.RandomContrast(0.1)),
+        "augmentation": lambda: m(
+            (6, 5, 3), layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.1), layers.RandomContrast(0.1)
+        ),
     }
 
 
@@ -389,7 +408,9 @@ def operations(m: Callable[..., Any]) -> dict[str, Make]:
         ),
         "softmaxes": lambda: of(lambda x: ops.softmax(x, axis=1) + ops.log_softmax(x) + ops.hard_sigmoid(x)),
         "rounding": lambda: of(lambda x: ops.floor(x) + ops.round(x * 3) + ops.sign(x) + ops.clip(x, -0.5, 0.5)),
-        "reductions": lambda: of(lambda x: [ops.mean(x, axis=-1), ops.max(x, axis=[1, 2]), ops.sum(x, axis=1, keepdims=True), ops.std(x, axis=-1)]),
+        "reductions": lambda: of(
+            lambda x: [ops.mean(x, axis=-1), ops.max(x, axis=[1, 2]), ops.sum(x, axis=1, keepdims=True), ops.std(x, axis=-1)]
+        ),
         "extremes": lambda: of(lambda x: [ops.argmax(x, axis=-1), ops.argmin(x, axis=1)]),
         "matmul": lambda: of(lambda x, y: ops.matmul(x, y), (3, 4), (4, 2)),
         "einsum": lambda: of(lambda x, y: ops.einsum("bij,bkj->bki", x, y), (3, 4), (2, 4)),

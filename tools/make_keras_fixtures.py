@@ -1,45 +1,37 @@
-"""Write tests/frontends/data/keras3.zip: small Keras 3 models with what Keras answers, one for each layer and option.
+"""Write tests/frontends/data/keras3.tar.xz: small Keras 3 models with what Keras answers, one for each layer and option.
 
-Needs an environment with keras and jax: `KERAS_BACKEND=jax python tools/make_keras_fixtures.py`. The tests read the file without Keras.
+Needs an environment with keras and jax: `python -m tools.make_keras_fixtures`, in the repository's root. The tests do without Keras.
 """
 
 import io
 import os
-import sys
+import tarfile
 import tempfile
-import zipfile
-from collections.abc import Callable
+import zlib
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+import keras
 import numpy as np
 
-TARGET = Path(__file__).parents[1] / "tests" / "frontends" / "data" / "keras3.zip"
-CASES: dict[str, Callable[[], Any]] = {}
+from tools.keras_fixtures import cases
+
+TARGET = Path(__file__).parents[1] / "tests" / "frontends" / "data" / "keras3.tar.xz"
 
 
 def model_of(shape: Any, *layers: Any, dtype: str = "float32") -> Any:
     """A functional model of one input through these layers."""
-    import keras
-
     x = y = keras.Input(shape, dtype=dtype, name="x")
     for layer in layers:
         y = layer(y)
     return keras.Model(x, y)
 
 
-def collect() -> dict[str, Callable[[], Any]]:
-    """All cases: a name, and a function that makes the model."""
-    import keras_fixtures
-
-    return keras_fixtures.cases(model_of)
-
-
 def inputs_of(model: Any, random: np.random.Generator) -> list[np.ndarray]:
     """Random inputs for two members of a batch; integers are below 5, and some of them 0."""
-    arrays = []
+    arrays: list[np.ndarray] = []
     for tensor in model.inputs:
         shape = [2 if i == 0 and d is None else 6 if d is None else d for i, d in enumerate(tensor.shape)]
         if "int" in tensor.dtype:
@@ -58,46 +50,37 @@ def randomize(model: Any, random: np.random.Generator) -> None:
         if value.dtype.kind == "f" and "seed" not in weight.path:
             fresh = random.normal(size=value.shape) * 0.4
             weight.assign(np.abs(fresh) + 0.5 if "variance" in weight.path else fresh)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
-def record(model: Any, random: np.random.Generator) -> tuple[bytes, bytes]:
+def record(model: Any, random: np.random.Generator) -> dict[str, bytes]:
     """The saved model, and its inputs and outputs as .npz."""
-    import keras
-
     randomize(model, random)
     inputs = inputs_of(model, random)
-    outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(model.input, inputs)))
+    outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(model.input, inputs), training=False))
+    named: dict[str, Any] = {f"in_{i}": x for i, x in enumerate(inputs)} | {f"out_{i}": np.array(y) for i, y in enumerate(outputs)}
     arrays = io.BytesIO()
-    named = {f"in_{i}": x for i, x in enumerate(inputs)} | {f"out_{i}": np.array(y) for i, y in enumerate(outputs)}
     np.savez(arrays, **named)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        return path.read_bytes(), arrays.getvalue()
+        return {".keras": path.read_bytes(), ".npz": arrays.getvalue()}
 
 
 def main() -> None:
-    """Write all cases, or those whose names begin with the arguments, to a file that is always the same."""
-    import keras
-
+    """Write all cases into one archive, which packs what they have in common once."""
     TARGET.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(TARGET, "w", zipfile.ZIP_LZMA) as bundle:
-        for name, make in collect().items():
-            if sys.argv[1:] and not name.startswith(tuple(sys.argv[1:])):
-                continue
+    with tarfile.open(TARGET, "w:xz", preset=9) as bundle:
+        for name, make in cases(model_of).items():
             keras.backend.clear_session()
             keras.utils.set_random_seed(1)
-            model, arrays = record(make(), np.random.default_rng(abs(hash_of(name))))
-            for suffix, content in ((".keras", model), (".npz", arrays)):
-                bundle.writestr(zipfile.ZipInfo(name + suffix), content, zipfile.ZIP_LZMA)
+            for suffix, content in record(make(), np.random.default_rng(zlib.crc32(name.encode()))).items():
+                entry = tarfile.TarInfo(name + suffix)
+                entry.size = len(content)
+                bundle.addfile(entry, io.BytesIO(content))
     print(f"{TARGET.stat().st_size} bytes")
-
-
-def hash_of(name: str) -> int:
-    """A number for the name, the same in every run."""
-    import zlib
-
-    return zlib.crc32(name.encode())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 from tachylite.model.errors import UnsupportedError
 from tachylite.model.graph import Tensor
 
-from .builder import FrontendBuilder
+from .builder import FrontendBuilder, dims
 from .shaping import ints, reshape, size_of, transpose
 
 
@@ -19,7 +19,7 @@ def einsum(build: FrontendBuilder, equation: str, a: Tensor, b: Tensor) -> Tenso
         raise UnsupportedError(f"einsum {equation!r} takes a diagonal; write it without a repeated label")
     a, left = _sum_out(build, a, left, right + result)
     b, right = _sum_out(build, b, right, left + result)
-    sizes = {label: size_of(build, x, axis) for x, labels in ((b, right), (a, left)) for axis, label in enumerate(labels)}
+    sizes = Sizes(build, {label: (x, axis) for x, labels in ((b, right), (a, left)) for axis, label in enumerate(labels)})
     shared = [label for label in result if label in left and label in right]
     rows = [label for label in result if label not in right]
     columns = [label for label in result if label not in left]
@@ -32,6 +32,29 @@ def einsum(build: FrontendBuilder, equation: str, a: Tensor, b: Tensor) -> Tenso
         y = _unfold(build, y, [*shared, *rows, *columns], sizes)
     order = [*shared, *rows, *columns]
     return transpose(build, y, [order.index(label) for label in result])
+
+
+class Sizes:
+    """The size of every label's axis. What is not known is computed when it is asked for; most are not."""
+
+    def __init__(self, build: FrontendBuilder, places: dict[str, tuple[Tensor, int]]):
+        self._build = build
+        self._places = places
+
+    def __getitem__(self, label: str) -> int | Tensor:
+        return size_of(self._build, *self._places[label])
+
+    def known(self, label: str) -> int | None:
+        tensor, axis = self._places[label]
+        return dims(tensor)[axis]
+
+    def opened(self, labels: Sequence[str]) -> list[int | Tensor | None]:
+        """Sizes for `reshape`, with the first unknown one left open."""
+        found: list[int | Tensor | None] = []
+        for tensor, axis in map(self._places.__getitem__, labels):
+            is_left = dims(tensor)[axis] is None and None not in found
+            found.append(None if is_left else size_of(self._build, tensor, axis))
+        return found
 
 
 def labels_of(equation: str, first: int, second: int) -> tuple[list[str], list[str], list[str]]:
@@ -67,38 +90,33 @@ def _connect(
     rows: list[str],
     inner: list[str],
     columns: list[str],
-    sizes: dict[str, int | Tensor],
+    sizes: Sizes,
 ) -> Tensor:
     """The product with a constant, as a fully connected layer."""
     assert b.data is not None
     matrix = b.data.transpose([right.index(label) for label in [*columns, *inner]])
     count = prod(matrix.shape[: len(columns)])
-    x = reshape(build, a, [*_open(rows, sizes), prod(matrix.shape[len(columns) :])]) if len(inner) != 1 else a
+    x = reshape(build, a, [*sizes.opened(rows), prod(matrix.shape[len(columns) :])]) if len(inner) != 1 else a
     filters = build.constant(np.ascontiguousarray(matrix.reshape(count, -1)), "kernel")
     y = build.FULLY_CONNECTED(x, filters, None, keep_num_dims=True)
     return y if len(columns) == 1 else _unfold(build, y, [*rows, *columns], sizes)
 
 
-def _open(labels: Sequence[str], sizes: dict[str, int | Tensor]) -> list[int | Tensor | None]:
-    """Sizes for `reshape`, with the first unknown one left open."""
-    found: list[int | Tensor | None] = []
-    for label in labels:
-        size = sizes[label]
-        found.append(None if isinstance(size, Tensor) and None not in found else size)
-    return found
-
-
-def _matrices(build: FrontendBuilder, x: Tensor, labels: list[str], groups: list[list[str]], sizes: dict[str, int | Tensor]) -> Tensor:
+def _matrices(build: FrontendBuilder, x: Tensor, labels: list[str], groups: list[list[str]], sizes: Sizes) -> Tensor:
     """x as [*shared, rows, columns], where each of the last two is a group of axes in one."""
     shared, *others = groups
     order = [label for group in groups for label in group]
     x = transpose(build, x, [labels.index(label) for label in order])
     if all(len(group) == 1 for group in others):
         return x
-    return reshape(build, x, [*(sizes[label] for label in shared), *(_product(build, group, sizes) for group in others)])
+    whole = sizes.opened(shared)
+    for group in others:
+        is_left = None not in whole and any(not isinstance(sizes.known(label), int) for label in group)
+        whole.append(None if is_left else _product(build, group, sizes))
+    return reshape(build, x, whole)
 
 
-def _product(build: FrontendBuilder, labels: list[str], sizes: dict[str, int | Tensor]) -> int | Tensor:
+def _product(build: FrontendBuilder, labels: list[str], sizes: Sizes) -> int | Tensor:
     result: int | Tensor = 1
     for size in (sizes[label] for label in labels):
         if isinstance(size, int) and isinstance(result, int):
@@ -109,5 +127,5 @@ def _product(build: FrontendBuilder, labels: list[str], sizes: dict[str, int | T
     return result
 
 
-def _unfold(build: FrontendBuilder, y: Tensor, labels: list[str], sizes: dict[str, int | Tensor]) -> Tensor:
-    return reshape(build, y, _open(labels, sizes))
+def _unfold(build: FrontendBuilder, y: Tensor, labels: list[str], sizes: Sizes) -> Tensor:
+    return reshape(build, y, sizes.opened(labels))

@@ -51,7 +51,7 @@ def layer_normalization(self: Layer, x: Tensor) -> Tensor:
     axes, epsilon = axes_of(self, x), self.get("epsilon", 1e-3)
     if not self.get("rms_scaling", False):
         return affine(self, standardize(self, x, axes, epsilon), *learned(self), axes)
-    gamma, _ = learned(self)
+    gamma = self.take(1)[0] if self.get("scale", True) else None
     mean = self.build.MEAN(x, ints(*axes), keep_dims=True)
     variance = self.build.MEAN(self.build.SQUARED_DIFFERENCE(x, mean), ints(*axes), keep_dims=True)
     return affine(self, self.build.MUL(x, self.build.RSQRT(self.build.ADD(variance, scalar(epsilon)))), gamma, None, axes)
