@@ -16,6 +16,8 @@ from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape
 
+from .permute import Permute
+
 
 class Spec(NamedTuple):
     """What is known of a value before the graph runs: its shape and dtype, and the value itself where that is already certain."""
@@ -69,7 +71,7 @@ class OpDef:
         may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
-    permute: how the operator follows a permutation of its input's axes.
+    permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
     in_place: the output may share the first input's memory.
     """
 
@@ -83,7 +85,7 @@ class OpDef:
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
     gradient: Callable[..., Any] | None = None
-    permute: Callable[..., Any] | None = None
+    permute: Permute | None = None
     in_place: bool = False
     is_custom: bool = False
 

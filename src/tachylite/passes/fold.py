@@ -30,7 +30,7 @@ def _compute(op: Operator, specs: tuple[Spec | None, ...]) -> list[Spec] | None:
     """The outputs, unless they would be too large."""
     try:
         results = registry.infer(op, specs)
-        if not results or _size(results) > max(SMALL, _size([s for s in specs if s is not None and s.value is not None])):
+        if not results or _size(results) > max(SMALL, sum(map(_stored, op.inputs))):
             return None
         return inference.infer(op, specs)
     except OpError:
@@ -58,6 +58,11 @@ def _is_value(*specs: Spec) -> bool:
 
 def _size(specs: list[Spec]) -> int:
     return sum(nbytes(s.dtype, prod(s.shape)) for s in specs)
+
+
+def _stored(tensor: Tensor | None) -> int:
+    """The bytes that a constant takes in the file; few, where it is sparse."""
+    return 0 if tensor is None or tensor.data is None else nbytes(tensor.dtype, tensor.data.size)
 
 
 def _constant(build: Rewriter, spec: Spec, like: Tensor) -> Tensor:
