@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tachylite.model.graph import Model
 
-from . import activation, batchnorm, canonicalize, cse, dead, fold
+from . import activation, batchnorm, canonicalize, cse, dead, fold, layout
 from .probe import annotate
 from .runner import Evaluate, Pass, run
 
@@ -16,7 +16,9 @@ DEFAULT: tuple[Pass, ...] = (
     cse.OPERATORS,
     batchnorm.BATCH_NORM,
     activation.ACTIVATION,
+    layout.TRANSPOSED_OPERANDS,
     Pass("shape signatures", lambda graph, keep: annotate(graph)),
+    layout.LAYOUT,
 )
 
 
