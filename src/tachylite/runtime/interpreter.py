@@ -3,8 +3,7 @@
 import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy import ndarray
@@ -23,6 +22,9 @@ from .executor import Executor
 from .profile import ProfileRow, gather
 from .session import Session
 from .signature import SignatureRunner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: Memory, type and shape of a tensor that is not set the short way.
 NOTHING: tuple[Any, None, None] = (None, None, None)
@@ -82,7 +84,7 @@ class Interpreter:
         #: What ran or was allocated last, by graph.
         self._executors: dict[int, Executor] = {}
         self._numbers = {id(t): i for graph in self._model.graphs for i, t in enumerate(graph.tensors)}
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: "ThreadPoolExecutor | None" = None
         self._use(None)
 
     # Planning.
@@ -200,6 +202,8 @@ class Interpreter:
 
     def invoke_async(self) -> "Future[None]":
         """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
+        from concurrent.futures import ThreadPoolExecutor  # which takes longer to import than all of this room
+
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "tachylite")
         return self._pool.submit(self.invoke)
