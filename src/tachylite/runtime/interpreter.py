@@ -84,7 +84,7 @@ class Interpreter:
         #: What ran or was allocated last, by graph.
         self._executors: dict[int, Executor] = {}
         self._numbers = {id(t): i for graph in self._model.graphs for i, t in enumerate(graph.tensors)}
-        self._pool: "ThreadPoolExecutor | None" = None
+        self._pool: ThreadPoolExecutor | None = None
         self._use(None)
 
     # Planning.
