@@ -52,7 +52,20 @@ def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | N
         for name, (graph, specs) in (entries or default_entries(model)).items():
             lowering.entry(name, graph, specs)
     memory.plan(program)
+    forget_unread(program)
     return program
+
+
+def forget_unread(program: Program) -> None:
+    """Let go of constants that no code reads, such as those that kernels read packed. What follows a barrier is lowered later, and may."""
+    if program.target.preserve_all or any(entry.barrier for entry in program.entries.values()):
+        return
+    read = {v for entry in program.entries.values() for v in entry.outputs}
+    read |= {v for entry in program.entries.values() for instruction in entry.code for v in memory.reads(instruction)}
+    read |= {source for move in program.reset for source, _ in move.pairs}
+    for number, value in enumerate(program.values):
+        if value.kind is Kind.CONST and number not in read:
+            value.data = None
 
 
 def default_entries(model: Model) -> dict[str, tuple[Graph, list[Spec]]]:
