@@ -166,14 +166,14 @@ void tl_pool_leave(tl_pool *pool) {
 }
 
 int32_t tl_pool_run(tl_pool *pool, tl_kernel kernel, const void *p, void *const *t, int32_t work, int32_t grain) {
-    if (!pool || pool->workers == 1 || work < 2 * TL_MAX(grain, 1) || pool->owner != getpid())
+    if (!pool || pool->workers == 1 || work / 2 < TL_MAX(grain, 1) || pool->owner != getpid())
         return kernel(p, t, (tl_range){0, work, 0});
     pool->kernel = kernel;
     pool->params = p;
     pool->args = t;
     pool->work = work;
-    pool->piece =
-        TL_MAX(TL_MAX(grain, 1), (work + pool->workers * PIECES_PER_WORKER - 1) / (pool->workers * PIECES_PER_WORKER));
+    const int64_t pieces = (int64_t)pool->workers * PIECES_PER_WORKER;
+    pool->piece = TL_MAX(TL_MAX(grain, 1), (int32_t)((work + pieces - 1) / pieces));
     atomic_store(&pool->next, 0);
     atomic_store(&pool->status, TL_OK);
     atomic_store(&pool->done, 0);
