@@ -3,8 +3,7 @@
 import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy import ndarray
@@ -13,7 +12,7 @@ from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Shape, Signature, Tensor
 from tachylite.ops.registry import Spec
-from tachylite.program.target import REFERENCE, Target
+from tachylite.program.target import REFERENCE, Target, installed_memory
 
 from . import details, native
 from .convert_input import from_tensor, to_tensor
@@ -23,6 +22,9 @@ from .executor import Executor
 from .profile import ProfileRow, gather
 from .session import Session
 from .signature import SignatureRunner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: Memory, type and shape of a tensor that is not set the short way.
 NOTHING: tuple[Any, None, None] = (None, None, None)
@@ -75,7 +77,7 @@ class Interpreter:
         self._model = _open(model_path, model_content)
         is_reference = experimental_op_resolver_type is OpResolverType.BUILTIN_REF
         isa = REFERENCE.isa if is_reference else native.tier()
-        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
+        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors, memory_bytes=installed_memory())
         self._session = Session(self._model, target, profile)
         self._turn = self._session.state.turn
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}
@@ -200,6 +202,8 @@ class Interpreter:
 
     def invoke_async(self) -> "Future[None]":
         """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
+        from concurrent.futures import ThreadPoolExecutor  # which takes longer to import than all of this room
+
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "tachylite")
         return self._pool.submit(self.invoke)
