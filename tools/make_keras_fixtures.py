@@ -59,7 +59,8 @@ def record(model: Any, random: np.random.Generator) -> dict[str, bytes]:
     """The saved model, and its inputs and outputs as .npz."""
     randomize(model, random)
     inputs = inputs_of(model, random)
-    outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(model.input, inputs), training=False))
+    structure = getattr(model, "input", model.inputs[0])  # a Sequential that was never called has none
+    outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(structure, inputs), training=False))
     named: dict[str, Any] = {f"in_{i}": x for i, x in enumerate(inputs)} | {f"out_{i}": np.array(y) for i, y in enumerate(outputs)}
     arrays = io.BytesIO()
     np.savez(arrays, **named)
