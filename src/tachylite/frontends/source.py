@@ -21,7 +21,7 @@ def convert(
 
     source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras.
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
-    input_shapes: a shape by input name, or one shape where there is one input; None or -1 leaves a dimension open.
+    input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
     optimize: fuse and simplify what was read (see `tachylite.passes`); False gives one to a few operators for each source layer.
     Raises UnsupportedError that lists everything without a counterpart, FileError where the source is damaged, OSError where it cannot

@@ -1,6 +1,5 @@
 """Models as graphs of layers: Functional and Sequential, at the top or within another model, as every Keras since 1.x writes them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -9,7 +8,7 @@ import numpy as np
 from tachylite.model.errors import FileError
 from tachylite.model.graph import Tensor
 
-from .converter import flatten
+from .converter import Unconverted, flatten
 from .layer import Layer, is_operation, layer
 
 History = tuple[str, int, int]
@@ -30,6 +29,10 @@ class Nodes:
         """Models within a model count their calls from 1, because they began with one of their own; not all files do."""
         return {name: 1 for name, node, _ in used if 0 < self._counts.get(name, 0) == node}
 
+    def needs(self, name: str, node: int) -> set[tuple[str, int]]:
+        """The calls whose results a call takes."""
+        return {self.key(history)[:2] for history in _histories(self.layers[name]["inbound_nodes"][node])}
+
     def key(self, history: History, is_output: bool = False) -> History:
         name, node, index = history
         return name, node - (self._shift_outside if is_output else self._shift_inside).get(name, 0), index
@@ -49,31 +52,38 @@ def run_functional(self: Layer, inputs: dict[str, Tensor]) -> Any:
     nodes = Nodes(self.config)
     weights = dict(zip(*_weights(self, list(nodes.layers.items())), strict=True))
     values: dict[History, Any] = {(name, 0, 0): tensor for name, tensor in inputs.items()}
+    done = {(name, 0) for name in inputs}
     pending = [(name, i) for name, part in nodes.layers.items() for i in range(len(part.get("inbound_nodes", ()))) if name not in inputs]
-    while pending:
+    while pending:  # once, where the layers are listed in the order of their use
         waiting = []
-        for name, i in pending:
-            node = nodes.layers[name]["inbound_nodes"][i]
-            if any(nodes.key(h) not in values for h in _histories(node)):
-                waiting.append((name, i))
-                continue
-            args, kwargs = _arguments(node, lambda history: values[nodes.key(history)])
-            result = self.call(nodes.layers[name], weights[name], *args, **kwargs)
-            values.update(_outputs(name, i, result))
-        if len(waiting) == len(pending):
-            raise FileError(
-                f"calls of layers {sorted({name for name, _ in waiting})[:5]} need what nothing computes; the config is damaged"
-            )
+        for call in pending:
+            if nodes.needs(*call) <= done:
+                values.update(_call(self, nodes, call, weights[call[0]], values))
+                done.add(call)
+            else:
+                waiting.append(call)
+        if waiting == pending:
+            names = sorted({name for name, _ in waiting})[:5]
+            raise FileError(f"calls of layers {names} need what nothing computes; the config is damaged")
         pending = waiting
-    return _restructure(self.config["output_layers"], lambda history: values[nodes.key(history, is_output=True)])
+    try:
+        return _restructure(self.config["output_layers"], lambda history: values[nodes.key(history, is_output=True)])
+    except KeyError:
+        raise Unconverted from None
 
 
-def _outputs(name: str, node: int, result: Any) -> Iterator[tuple[History, Any]]:
-    """A call's results by history. An unknown result stands for any number of outputs."""
-    leaves = flatten(result)
-    if not isinstance(leaves[0], Tensor):
-        leaves = leaves * 8
-    yield from (((name, node, i), leaf) for i, leaf in enumerate(leaves))
+def _call(self: Layer, nodes: Nodes, call: tuple[str, int], weights: Any, values: dict[History, Any]) -> dict[History, Any]:
+    """Results of one call by history; none where it depends on what cannot be converted."""
+    name, i = call
+    node = nodes.layers[name]["inbound_nodes"][i]
+    if any(nodes.key(history) not in values for history in _histories(node)):
+        return {}
+    args, kwargs = _arguments(node, lambda history: values[nodes.key(history)])
+    try:
+        results = flatten(self.call(nodes.layers[name], weights.restart(), *args, **kwargs))
+    except Unconverted:
+        return {}
+    return {(name, i, position): result for position, result in enumerate(results)}
 
 
 def _weights(self: Layer, parts: list[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[Any]]:

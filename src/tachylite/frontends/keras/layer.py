@@ -77,7 +77,18 @@ def definition(config: Any) -> Definition | None:
     inner: Any = config.get("config")
     if isinstance(inner, dict) and "input_layers" in inner and "layers" in inner:
         return _layers["Functional"]  # a subclass of one's own is saved as what it was made of
-    return _layers.get(config["class_name"])
+    return None if is_foreign(config) else _layers.get(config["class_name"])
+
+
+def is_foreign(config: Any) -> bool:
+    """Whether the class is none of Keras's, whatever it is called. Files of Keras 2 do not tell."""
+    return str(config.get("module") or "keras").partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
+
+
+def operation_function(name: str) -> Callable[..., Any]:
+    """The function of an operation that is known."""
+    _load_families()
+    return _operations[name].function
 
 
 def is_operation(config: Any) -> bool:

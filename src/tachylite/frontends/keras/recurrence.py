@@ -20,16 +20,16 @@ def axis(value: int) -> np.ndarray:
 
 
 def loop(
-    self: Layer, cell: Cell, x: Tensor, given: Sequence[Tensor], mask: Tensor | None, is_sequence: bool
+    self: Layer, cell: Cell, drive: Tensor, given: Sequence[Tensor], mask: Tensor | None, is_sequence: bool
 ) -> tuple[Tensor, list[Tensor]]:
-    """The outputs, [n, steps, ...], or the last one, and the last states. given: the first states, else they are zeros.
+    """The outputs, [n, steps, ...], or the last one, and the last states.
 
+    drive: the products of the inputs at all steps; given: the first states, else they are zeros; mask: [n, steps].
     The loop's variables: the step, the inputs' products, the mask if there is one, the states, the output before where masked steps
     repeat it, and the outputs where all are asked for.
     """
     build = self.build
-    drive = cell.drive(self, x)
-    batch, steps = size_of(build, x, 0), size_of(build, x, 1)
+    batch, steps = size_of(build, drive, 0), size_of(build, drive, 1)
     shape = cell.state_shape(drive)
     states = list(given) or [zeros(build, [batch, *shape]) for _ in range(cell.states)]
     fixed = [drive] if mask is None else [drive, mask]
@@ -92,14 +92,13 @@ def zeros(build: FrontendBuilder, sizes: Sequence[int | Tensor]) -> Tensor:
 # States that outlive a run.
 
 
-def stateful_loop(self: Layer, cell: Cell, x: Tensor, mask: Tensor | None, is_sequence: bool) -> tuple[Tensor, list[Tensor]]:
+def stateful_loop(self: Layer, cell: Cell, drive: Tensor, mask: Tensor | None, is_sequence: bool) -> tuple[Tensor, list[Tensor]]:
     """A loop that begins with the states that the run before left, in resource variables."""
-    batch = fixed_batch(self, x)
-    initial = zeros(self.build, [batch, *cell.state_shape(x)])
-    names = [f"{self.name}/state_{i}" for i in range(cell.states)]
+    initial = zeros(self.build, [fixed_batch(self, drive), *cell.state_shape(drive)])
+    names = [self.build.unique(f"{self.name}/state_{i}") for i in range(cell.states)]
     handles = [state_variable(self.build, name, initial) for name in names]
     before = [self.build.READ_VARIABLE(h, out=self.build.tensor(f"{n}/value", initial.shape)) for h, n in zip(handles, names, strict=True)]
-    y, after = loop(self, cell, x, before, mask, is_sequence)
+    y, after = loop(self, cell, drive, before, mask, is_sequence)
     for handle, state in zip(handles, after, strict=True):
         self.build.ASSIGN_VARIABLE(handle, state)
     return y, after

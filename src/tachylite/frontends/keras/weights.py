@@ -25,8 +25,8 @@ class Weights(Protocol):
         """The same, from the first on: for another call of the layer."""
         ...
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
-        """The weights of each of a model's layers, given as (class, name); path: the list that holds them."""
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
+        """The weights of each of a model's layers, given as (class, name)."""
         ...
 
 
@@ -50,8 +50,10 @@ class StoredWeights:
     def restart(self) -> "StoredWeights":
         return self
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
-        return [self.child(*(path or ("layers",)), name) for name in stored_names(class_name for class_name, _ in layers)]
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
+        names = stored_names(class_name for class_name, _ in layers)
+        folder = "layers" if self._find("layers") is not None else "_layer_checkpoint_dependencies"  # before Keras 2.14
+        return [self.child(folder, name) for name in names]
 
     def _join(self, *path: str) -> str:
         return "/".join([*([self._path] if self._path else []), *path])
@@ -84,7 +86,7 @@ class ListedWeights:
     def restart(self) -> "ListedWeights":
         return ListedWeights(self._named)
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
         """A model within a model lists all that can be trained first, so that its layers' weights are told apart by name."""
         names = {name for _, name in layers}
         owners: dict[str, list[tuple[str, Any]]] = {name: [] for name in names}

@@ -47,7 +47,7 @@ def masking(self: Layer, x: Tensor) -> Tensor:
 
 @layer(
     *"Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout GaussianNoise AlphaDropout".split(),
-    *"ActivityRegularization Identity".split(),
+    *"ActivityRegularization Identity StochasticDepth".split(),
     mask="pass",
 )
 def identity(self: Layer, x: Any) -> Any:

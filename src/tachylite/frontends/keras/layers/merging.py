@@ -56,6 +56,13 @@ def average(self: Layer, inputs: Sequence[Tensor]) -> Tensor:
     return self.build.MUL(fold(self, "ADD", inputs), scalar(1 / len(inputs)))
 
 
+@layer("CustomScaleLayer")
+def add_scaled(self: Layer, inputs: Sequence[Tensor]) -> Tensor:
+    """Of keras.applications: the second input counts so many times."""
+    x, y = inputs
+    return self.build.ADD(x, self.build.MUL(y, scalar(self.config["scale"])))
+
+
 @layer("Concatenate", mask="pass")
 def concatenate(self: Layer, inputs: Sequence[Tensor]) -> Tensor:
     axis = self.get("axis", -1) % len(inputs[0].shape)

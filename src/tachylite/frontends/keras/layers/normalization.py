@@ -83,6 +83,12 @@ def group_normalization(self: Layer, x: Tensor) -> Tensor:
     return affine(self, move_axis(self.build, y, -1, axis), *learned(self), (axis,))
 
 
+@layer("LayerScale")
+def layer_scale(self: Layer, x: Tensor) -> Tensor:
+    """Of keras.applications."""
+    return affine(self, x, self.take(1)[0], None, (len(x.shape) - 1,))
+
+
 @layer("SpectralNormalization")
 def spectral_normalization(self: Layer, x: Tensor) -> Tensor:
     """The wrapped layer, whose kernel was divided by its norm in training."""

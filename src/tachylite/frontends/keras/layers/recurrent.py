@@ -1,6 +1,7 @@
 """Recurrent layers: an LSTM as one fused operator where that has its form, everything else as one loop over the steps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,22 @@ from tachylite.frontends.keras.cells import KINDS, Cell, ConvLstmCell, LstmCell,
 from tachylite.frontends.keras.layer import Layer, layer
 from tachylite.frontends.keras.layers.merging import fold
 from tachylite.frontends.keras.recurrence import fixed_batch, loop, stateful_loop
+from tachylite.frontends.keras.weights import stored_names
 from tachylite.frontends.shaping import ints, move_axis, open_shape, reshape
 from tachylite.model.graph import Tensor
 
 
-@layer("LSTM", "CuDNNLSTM", "GRU", "SimpleRNN", mask="own")
+@layer("LSTM", "CuDNNLSTM", "GRU", "CuDNNGRU", "SimpleRNN", mask="own")
 def recurrent(self: Layer, x: Any, initial_state: Any = None, mask: Tensor | None = None, **kwargs: Any) -> Any:
     """x: [n, steps, features]; Keras 2 gives the initial states with it."""
+    if self.get("time_major", False):
+        raise self.refuse("its steps come before the batch (time_major)", "Permute, and set time_major to False")
     kind = self.class_name.removeprefix("CuDNN")
-    return run(self, x, [cell_of(self, self.config, kind, "cell")], initial_state, mask)
+    cell = cell_of(self, self.config, kind, "cell")
+    if kind != self.class_name:  # for a GPU of Keras 2: two biases, and a GRU that resets after the product
+        both = cell.bias.reshape(2, -1)
+        cell = replace(cell, bias=both if kind == "GRU" else both.sum(0), config={**self.config, "reset_after": True})
+    return run(self, x, [cell], initial_state, mask)
 
 
 @layer("RNN", mask="own")
@@ -37,8 +45,6 @@ def rnn(self: Layer, x: Any, initial_state: Any = None, mask: Tensor | None = No
 
 
 def _cell_paths(parts: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    from tachylite.frontends.keras.weights import stored_names
-
     return [("cell", "cells", name) for name in stored_names(part["class_name"] for part in parts)]
 
 
@@ -86,8 +92,8 @@ def _run_cell(
     if self.get("stateful", False):
         if given:
             raise self.refuse("it is stateful and has an initial state", "drop one of both")
-        return stateful_loop(self, cell, x, mask, is_sequence)
-    return loop(self, cell, x, given, mask, is_sequence)
+        return stateful_loop(self, cell, cell.drive(self, x), mask, is_sequence)
+    return loop(self, cell, cell.drive(self, x), given, mask, is_sequence)
 
 
 # The fused operator.
