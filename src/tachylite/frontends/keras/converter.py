@@ -32,11 +32,13 @@ class Converter:
         """
         self.problems += check(serialized)
         found = definition(serialized)
+        outputs = None
         try:
             if found is not None:
                 outputs = found.function(self._layer(serialized, "", weights), inputs[0] if len(inputs) == 1 else list(inputs))
         except Unconverted:
-            pass
+            if not self.problems:
+                raise FileError("nothing computes some of the model's outputs; the config is damaged") from None
         if self.problems:
             raise UnsupportedError(f"{len(self.problems)} of the model's layers cannot be converted:\n  " + "\n  ".join(self.problems))
         return outputs
@@ -70,9 +72,9 @@ class Converter:
         return Layer(self.build, serialized["class_name"], path, as_config(serialized), weights, self.call, self.masks, self.generation)
 
     def _rename(self, result: Tensor, path: str) -> None:
-        """Call a layer's result by the layer's own name, if it comes from its own last operator."""
-        last = self.build.graph.operators[-1:]
-        if last and last[0].source == path and result is last[0].outputs[0]:
+        """Call a layer's result by the layer's own name, if the layer itself made it, and no layer within."""
+        maker = next((op for op in reversed(self.build.graph.operators) if result in op.outputs), None)
+        if maker is not None and maker.source == path:
             result.name = path
 
     def _pass_mask(self, args: Sequence[Any], result: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from tachylite.model.errors import FileError
 from tachylite.model.graph import Tensor
 
-from .converter import Unconverted, flatten
+from .converter import Unconverted, as_config, flatten
 from .layer import Layer, is_operation, layer
 
 History = tuple[str, int, int]
@@ -16,18 +16,21 @@ History = tuple[str, int, int]
 
 
 class Nodes:
-    """The calls of a functional model's layers. A call is a node; its arguments refer to outputs of other nodes."""
+    """The calls of a functional model's layers. A call is a node; its arguments refer to outputs of other nodes.
+
+    Models within a model began with a call of their own, from which Keras 2 counts, mostly, and Keras 3 where it refers to outputs.
+    """
 
     def __init__(self, config: dict[str, Any]):
         self.layers = {part.get("name") or part["config"]["name"]: part for part in config["layers"]}
-        self._counts = {name: len(part.get("inbound_nodes", ())) for name, part in self.layers.items()}
-        used = [h for part in config["layers"] for node in part.get("inbound_nodes", ()) for h in _histories(node)]
-        self._shift_inside = self._shifts(used)
-        self._shift_outside = self._shifts([*ends(config["output_layers"])])
-
-    def _shifts(self, used: list[History]) -> dict[str, int]:
-        """Models within a model count their calls from 1, because they began with one of their own; not all files do."""
-        return {name: 1 for name, node, _ in used if 0 < self._counts.get(name, 0) == node}
+        models = {name for name, part in self.layers.items() if "layers" in as_config(part)}
+        nodes = [node for part in config["layers"] for node in part.get("inbound_nodes", ())]
+        self._shift_of_outputs = self._shift = {}
+        if any(isinstance(node, dict) for node in nodes):
+            self._shift_of_outputs = {name: 1 for name in models if "input_layers" in as_config(self.layers[name])}
+        else:
+            used = [h for node in nodes for h in _histories(node)] + ends(config["output_layers"])
+            self._shift = self._shift_of_outputs = {name: min(n for used_name, n, _ in used if used_name == name) for name in models}
 
     def needs(self, name: str, node: int) -> set[tuple[str, int]]:
         """The calls whose results a call takes."""
@@ -35,7 +38,7 @@ class Nodes:
 
     def key(self, history: History, is_output: bool = False) -> History:
         name, node, index = history
-        return name, node - (self._shift_outside if is_output else self._shift_inside).get(name, 0), index
+        return name, node - (self._shift_of_outputs if is_output else self._shift).get(name, 0), index
 
 
 @layer("Functional", "Model", mask="own")
@@ -123,7 +126,7 @@ def _arguments(node: Any, look: Any) -> tuple[list[Any], dict[str, Any]]:
     """Arguments of a call, with `look(history)` for every tensor."""
     if isinstance(node, dict):
         return [_decode(arg, look) for arg in node["args"]], {name: _decode(value, look) for name, value in node["kwargs"].items()}
-    entries = [node] if _is_history(node) else node
+    entries = [node] if isinstance(node[0], str) else node
     kwargs = {}
     for entry in entries:
         kwargs.update({name: _decode_old(value, look) for name, value in (entry[3] if len(entry) > 3 else {}).items()})

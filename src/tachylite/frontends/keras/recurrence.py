@@ -7,6 +7,7 @@ import numpy as np
 from tachylite.frontends.builder import FrontendBuilder, dims
 from tachylite.frontends.loops import while_loop
 from tachylite.frontends.shaping import shape_vector, size_of
+from tachylite.model.dtypes import RESOURCE
 from tachylite.model.graph import Tensor
 
 from .activations import scalar
@@ -115,7 +116,12 @@ def fixed_batch(self: Layer, x: Tensor) -> int:
 def state_variable(build: FrontendBuilder, name: str, initial: Tensor) -> Tensor:
     """The handle of a variable that a graph called once sets to `initial`, a constant."""
     first = build.body(f"{name}/initialization")
-    first.ASSIGN_VARIABLE(first.VAR_HANDLE(shared_name=name), first.constant(initial.data))
+    first.ASSIGN_VARIABLE(handle_of(first, name), first.constant(initial.data))
     build.CALL_ONCE(subgraphs=[first.graph])
-    handle: Tensor = build.VAR_HANDLE(shared_name=name)
+    return handle_of(build, name)
+
+
+def handle_of(build: FrontendBuilder, name: str) -> Tensor:
+    """The handle of a variable by its name."""
+    handle: Tensor = build.VAR_HANDLE(shared_name=name, out=build.tensor(build.unique(f"{name}/handle"), (), RESOURCE))
     return handle
