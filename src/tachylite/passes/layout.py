@@ -13,9 +13,9 @@ import numpy as np
 
 from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 from tachylite.ops import registry
-from tachylite.ops.permute import Axes, Permuted, compose, inverse
+from tachylite.ops.permute import Axes, Permuted, compose, elementwise, inverse
 
-from .canonicalize import permutation
+from .canonicalize import RESHAPES, permutation
 from .rewrite import Replacement, Rewriter, is_float, rule, rules_pass, value_of
 from .runner import Keep, Pass, is_pure, tidy
 
@@ -297,5 +297,35 @@ def into_matmul(build: Rewriter, op: Operator) -> Replacement:
     return result
 
 
+@rule()
+def sink_reshape(build: Rewriter, op: Operator) -> Replacement:
+    """An elementwise operator works on what was reshaped for it: the RESHAPE goes behind, out of the way of fusion, and meets others."""
+    definition = registry.find(op)
+    if definition is None or definition.permute is not elementwise or len(op.outputs) != 1:
+        return None
+    makers = [build.maker(t, *RESHAPES) if build.is_single(t) else None for t in op.inputs]
+    sources = [m.inputs[0] for m in makers if m is not None and m.inputs[0] is not None]
+    if not sources or any(not build.probes.alike(s, sources[0]) for s in sources):
+        return None
+    operands = [
+        m.inputs[0] if m is not None and build.probes.alike(m.outputs[0], op.outputs[0]) else _broadcast(build, t, op, sources[0])
+        for m, t in zip(makers, op.inputs, strict=True)
+    ]
+    if any(o is None for o in operands):
+        return None
+    return build.reshape(build.again(op, *operands), op.outputs[0])
+
+
+def _broadcast(build: Rewriter, tensor: Tensor | None, op: Operator, source: Tensor) -> Tensor | None:
+    """A constant that broadcasts to the source as it did to the reshaped tensor: a single element, or one for each channel."""
+    value = value_of(tensor)
+    if tensor is None or value is None:
+        return None
+    if value.size == 1:
+        return tensor if value.ndim <= len(source.shape) else None
+    last = source.shape[-1:] == op.outputs[0].shape[-1:] == (value.size,) == value.shape[-1:]
+    return build.constant(value.reshape(-1), tensor.name, tensor.quantization) if last else None
+
+
 LAYOUT = Pass("layout", push)
-TRANSPOSED_OPERANDS = rules_pass("transposed operands", into_weights, into_matmul)
+OPERANDS = rules_pass("operands", into_weights, into_matmul, sink_reshape)
