@@ -13,10 +13,10 @@ import numpy as np
 
 from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 from tachylite.ops import registry
-from tachylite.ops.permute import Axes, Permuted, compose, elementwise, inverse
+from tachylite.ops.permute import Axes, Permuted, compose, inverse
 
-from .canonicalize import RESHAPES, permutation
-from .rewrite import Replacement, Rewriter, is_float, rule, rules_pass, value_of
+from .canonicalize import permutation
+from .rewrite import value_of
 from .runner import Keep, Pass, is_pure, tidy
 
 
@@ -260,72 +260,4 @@ def _alive(graph: Graph, keep: Keep) -> list[Operator]:
     return alive[::-1]
 
 
-# Operators that take a transpose into themselves.
-
-
-@rule("FULLY_CONNECTED")
-def into_weights(build: Rewriter, op: Operator) -> Replacement:
-    """Rows that are read from a transposed tensor: the weights' columns may be in the order that was before."""
-    x, weights = op.inputs[0], op.inputs[1]
-    maker = build.maker(x, "TRANSPOSE")
-    turn, value = transposition(maker) if maker else None, value_of(weights)
-    if turn is None or value is None or weights is None or x is None or len(build.readers(weights)) > 1:
-        return None
-    source, axes = turn
-    if axes[0] != 0 or value.shape[1] != np.prod(x.shape[1:]) or op.options.weights_format != "DEFAULT":
-        return None
-    if (op.options.keep_num_dims and len(x.shape) != 2) or (weights.quantization is not None and weights.quantization.details):
-        return None
-    columns = value.reshape(len(value), *x.shape[1:]).transpose(inverse(axes)).reshape(value.shape)
-    result: Tensor = build.again(op, source, build.constant(columns, weights.name, weights.quantization), *op.inputs[2:], out=op.outputs[0])
-    return result
-
-
-@rule("BATCH_MATMUL")
-def into_matmul(build: Rewriter, op: Operator) -> Replacement:
-    """The last two axes exchanged is what adj_x and adj_y say."""
-    operands, options, found = list(op.inputs), {}, False
-    for position, name in enumerate(("adj_x", "adj_y")):
-        maker = build.maker(operands[position], "TRANSPOSE")
-        turn = transposition(maker) if maker else None
-        rank = len(turn[1]) if turn else 0
-        if turn is not None and is_float(*op.inputs) and turn[1] == (*range(rank - 2), rank - 1, rank - 2):
-            operands[position], options[name], found = turn[0], not getattr(op.options, name), True
-    if not found:
-        return None
-    result: Tensor = build.again(op, *operands, out=op.outputs[0], **options)
-    return result
-
-
-@rule()
-def sink_reshape(build: Rewriter, op: Operator) -> Replacement:
-    """An elementwise operator works on what was reshaped for it: the RESHAPE goes behind, out of the way of fusion, and meets others."""
-    definition = registry.find(op)
-    if definition is None or definition.permute is not elementwise or len(op.outputs) != 1:
-        return None
-    makers = [build.maker(t, *RESHAPES) if build.is_single(t) else None for t in op.inputs]
-    sources = [m.inputs[0] for m in makers if m is not None and m.inputs[0] is not None]
-    if not sources or any(not build.probes.alike(s, sources[0]) for s in sources):
-        return None
-    operands = [
-        m.inputs[0] if m is not None and build.probes.alike(m.outputs[0], op.outputs[0]) else _broadcast(build, t, op, sources[0])
-        for m, t in zip(makers, op.inputs, strict=True)
-    ]
-    if any(o is None for o in operands):
-        return None
-    return build.reshape(build.again(op, *operands), op.outputs[0])
-
-
-def _broadcast(build: Rewriter, tensor: Tensor | None, op: Operator, source: Tensor) -> Tensor | None:
-    """A constant that broadcasts to the source as it did to the reshaped tensor: a single element, or one for each channel."""
-    value = value_of(tensor)
-    if tensor is None or value is None:
-        return None
-    if value.size == 1:
-        return tensor if value.ndim <= len(source.shape) else None
-    last = source.shape[-1:] == op.outputs[0].shape[-1:] == (value.size,) == value.shape[-1:]
-    return build.constant(value.reshape(-1), tensor.name, tensor.quantization) if last else None
-
-
 LAYOUT = Pass("layout", push)
-OPERANDS = rules_pass("operands", into_weights, into_matmul, sink_reshape)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tachylite.model.graph import Model
 
-from . import activation, batchnorm, canonicalize, cse, dead, fold, layout, recover, univariate
+from . import activation, batchnorm, canonicalize, cse, dead, fold, layout, operands, recover, univariate
 from .probe import annotate
 from .runner import Evaluate, Pass, run
 
@@ -18,7 +18,7 @@ DEFAULT: tuple[Pass, ...] = (
     recover.RECOVER,
     batchnorm.BATCH_NORM,
     activation.ACTIVATION,
-    layout.OPERANDS,
+    operands.OPERANDS,
     Pass("shape signatures", lambda graph, keep: annotate(graph)),
     layout.LAYOUT,
 )
