@@ -296,12 +296,14 @@ class Lowering:
         total = size * (self.program.target.workers if per_worker else 1)
         return self.temporary(Spec((total,), np.dtype(np.uint8)))
 
-    def packed(self, tensor: Tensor, layout: str, pack: Callable[[np.ndarray], np.ndarray]) -> int:
-        """A constant in a kernel's own layout, whose name stands for everything that `pack` depends on beside the tensor."""
-        spec = self.spec(tensor)
-        assert spec is not None
-        assert spec.value is not None, f"{tensor!r} is not constant"
-        value = Value(Kind.PACKED, spec.dtype, spec.shape, tensor.name, key=(tensor, layout), pack=partial(pack, spec.value))
+    def packed(self, tensors: Tensor | Sequence[Tensor], layout: str, pack: Callable[..., np.ndarray]) -> int:
+        """A constant, or several in one, in a kernel's own layout, whose name stands for everything that `pack` depends on beside them."""
+        parts = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+        specs = [self.spec(tensor) for tensor in parts]
+        first, arrays = specs[0], [spec and spec.value for spec in specs]
+        assert first is not None
+        assert all(array is not None for array in arrays), f"{parts} are not all constant"
+        value = Value(Kind.PACKED, first.dtype, first.shape, parts[0].name, key=(*parts, layout), pack=partial(pack, *arrays))
         self.program.values.append(value)
         return len(self.program.values) - 1
 
