@@ -135,13 +135,12 @@ class Layer:
 
 
 def nested_layers(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All serialized layers within a serialized model or layer, itself first."""
+    """All serialized layers within a serialized model or layer, itself first. Cells are not among them."""
     yield config
     inner: Any = config.get("config")
     if isinstance(inner, list):  # a Sequential of Keras 1
         inner = {"layers": inner}
     if isinstance(inner, dict):
-        single = (inner[key] for key in ("layer", "backward_layer", "cell") if key in inner)
-        for part in (*inner.get("layers", ()), *single, *inner.get("cells", ())):
+        for part in (*inner.get("layers", ()), *(inner[key] for key in ("layer", "backward_layer") if key in inner)):
             if isinstance(part, dict) and "class_name" in part:
                 yield from nested_layers(part)

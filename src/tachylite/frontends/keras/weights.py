@@ -1,5 +1,6 @@
 """Where a layer finds its weights, in the order in which Keras lists them: by path in a `.keras` file, by position in an older `.h5`."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -56,7 +57,9 @@ class StoredWeights:
         return "/".join([*([self._path] if self._path else []), *path])
 
     def _find(self, *path: str) -> Any:
-        return self._group.get(self._join(*path))
+        """The group at a path, None where there is none. An attribute without a public name has an underscore before it."""
+        hidden = [f"_{part}" for part in path[:-1]] + [*path[-1:]]
+        return self._group.get(self._join(*path)) or self._group.get(self._join(*hidden))
 
 
 class ListedWeights:
@@ -92,12 +95,14 @@ class ListedWeights:
         return [ListedWeights(owners[name]) for _, name in layers]
 
 
+#: Classes that a config names otherwise than Python does.
+_PYTHON_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+
+
 def stored_names(classes: Iterator[str]) -> Iterator[str]:
     """Names of a list's groups: the classes in snake case, numbered."""
-    import re
-
     used: dict[str, int] = {}
-    for class_name in classes:
+    for class_name in (_PYTHON_NAMES.get(name, name) for name in classes):
         spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
         name = re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
         used[name] = used.get(name, -1) + 1
