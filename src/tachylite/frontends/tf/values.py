@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tachylite.frontends.builder import Dims
+from tachylite.model.graph import Tensor
 
 
 class Unknown:
@@ -29,3 +30,15 @@ class NeedsVariable(Exception):  # noqa: N818 -- it never leaves the frontend
     def __init__(self, key: str):
         super().__init__(key)
         self.key = key
+
+
+@dataclass(frozen=True)
+class TensorList:
+    """A list of tensors of one shape, as one tensor [n, ...] in which an element is replaced by making a new one.
+
+    tensor: None until the first element tells the shape, where nothing else does.
+    """
+
+    length: int | Tensor
+    dtype: np.dtype
+    tensor: Tensor | None = None
