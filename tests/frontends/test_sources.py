@@ -27,8 +27,10 @@ pytestmark = pytest.mark.skipif(not FILES, reason="the shared models are not her
 
 
 def tolerance_for(path):
-    """basic_pitch takes the logarithm of what eight filters leave of noise; TensorFlow's own sums are four times less exact there than
-    ours, and `basic_pitch.tflite` differs from its answers as much as what we convert.
+    """What of an output's range it may differ.
+
+    basic_pitch takes the logarithm of what eight filters leave of noise; TensorFlow's own sums are four times less exact there than ours,
+    and `basic_pitch.tflite` differs from its answers as much as what we convert.
     """
     return 1.5e-4 if "basic_pitch" in path.parts else 1e-4
 
