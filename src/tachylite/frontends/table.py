@@ -7,6 +7,10 @@ from typing import Any
 from .keras.layer import entries as keras_entries
 from .tf.node import entries as tf_entries
 
+INTRODUCTION = """\
+Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these; whatever is not
+listed is refused by name, all of it at once."""
+
 
 def markdown() -> str:
     """The text of docs/frontends.md."""
@@ -14,10 +18,7 @@ def markdown() -> str:
     lines = [
         "# Frontends",
         "",
-        (
-            "Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these; "
-            "whatever is not listed is refused by name, all of it at once."
-        ),
+        INTRODUCTION,
         "",
         *section("Keras layers", "`.keras` of Keras 3; `.h5` of Keras 1, 2 and 3; live Keras 3 models of any backend.", layers),
         *section("Operations on Keras tensors", "`keras.ops`, and functions of TensorFlow in models of Keras 2.", operations),
