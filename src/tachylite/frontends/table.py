@@ -8,8 +8,8 @@ from .keras.layer import entries as keras_entries
 from .tf.node import entries as tf_entries
 
 INTRODUCTION = """\
-Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these; whatever is not
-listed is refused by name, all of it at once."""
+Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these;
+whatever is not listed is refused by name, all of it at once."""
 
 
 def markdown() -> str:
