@@ -15,8 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 import numpy as np
-
-from tools.keras_fixtures import cases
+from keras_fixtures import cases
 
 TARGET = Path(__file__).parents[1] / "tests" / "frontends" / "data" / "keras3.tar.xz"
 

@@ -27,8 +27,8 @@ def outputs(make_interpreter, content: bytes, inputs: Sequence[np.ndarray]) -> l
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
-def assert_answers(model: Model, inputs: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:
-    """Everywhere within 1e-4 of each output's range. A model whose batch is fixed gets the first member of it."""
+def assert_answers(model: Model, inputs: Sequence[np.ndarray], expected: Sequence[np.ndarray], tolerance: float = 1e-4) -> None:
+    """Everywhere within `tolerance` of each output's range. A model whose batch is fixed gets the first member of it."""
     if model.graph.inputs[0].shape_signature is None and len(inputs[0]) > model.graph.inputs[0].shape[0]:
         inputs, expected = [x[:1] for x in inputs], [y[:1] for y in expected]
     content = model.to_bytes()
@@ -37,7 +37,7 @@ def assert_answers(model: Model, inputs: Sequence[np.ndarray], expected: Sequenc
         assert len(found) == len(expected)
         for y, right in zip(found, expected, strict=True):
             assert y.shape == right.shape, name
-            assert np.abs(y.astype(float) - right).max() <= 1e-4 * (np.ptp(right.astype(float)) or 1), name
+            assert np.abs(y.astype(float) - right).max() <= tolerance * (np.ptp(right.astype(float)) or 1), name
 
 
 def pairs(arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:

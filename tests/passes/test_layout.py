@@ -122,6 +122,40 @@ def test_transposes_left(name):
     assert ops(graph(make, *shapes)).get("TRANSPOSE", 0) == expected
 
 
+RESHAPED = {
+    "bias and relu of a conv over one axis": (
+        lambda b, x: b.RELU(b.ADD(b.SQUEEZE(conv_1d(b, x), squeeze_dims=(1,)), floats(4))),
+        {"EXPAND_DIMS": 1, "CONV_2D": 1, "RESHAPE": 1},
+    ),
+    "two operands": (lambda b, x: b.ADD(b.RESHAPE(b.EXP(x), np.int32([6, 4])), b.RESHAPE(b.ABS(x), np.int32([6, 4]))), 4),
+    "between two convs": (
+        lambda b, x: conv_1d(b, b.ABS(b.SQUEEZE(conv_1d(b, x), squeeze_dims=(1,)))),
+        {"EXPAND_DIMS": 1, "CONV_2D": 2, "ABS": 1},
+    ),
+    "padding between two convs": (
+        lambda b, x: conv_1d(b, b.PAD(b.SQUEEZE(conv_1d(b, x), squeeze_dims=(1,)), np.int32([[0, 0], [3, 0], [0, 0]]))),
+        {"EXPAND_DIMS": 1, "CONV_2D": 2, "PAD": 1},
+    ),
+    "padding of the dimension that goes": (
+        lambda b, x: b.EXPAND_DIMS(b.PAD(b.SQUEEZE(conv_1d(b, x), squeeze_dims=(1,)), np.int32([[0, 0], [3, 0], [0, 0]])), np.int32(0)),
+        {"EXPAND_DIMS": 1, "CONV_2D": 1, "PAD": 1, "RESHAPE": 1},
+    ),
+    "another number of channels": (lambda b, x: b.POW(b.RESHAPE(x, np.int32([4, 6])), floats(6)), {"RESHAPE": 1, "POW": 1}),
+}
+
+
+def conv_1d(build, x):
+    x = x if len(x.shape) == 4 else build.EXPAND_DIMS(x, np.int32(1))
+    return build.CONV_2D(x, floats(4, 1, 3, 4), floats(4), padding="SAME", stride_h=1, stride_w=1)
+
+
+@pytest.mark.parametrize("name", RESHAPED)
+def test_reshapes_move_behind(name):
+    make, expected = RESHAPED[name]
+    counts = ops(graph(lambda b, x: [make(b, x)], (2, 3, 4)))
+    assert counts == expected or sum(counts.values()) == expected
+
+
 def test_positions_that_are_computed_beside_the_turned_data_stay_in_their_order():
     def make(b, x):
         t = b.RELU(b.TRANSPOSE(x, np.int32([1, 0])))

@@ -128,9 +128,16 @@ def load_families() -> None:
         importlib.import_module(f"{__package__}.{module.name}")
 
 
+@dataclass(eq=False)
+class Fused(Operator):
+    """What a Program computes in place of several operators of a graph: an operator that brings its definition, and enters no file."""
+
+    definition: OpDef | None = None
+
+
 def find(op: Operator) -> OpDef | None:
     """The definition of an operator, None where there is none."""
-    return _find(op.op, op.is_custom)
+    return op.definition if isinstance(op, Fused) else _find(op.op, op.is_custom)
 
 
 def _find(name: str, is_custom: bool) -> OpDef | None:

@@ -16,7 +16,7 @@ from tachylite.ops import registry
 from tachylite.ops.permute import Axes, Permuted, compose, inverse
 
 from .canonicalize import permutation
-from .rewrite import Replacement, Rewriter, is_float, rule, rules_pass, value_of
+from .rewrite import value_of
 from .runner import Keep, Pass, is_pure, tidy
 
 
@@ -260,42 +260,4 @@ def _alive(graph: Graph, keep: Keep) -> list[Operator]:
     return alive[::-1]
 
 
-# Operators that take a transpose into themselves.
-
-
-@rule("FULLY_CONNECTED")
-def into_weights(build: Rewriter, op: Operator) -> Replacement:
-    """Rows that are read from a transposed tensor: the weights' columns may be in the order that was before."""
-    x, weights = op.inputs[0], op.inputs[1]
-    maker = build.maker(x, "TRANSPOSE")
-    turn, value = transposition(maker) if maker else None, value_of(weights)
-    if turn is None or value is None or weights is None or x is None or len(build.readers(weights)) > 1:
-        return None
-    source, axes = turn
-    if axes[0] != 0 or value.shape[1] != np.prod(x.shape[1:]) or op.options.weights_format != "DEFAULT":
-        return None
-    if (op.options.keep_num_dims and len(x.shape) != 2) or (weights.quantization is not None and weights.quantization.details):
-        return None
-    columns = value.reshape(len(value), *x.shape[1:]).transpose(inverse(axes)).reshape(value.shape)
-    result: Tensor = build.again(op, source, build.constant(columns, weights.name, weights.quantization), *op.inputs[2:], out=op.outputs[0])
-    return result
-
-
-@rule("BATCH_MATMUL")
-def into_matmul(build: Rewriter, op: Operator) -> Replacement:
-    """The last two axes exchanged is what adj_x and adj_y say."""
-    operands, options, found = list(op.inputs), {}, False
-    for position, name in enumerate(("adj_x", "adj_y")):
-        maker = build.maker(operands[position], "TRANSPOSE")
-        turn = transposition(maker) if maker else None
-        rank = len(turn[1]) if turn else 0
-        if turn is not None and is_float(*op.inputs) and turn[1] == (*range(rank - 2), rank - 1, rank - 2):
-            operands[position], options[name], found = turn[0], not getattr(op.options, name), True
-    if not found:
-        return None
-    result: Tensor = build.again(op, *operands, out=op.outputs[0], **options)
-    return result
-
-
 LAYOUT = Pass("layout", push)
-TRANSPOSED_OPERANDS = rules_pass("transposed operands", into_weights, into_matmul)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tachylite.model.graph import Model
 
-from . import activation, batchnorm, canonicalize, cse, dead, fold, layout
+from . import activation, batchnorm, canonicalize, cse, dead, fold, layout, operands, recover, univariate
 from .probe import annotate
 from .runner import Evaluate, Pass, run
 
@@ -14,9 +14,11 @@ DEFAULT: tuple[Pass, ...] = (
     canonicalize.CANONICALIZE,
     cse.CONSTANTS,
     cse.OPERATORS,
+    univariate.UNIVARIATE,
+    recover.RECOVER,
     batchnorm.BATCH_NORM,
     activation.ACTIVATION,
-    layout.TRANSPOSED_OPERANDS,
+    operands.OPERANDS,
     Pass("shape signatures", lambda graph, keep: annotate(graph)),
     layout.LAYOUT,
 )

@@ -101,8 +101,13 @@ def is_operation(config: Any) -> bool:
 
 def layer_names() -> list[str]:
     """Class names of all layers that are known."""
+    return sorted(entries()[0])
+
+
+def entries() -> tuple[dict[str, Definition], dict[str, Definition]]:
+    """All layers, and all operations on Keras tensors, by name."""
     _load_families()
-    return sorted(_layers)
+    return _layers, _operations
 
 
 @dataclass

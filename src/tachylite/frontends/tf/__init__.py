@@ -1,0 +1,5 @@
+"""TensorFlow's SavedModels and frozen graphs, read without TensorFlow: one function per operator."""
+
+from .model import convert_graph, convert_saved_model, is_graph, is_saved_model
+
+__all__ = ["convert_graph", "convert_saved_model", "is_graph", "is_saved_model"]
