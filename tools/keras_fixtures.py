@@ -46,8 +46,9 @@ def core(m: Callable[..., Any]) -> dict[str, Make]:
         "reversible_embedding": reversible_embedding,
         "masking": lambda: m((4, 3), layers.ReLU(), layers.Masking(), layers.LSTM(3)),
         "dropouts": lambda: m(
-            (4, 3), layers.Dropout(0.5), layers.SpatialDropout1D(0.5), layers.GaussianNoise(1.0), layers.GaussianDropout(0.5),
-            layers.AlphaDropout(0.5), layers.ActivityRegularization(0.1), layers.Identity(), layers.Dense(2),
+            (4, 3), layers.Dropout(0.5), layers.SpatialDropout1D(0.5), layers.Reshape((2, 2, 3)), layers.SpatialDropout2D(0.5),
+            layers.Reshape((2, 2, 3, 1)), layers.SpatialDropout3D(0.5), layers.Reshape((4, 3)), layers.GaussianNoise(1.0),
+            layers.GaussianDropout(0.5), layers.AlphaDropout(0.5), layers.ActivityRegularization(0.1), layers.Identity(), layers.Dense(2),
         ),
     }  # fmt: skip
 
@@ -111,6 +112,8 @@ def pooling(m: Callable[..., Any]) -> dict[str, Make]:
         "global_max3d": lambda: m((5, 4, 3, 2), layers.GlobalMaxPooling3D()),
         "adaptive_average1d": lambda: m((7, 3), layers.AdaptiveAveragePooling1D(3)),
         "adaptive_average2d": lambda: m((7, 6, 3), layers.AdaptiveAveragePooling2D((3, 2))),
+        "adaptive_average3d": lambda: m((5, 6, 4, 2), layers.AdaptiveAveragePooling3D((2, 3, 4))),
+        "adaptive_max1d": lambda: m((7, 3), layers.AdaptiveMaxPooling1D(2)),
         "adaptive_max2d": lambda: m((7, 6, 3), layers.AdaptiveMaxPooling2D((4, 3))),
         "adaptive_max3d": lambda: m((5, 6, 4, 2), layers.AdaptiveMaxPooling3D(2)),
     }

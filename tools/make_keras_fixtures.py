@@ -1,6 +1,6 @@
 """Write tests/frontends/data/keras3.tar.xz: small Keras 3 models with what Keras answers, one for each layer and option.
 
-Needs an environment with keras and jax: `python -m tools.make_keras_fixtures`, in the repository's root. The tests do without Keras.
+Needs an environment with keras and jax: `python tools/make_keras_fixtures.py`. The tests do without Keras.
 """
 
 import io
