@@ -1,5 +1,6 @@
 """Packaging: the native library is built from source wherever Tachylite is installed, an editable install included."""
 
+import compileall
 import runpy
 import sysconfig
 from pathlib import Path
@@ -18,6 +19,8 @@ class NativeBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build, and name the platform in the wheel's tag."""
         self._tool()["build"]()
+        if version == "editable":  # pip compiles what it copies, and nothing of what it leaves in its place
+            compileall.compile_dir(Path(self.root) / "src", quiet=1)
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"

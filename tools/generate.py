@@ -36,6 +36,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
     "native/include/tl_params.h": kernel.c_header,
     "native/kernel_table.inc": kernel.c_table,
+    "src/tachylite/ops/families.py": table.modules,
 }
 """Path of each generated file, and what makes its text."""
 

@@ -99,7 +99,7 @@ def test_planning_while_others_run_gives_answers_or_errors() -> None:
                 told.add(str(problem))
 
     at_once(work)
-    assert all("allocate_tensors" in text for text in told)
+    assert all("allocate_tensors" in text for text in told), told
     interpreter.allocate_tensors()
     interpreter.invoke()
 

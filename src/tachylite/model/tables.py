@@ -6,7 +6,8 @@ to n bytes. `subgraph` is an index of a subgraph, which the reader turns into a 
 Sources: schema.fbs of LiteRT 2.3 (schema version 3), metadata_schema.fbs of MediaPipe (version 1.5.0).
 """
 
-from dataclasses import field, make_dataclass
+from collections.abc import KeysView
+from dataclasses import FrozenInstanceError, field, make_dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -503,15 +504,48 @@ def enum_values(enum: str) -> dict[str, int]:
     return {name: value for value, name in enumerate(ENUMS[enum][1])}
 
 
+class Record:
+    """What all records share. A frozen dataclass would bring the same, compiled anew for each table, in several times the time.
+
+    Only what differs from the defaults is stored; the defaults are attributes of the class.
+    """
+
+    def __init__(self, **values: Any):
+        if unknown := values.keys() - self._names():
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to {name!r} of a {type(self).__name__}; make another with dataclasses.replace")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._names())})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and type(self) is type(other) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _names(self) -> KeysView[str]:
+        return self.__dataclass_fields__.keys()  # type: ignore[attr-defined]
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._names())
+
+
 @cache
 def record_class(table: str) -> type:
-    """A frozen dataclass with the fields and defaults of a table.
+    """A frozen dataclass with the fields and defaults of a table; fields are given by name.
 
     Enums are their names, vectors tuples, `[ubyte]` bytes; vectors of data are numpy arrays, or None where the table has none.
     """
     members = [(f.name, Any, field(default=f.default)) for f in fields(table) if not f.deprecated]
     # A docstring of its own, else dataclasses would write one from the signature, which takes longer than all the rest.
-    return make_dataclass(table, members, frozen=True, namespace={"__module__": __name__, "__doc__": f"A record of the table {table}."})
+    names = {"__module__": __name__, "__doc__": f"A record of the table {table}."}
+    return make_dataclass(table, members, bases=(Record,), init=False, repr=False, eq=False, match_args=False, namespace=names)
 
 
 #: The class of an operator's options is that of its table.

@@ -19,6 +19,7 @@ from tachylite.model.graph import Operator, Tensor
 from .arguments import SUFFIXES
 from .exact import reach
 from .kernel import Params, kernel
+from .panels import extended
 from .registry import Spec
 from .requantize import BLOCK, OUTPUT_FIELDS, Rounding, Scaling, blocks, output_fields, settled, twice
 from .window import Phase, Window
@@ -260,11 +261,15 @@ def _panels(filters: np.ndarray, view: View, outputs: int, shape: tuple[int, int
     outputs: rows that begin a panel together; shape: runs, the pieces of them all, elements of a piece.
     """
     rows, (runs, pieces, length) = _rows(filters, view), shape
-    rows = rows.astype(storage.dtype, copy=False) if not zero_point else (rows.astype(np.int32) - zero_point).astype(storage.dtype)
+    rows = (
+        np.subtract(rows, zero_point, dtype=np.int16).astype(storage.dtype, copy=False)
+        if zero_point
+        else rows.astype(storage.dtype, copy=False)
+    )
     run, pieces_of_run = rows.shape[1] // max(1, runs), pieces // max(1, runs)
     rows = rows.reshape(len(rows) // outputs, outputs, runs, run)
-    rows = np.pad(rows, ((0, 0), (0, -outputs % BLOCK), (0, 0), (0, pieces_of_run * length - run)))
-    rows = np.pad(rows.reshape(*rows.shape[:2], pieces, length), ((0, 0), (0, 0), (0, 0), (0, -length % storage.step)))
+    rows = extended(rows, 0, -outputs % BLOCK, 0, pieces_of_run * length - run)
+    rows = extended(rows.reshape(*rows.shape[:2], pieces, length), 0, 0, 0, -length % storage.step)
     panels = len(rows) * rows.shape[1] // BLOCK
     return np.ascontiguousarray(rows.reshape(panels, BLOCK, pieces, rows.shape[3] // storage.step, storage.step).transpose(0, 2, 3, 1, 4))
 

@@ -18,6 +18,7 @@ from .arguments import SUFFIXES
 from .convolution import is_wide, output_steps
 from .exact import reach
 from .kernel import Params, kernel
+from .panels import extended
 from .registry import Spec
 from .requantize import BLOCK, Scaling
 from .window import Window
@@ -145,7 +146,7 @@ def _pack(
         for i, cell in enumerate((tap.upper, tap.lower)):
             if cell is not None:
                 pair[i] = weights[cell]
-    pairs = np.pad(np.tile(pairs, fold), ((0, 0), (0, 0), (0, -weights.shape[-1] * fold % BLOCK)))
+    pairs = extended(np.tile(pairs, fold), 0, 0, -weights.shape[-1] * fold % BLOCK)
     return np.ascontiguousarray(pairs.reshape(len(taps), 2, -1, BLOCK).transpose(2, 0, 3, 1))
 
 

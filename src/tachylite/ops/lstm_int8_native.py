@@ -11,6 +11,7 @@ from .fixedpoint import Multiplier
 from .kernel import Params, kernel
 from .lstm_cell import GATES, PEEPHOLES, Cell, Gate, cell_of
 from .lstm_int8 import FEW, INT8, INT16, effective, least_variance, level_scale, power_of, scale_of_peephole, steps_of
+from .panels import extended
 from .recurrent import Weights
 from .recurrent_native import LANES, constant, known, padded, vectors
 
@@ -163,7 +164,7 @@ def _blocks(gates: np.ndarray) -> np.ndarray:
 
 def _bias_blocks(gates: np.ndarray) -> np.ndarray:
     """[gates, cells] as [blocks, gates, LANES], padded with zeros."""
-    padded = np.pad(gates, ((0, 0), (0, -gates.shape[1] % LANES)))
+    padded = extended(gates, 0, -gates.shape[1] % LANES)
     return np.ascontiguousarray(padded.reshape(len(gates), -1, LANES).swapaxes(0, 1))
 
 
@@ -172,7 +173,7 @@ def _projection(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     if cell.projection is None:
         return np.zeros(0, np.int8), np.zeros(0, np.int32)
     weights = cell.projection.value
-    padded = np.pad(weights, ((0, -len(weights) % (2 * LANES)), (0, 0)))
+    padded = extended(weights, -len(weights) % (2 * LANES), 0)
     bias = np.zeros(len(padded), np.int32)
     if cell.projection_bias is not None:
         bias[: len(weights)] = cell.projection_bias

@@ -30,6 +30,18 @@ def named(cells: Cells) -> str:
     return " ".join(f"{c.start}:{c.stop}:{c.step}" for c in cells)
 
 
+def extended(array: np.ndarray, *after: int, fill: int = 0) -> np.ndarray:
+    """With this many more elements at the end of each axis.
+
+    np.pad takes ten times as long for small arrays, and every layer has some.
+    """
+    if not any(after):
+        return array
+    result = np.full([size + more for size, more in zip(array.shape, after, strict=True)], fill, array.dtype)
+    result[tuple(map(slice, array.shape))] = array
+    return result
+
+
 def panels(matrices: np.ndarray) -> np.ndarray:
     """[groups, outputs, ...] to [groups, panels, ..., PANEL], float32, with zeros for the outputs that a last panel lacks."""
     groups, outputs = matrices.shape[:2]

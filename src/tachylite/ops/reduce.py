@@ -229,8 +229,8 @@ def lower_reduction(low: Any, op: Operator) -> None:
     params = ReduceParams(inner=inner, blocks=-(-inner // _BLOCK), count=count)
     for name, part in (("kept", kept), ("reduced", reduced)):
         sizes, strides = zip(*[(1, 1)] * (4 - len(part)), *part, strict=True) if len(part) < 4 else zip(*part, strict=True)
-        setattr(params, f"{name}_size", (c_int32 * 4)(*sizes))
-        setattr(params, f"{name}_stride", (c_int32 * 4)(*strides))
+        setattr(params, f"{name}_size", sizes)
+        setattr(params, f"{name}_stride", strides)
     if scales and _is_stored(op):
         params.zero_point, params.offset = op.outputs[0].zero_point, op.inputs[0].zero_point * count
         params.mantissa, params.shift = _mean_multiplier(op, count)

@@ -1,6 +1,7 @@
 """The registry: one OpDef per operator, and everything that is derived from it.
 
-An operator's family file calls `register`; the families are found by listing this folder, so a new one needs no entry anywhere.
+An operator's family file calls `register`. A family is imported when the first of its operators is asked for; `families.py`, generated from
+what the files register, tells which that is. The files are found by listing this folder, so that a new one needs no entry anywhere.
 """
 
 import importlib
@@ -16,6 +17,7 @@ from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape
 
+from .families import MODULES
 from .permute import Permute
 
 
@@ -112,6 +114,12 @@ def register(definition: OpDef) -> OpDef:
     return definition
 
 
+def prepare(name: str) -> None:
+    """Import the family that defines this operator, if one does."""
+    if name in MODULES:
+        importlib.import_module(f"{__package__}.{MODULES[name]}")
+
+
 @cache
 def load_families() -> None:
     """Import every module of this package, so that all of its operators are registered."""
@@ -122,8 +130,13 @@ def load_families() -> None:
 
 def find(op: Operator) -> OpDef | None:
     """The definition of an operator, None where there is none."""
-    load_families()
-    return _registry.get((op.op, op.is_custom))
+    return _find(op.op, op.is_custom)
+
+
+def _find(name: str, is_custom: bool) -> OpDef | None:
+    if (name, is_custom) not in _registry:
+        prepare(name)
+    return _registry.get((name, is_custom))
 
 
 def get(op: Operator) -> OpDef:
@@ -140,8 +153,10 @@ def get(op: Operator) -> OpDef:
 
 def by_name(name: str) -> OpDef:
     """The builtin, else the custom operator of this name. Raises KeyError."""
-    load_families()
-    return _registry.get((name, False)) or _registry[name, True]
+    definition = _find(name, False) or _find(name, True)
+    if definition is None:
+        raise KeyError(name)
+    return definition
 
 
 def definitions() -> Iterator[OpDef]:

@@ -11,6 +11,7 @@ from tachylite.model.graph import Operator
 
 from .fixedpoint import rescale
 from .fused import activation_range
+from .panels import extended
 
 BLOCK = 16
 """Channels whose scales stand together in a table."""
@@ -95,8 +96,7 @@ def plain(_multipliers: None, _groups: int, _channels: int, _reach: int) -> Scal
 def blocks(values: np.ndarray, groups: int, channels: int, fill: int = 0) -> np.ndarray:
     """Values of all channels, or one for all, as [groups * blocks, BLOCK]: each group's last block is padded with `fill`."""
     full = np.broadcast_to(values.reshape(-1), groups * channels).reshape(groups, channels)
-    padded = np.pad(full, ((0, 0), (0, -channels % BLOCK)), constant_values=fill)
-    return np.ascontiguousarray(padded.reshape(-1, BLOCK))
+    return np.ascontiguousarray(extended(full, 0, -channels % BLOCK, fill=fill).reshape(-1, BLOCK))
 
 
 _TYPES = [np.dtype(name) for name in ("int8", "uint8", "int16", "int32")]

@@ -66,3 +66,18 @@ def markdown() -> str:
         lines.append(f"| {row.name} | {'' if row.code is None else row.code} | {' '.join(row.types)} | {options} | {row.family} |")
     lines += ["", f"In the schema, but without a kernel in LiteRT and here: {', '.join(undefined())}.", ""]
     return "\n".join(lines)
+
+
+def modules() -> str:
+    """The text of families.py, which tells where each operator is defined before anything is imported."""
+    lines = [f'    "{row.name}": "{row.family}",' for row in sorted(rows(), key=lambda row: row.name)]
+    return "\n".join(
+        [
+            '"""Generated from the registry by `make format`: the file of this folder that defines each operator."""',
+            "",
+            "MODULES: dict[str, str] = {",
+            *lines,
+            "}",
+            "",
+        ]
+    )

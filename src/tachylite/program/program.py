@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class Value:
         """Bytes in memory, where 4-bit types take a byte an element."""
         if self.shape is None or self.kind is Kind.HOST:
             return 0
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize if nbytes(self.dtype, 1) else 0
+        return prod(self.shape) * self.dtype.itemsize if nbytes(self.dtype, 1) else 0
 
 
 @dataclass(frozen=True)

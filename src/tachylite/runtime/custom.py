@@ -6,5 +6,5 @@ from tachylite.ops.registry import OpDef
 
 def register(definition: OpDef) -> OpDef:
     """Make an operator known at once, everywhere: custom (`is_custom=True`), or a builtin one in place of Tachylite's own definition."""
-    registry.load_families()  # first, so that they cannot replace what comes after them
+    registry.prepare(definition.name)  # first, so that it cannot replace what comes after it
     return registry.register(definition)

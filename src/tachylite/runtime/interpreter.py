@@ -3,8 +3,7 @@
 import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy import ndarray
@@ -13,7 +12,7 @@ from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Shape, Signature, Tensor
 from tachylite.ops.registry import Spec
-from tachylite.program.target import REFERENCE, Target
+from tachylite.program.target import REFERENCE, Target, installed_memory
 
 from . import details, native
 from .convert_input import from_tensor, to_tensor
@@ -23,6 +22,9 @@ from .executor import Executor
 from .profile import ProfileRow, gather
 from .session import Session
 from .signature import SignatureRunner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: Memory, type and shape of a tensor that is not set the short way.
 NOTHING: tuple[Any, None, None] = (None, None, None)
@@ -75,7 +77,7 @@ class Interpreter:
         self._model = _open(model_path, model_content)
         is_reference = experimental_op_resolver_type is OpResolverType.BUILTIN_REF
         isa = REFERENCE.isa if is_reference else native.tier()
-        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
+        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors, memory_bytes=installed_memory())
         self._session = Session(self._model, target, profile)
         self._turn = self._session.state.turn
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}
@@ -119,7 +121,8 @@ class Interpreter:
         #: What makes set_tensor, invoke and get_tensor short: by tensor index, the memory that callers see as it is.
         self._memory: dict[int, np.ndarray] = {}
         self._inputs: dict[int, tuple[np.ndarray, np.dtype, Shape]] = {}
-        self._start: Callable[[], int] = self._refuse
+        #: How a run begins, and how one goes on that stopped: one pair, because a resize in another thread may bring another executor.
+        self._run: tuple[Callable[[], int], Callable[[int], None]] = self._refuse, self._refuse
         if executor is None:
             self._executors.pop(id(graph), None)
             return
@@ -130,7 +133,7 @@ class Interpreter:
         for number in self._indices(graph.inputs):
             if (memory := self._memory.get(number)) is not None:
                 self._inputs[number] = memory, memory.dtype, memory.shape
-        self._start, self._finish = executor.start, executor.finish
+        self._run = executor.start, executor.finish
 
     # Data in and out.
 
@@ -193,11 +196,14 @@ class Interpreter:
 
     def invoke(self) -> None:
         """Run the model on what the inputs hold. Raises TachyliteError (a RuntimeError) that names the operator which failed."""
-        if status := self._start():
-            self._finish(status)
+        start, finish = self._run
+        if status := start():
+            finish(status)
 
     def invoke_async(self) -> "Future[None]":
         """Run in the background; the future's result() waits, and raises what invoke would. Runs go one after another."""
+        from concurrent.futures import ThreadPoolExecutor  # which takes longer to import than all of this room
+
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "tachylite")
         return self._pool.submit(self.invoke)
@@ -320,7 +326,7 @@ class Interpreter:
         """tf.lite's pointer to the C++ interpreter. Raises TachyliteError: there is none."""
         raise TachyliteError("there is no tflite::Interpreter behind this interpreter")
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: int) -> NoReturn:
         raise TachyliteError("the tensors have no memory yet; call allocate_tensors first (again after resize_tensor_input)")
 
     def _ready(self) -> Executor:

@@ -92,6 +92,8 @@ class NativeExecutor(Executor):
         for encoded, instruction in zip(code, self.entry.code, strict=True):
             self._encode_one(encoded, instruction)
         self._frame.code = self._pin(code)
+        # Whoever holds the frame may be running it in another thread, while a resize drops this executor.
+        self._frame.memory = self._keep, self._slots, self._variables, self.timings
 
     def _encode_one(self, encoded: native.Instruction, instruction: Any) -> None:
         encoded.kind = native.HOST
