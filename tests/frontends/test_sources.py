@@ -36,8 +36,11 @@ def assert_near(found, expected, tolerance):
 
 
 def tolerance_for(path):
-    """basic_pitch takes the logarithm of what eight filters leave of noise; TensorFlow's own sums are four times less exact there than
-    ours, and `basic_pitch.tflite` differs from its answers as much as what we convert."""
+    """How far an answer may be off, as a part of the range of all.
+
+    basic_pitch takes the logarithm of what eight filters leave of noise. TensorFlow's own sums are four times less exact there than ours,
+    and `basic_pitch.tflite` differs from its answers as much as what we convert.
+    """
     return 1.5e-4 if "basic_pitch" in path.parts else 1e-4
 
 

@@ -29,6 +29,8 @@ def convert(source: Any, *, signatures: Sequence[str] = (), input_shapes: Shapes
     options = Options(tuple(signatures), input_shapes, layout)
     if keras.is_live(source):
         return keras.convert_live(source, options)
+    if tf.is_live(source):
+        return tf.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
