@@ -1,7 +1,8 @@
-"""Make tests/frontends/fixtures: small graphs and SavedModels with TensorFlow's answers. Needs TensorFlow, which the tests do not.
+"""Write tests/frontends/data: small graphs and SavedModels with TensorFlow's answers. Needs TensorFlow, which the tests do not.
 
 python tools/make_tf_fixtures.py
 """
+# mypy: disable-error-code="misc, untyped-decorator"
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-FIXTURES = Path(__file__).parents[1] / "tests" / "frontends" / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "tests" / "frontends" / "data"
 raw = tf.raw_ops
 random = np.random.default_rng(4)
 
@@ -302,7 +303,6 @@ def make_old_saved_model() -> None:
 
 
 if __name__ == "__main__":
-    FIXTURES.mkdir(exist_ok=True)
     make_graphs()
     make_saved_model()
     make_old_saved_model()

@@ -12,7 +12,7 @@ import tachylite
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tests.frontends.wire import field
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parent / "data"
 GRAPHS = np.load(FIXTURES / "tf_graphs.npz")
 CASES = sorted({key.partition("/")[0] for key in GRAPHS.files})
 

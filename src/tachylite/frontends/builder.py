@@ -1,6 +1,7 @@
 """What frontends build graphs with: tensors are named after what they came from, and unknown dimensions are kept track of."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,7 +89,8 @@ class FrontendBuilder(Builder):
     def constant(self, value: Any, name: str = "", quantization: Quantization | None = None) -> Tensor:
         """As Builder's; equal constants of one layer, and equal integers without a name, are one tensor."""
         data = np.asarray(value)
-        stem = self._scope[-1].partition("@")[0] + "/" + (name or "constant") if self._scope else name or "constant"
+        layer = [re.sub(r"@\d+", "", path) for path in self._scope[-1:]]  # whichever call of it this is
+        stem = "/".join([*layer, name or "constant"])
         owner = "" if not name and data.dtype.kind in "iu" else stem
         key = (owner, data.shape, str(data.dtype), hashlib.blake2b(np.ascontiguousarray(data).data).digest(), id(quantization))
         if key not in self._constants:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tachylite import passes
 from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
@@ -13,20 +14,32 @@ from . import keras, tf
 from .options import Options, Shapes
 
 
-def convert(source: Any, *, signatures: Sequence[str] = (), input_shapes: Shapes = None, layout: str | None = None) -> Model:
+def convert(
+    source: Any,
+    *,
+    signatures: Sequence[str] = (),
+    input_shapes: Shapes = None,
+    layout: str | None = None,
+    optimize: bool = True,
+) -> Model:
     """A trained model as a `.tflite` Model; `.save(path)` writes it.
 
     source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's
         folder, and frozen graphs (`.pb`).
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
-    input_shapes: a shape by input name, or one shape where there is one input; None or -1 leaves a dimension open.
+    input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
+    optimize: fold constants, fuse operators and remove what does nothing (see `passes`).
     Raises UnsupportedError that lists everything without a counterpart, FileError where the source is damaged, OSError where it cannot
     be read.
     """
     if layout not in (None, "nhwc"):
         raise TachyliteError(f"layout is {layout!r}; give 'nhwc', or None to keep the source's")
-    options = Options(tuple(signatures), input_shapes, layout)
+    model = _read(source, Options(tuple(signatures), input_shapes, layout))
+    return passes.optimize(model) if optimize else model
+
+
+def _read(source: Any, options: Options) -> Model:
     if keras.is_live(source):
         return keras.convert_live(source, options)
     if tf.is_live(source):

@@ -70,10 +70,10 @@ def operation(name: str) -> Operation | None:
     return _operations.get(name)
 
 
-def operator_names() -> list[str]:
-    """All operators of TensorFlow that are known."""
+def entries() -> dict[str, Operation]:
+    """All operators of TensorFlow that are known, by name."""
     _load_families()
-    return sorted(_operations)
+    return _operations
 
 
 @dataclass
