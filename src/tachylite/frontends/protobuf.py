@@ -24,6 +24,34 @@ class Message(SimpleNamespace):
     present: frozenset[str]
 
 
+class Entries(Mapping[str, Any]):
+    """A map as read; its values, of which a graph has very many and a reader needs few, are read when they are asked for."""
+
+    def __init__(self, read: Callable[[memoryview], Any]):
+        self._read = read
+        self._unread: dict[str, memoryview] = {}
+        self._values: dict[str, Any] = {}
+
+    def add(self, key: str, data: memoryview) -> None:
+        """Add an entry that is not read yet."""
+        self._unread[key] = data
+        self._values.pop(key, None)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._values:
+            self._values[key] = self._read(self._unread[key])
+        return self._values[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._unread
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._unread)
+
+    def __len__(self) -> int:
+        return len(self._unread)
+
+
 @dataclass(frozen=True)
 class Field:
     """One entry of a description; mark: '*', '%' or ''."""
@@ -82,7 +110,7 @@ class Schema:
         if depth > MAX_DEPTH:
             raise FileError(f"holds messages more than {MAX_DEPTH} deep; it is corrupted")
         fields = self._messages[kind]
-        values = {field.name: _default(field) for field in fields.values()}
+        values = {field.name: self._default(field, depth) for field in fields.values()}
         present = set()
         for number, wire, content in _pairs(kind, data):
             field = fields.get(number)
@@ -99,8 +127,7 @@ class Schema:
         if wire != (scalar.wire if scalar else LENGTH):
             raise FileError(f"{place} has the wire type {wire}; it is corrupted, or a file of another kind")
         if field.mark == "%":
-            key, value = self._entry(field, content, depth)
-            values[field.name][key] = value
+            values[field.name].add(*_entry(field, content))
             return
         value = scalar.convert(content) if scalar else self.read(field.type, content, depth + 1)
         if field.mark == "*":
@@ -108,14 +135,21 @@ class Schema:
         else:
             values[field.name] = value
 
-    def _entry(self, field: Field, data: memoryview, depth: int) -> tuple[str, Any]:
-        """Key and value of a map's entry, which is a message of two fields."""
-        parts = {number: content for number, _, content in _pairs(field.name, data)}
-        key, value = (parts.get(number, memoryview(b"")) for number in (1, 2))
-        if not isinstance(key, memoryview) or not isinstance(value, memoryview):
-            raise FileError(f"the map {field.name} has an entry of another type; it is corrupted")
+    def _default(self, field: Field, depth: int) -> Any:
+        """What a field holds that the message leaves out."""
         scalar = SCALARS.get(field.type)
-        return _text(key), scalar.convert(value) if scalar else self.read(field.type, value, depth + 1)
+        if field.mark == "%":
+            return Entries(scalar.convert if scalar else lambda data: self.read(field.type, data, depth + 1))
+        return [] if field.mark else scalar and scalar.default
+
+
+def _entry(field: Field, data: memoryview) -> tuple[str, memoryview]:
+    """Key and value of a map's entry, which is a message of two fields."""
+    parts = {number: content for number, _, content in _pairs(field.name, data)}
+    key, value = (parts.get(number, memoryview(b"")) for number in (1, 2))
+    if not isinstance(key, memoryview) or not isinstance(value, memoryview):
+        raise FileError(f"the map {field.name} has an entry of another type; it is corrupted")
+    return _text(key), value
 
 
 def _field(text: str) -> tuple[int, Field]:
@@ -123,12 +157,6 @@ def _field(text: str) -> tuple[int, Field]:
     type_, _, number = rest.partition("=")
     mark = type_[-1] if type_[-1] in "*%" else ""
     return int(number), Field(name, type_.removesuffix(mark), mark)
-
-
-def _default(field: Field) -> Any:
-    if field.mark:
-        return [] if field.mark == "*" else {}
-    return SCALARS[field.type].default if field.type in SCALARS else None
 
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:

@@ -98,7 +98,8 @@ def convert_saved_model(path: Path, options: Options) -> Model:
     library = Library(meta.graph_def)
     prefix = path / "variables" / "variables"
     bundle = TensorBundle(prefix) if prefix.with_name("variables.index").exists() else None
-    variables = Variables(bundle, checkpoint_names(meta.graph_def, library), contents_of_tables(meta.graph_def, library))
+    restorer = meta.saver_def.restore_op_name if meta.saver_def else ""
+    variables = Variables(bundle, checkpoint_names(meta.graph_def, library, restorer), contents_of_tables(meta.graph_def, library))
     source = Source(functionalized(Nodes(meta.graph_def.node), library), library, variables)
     interfaces = _interfaces(meta, options)
     return _model(source, interfaces, options)

@@ -50,12 +50,11 @@ def contents_of_tables(graph: Message, library: Library) -> dict[str, Contents]:
     nodes = Nodes(graph.node)
     found = dict(_imported(nodes, {}))
     for node in graph.node:
-        if node.op in CALLS:
-            inputs = [r for r in nodes.inputs(node) if not r.is_control]
+        sources = [nodes.by_name.get(r.node) for r in nodes.inputs(node) if not r.is_control]
+        if node.op in CALLS and any(source is not None and source.op in HANDLES for source in sources):
             body = library[node.attr["f"].func.name]
-            sources = {name: nodes.by_name[r.node] for name, r in zip(body.arguments, inputs, strict=False) if r.node in nodes.by_name}
-            if any(source.op in HANDLES for source in sources.values()):
-                found |= dict(_imported(body.nodes, sources))
+            given = {name: source for name, source in zip(body.arguments, sources, strict=False) if source is not None}
+            found |= dict(_imported(body.nodes, given))
     return {key: Contents(number, *found[key]) for number, key in enumerate(sorted(found), FIRST_NUMBER)}
 
 

@@ -39,13 +39,13 @@ class Variables:
         return self._read[key]
 
 
-def checkpoint_names(graph: Message, library: Library) -> dict[str, str]:
-    """Names in the checkpoint by keys of variables, as the graph itself would restore them."""
+def checkpoint_names(graph: Message, library: Library, restorer: str) -> dict[str, str]:
+    """Names in the checkpoint by keys of variables, as the graph itself would restore them. restorer: the node that does so."""
     nodes = Nodes(graph.node)
     handles = {node.name: key_of(node) for node in graph.node if node.op in HANDLES}
     found = _restored(nodes, handles)
     for node in graph.node:
-        if node.op in CALLS and any(r.node in handles for r in nodes.inputs(node)):
+        if node.op in CALLS and node.name == restorer:
             body = library[node.attr["f"].func.name]
             inputs = [r for r in nodes.inputs(node) if not r.is_control]
             inner = {name: handles[r.node] for name, r in zip(body.arguments, inputs, strict=False) if r.node in handles}

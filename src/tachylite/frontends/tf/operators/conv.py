@@ -192,16 +192,6 @@ def resize_nearest(self: Node, x: Tensor, size: Tensor) -> Tensor:
     return self.build.RESIZE_NEAREST_NEIGHBOR(x, size, **chosen)
 
 
-@op("SpaceToBatchND")
-def space_to_batch(self: Node, x: Tensor, block: Tensor, paddings: Tensor) -> Tensor:
-    return self.build.SPACE_TO_BATCH_ND(x, block, paddings)
-
-
-@op("BatchToSpaceND")
-def batch_to_space(self: Node, x: Tensor, block: Tensor, crops: Tensor) -> Tensor:
-    return self.build.BATCH_TO_SPACE_ND(x, block, crops)
-
-
 @op("SpaceToDepth")
 @channels_last
 def space_to_depth(self: Node, x: Tensor) -> Tensor:
