@@ -42,6 +42,8 @@ def convert(
 def _read(source: Any, options: Options) -> Model:
     if keras.is_live(source):
         return keras.convert_live(source, options)
+    if tf.is_live(source):
+        return tf.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):

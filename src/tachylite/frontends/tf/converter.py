@@ -45,7 +45,7 @@ class Converter:
         if len(body.arguments) != len(arguments):
             raise FileError(f"calls {name!r} with {len(arguments)} arguments, it takes {len(body.arguments)}; the graph is damaged")
         given = {argument: [value] for argument, value in zip(body.arguments, arguments, strict=True)}
-        return self.run(body.nodes, given, body.results, self.library.effects(body.nodes))
+        return self.run(body.nodes, given, body.results, self.library.effects(body))
 
     def run(self, nodes: Nodes, given: Values, wanted: Sequence[str], effects: Sequence[str] = ()) -> list[Any]:
         """The values of references. given: those of nodes or arguments that are not computed; effects: nodes to compute in any case."""

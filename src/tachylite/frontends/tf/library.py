@@ -1,6 +1,6 @@
 """Nodes by name: those of a graph, and those of the functions that come with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tachylite.frontends.protobuf import Message
@@ -69,14 +69,28 @@ class Nodes:
         return self.inputs(self.by_name[name])
 
 
+#: Operators that give a variable.
+HANDLES = ("VarHandleOp", "VariableV2", "Variable")
+
+
+def key_of(node: Message) -> str:
+    """The name that all handles of a variable share."""
+    shared = node.attr.get("shared_name")
+    return str(shared.s, "utf-8") if shared is not None and len(shared.s) else str(node.name)
+
+
 @dataclass
 class FunctionBody:
-    """A function of the library: names of its arguments and results, and its nodes."""
+    """A function of the library: names of its arguments and results, and its nodes.
+
+    is_frame: its nodes are those of the graph itself, of which it computes what its results need.
+    """
 
     name: str
     arguments: list[str]
     results: list[str]
     nodes: Nodes
+    is_frame: bool = False
 
 
 class Library:
@@ -94,14 +108,18 @@ class Library:
             self._read[name] = _body(SCHEMA.read("FunctionDef", self._stored[name]))
         return self._read[name]
 
-    def effects(self, nodes: Nodes) -> list[str]:
+    def add(self, body: FunctionBody) -> None:
+        """Add a function that the file does not hold as one."""
+        self._read[body.name] = body
+
+    def effects(self, body: FunctionBody) -> list[str]:
         """Names of the nodes that do something besides giving outputs, or call functions that do."""
-        return [name for name, node in nodes.by_name.items() if self._has_effects(node)]
+        return [] if body.is_frame else [name for name, node in body.nodes.by_name.items() if self._has_effects(node)]
 
     def _has_effects(self, node: Message) -> bool:
         known = operation(node.op)
         called = [attribute.func.name for attribute in node.attr.values() if attribute.func]
-        return bool(known and known.has_effects) or any(self.effects(self[name].nodes) for name in called if name in self._stored)
+        return bool(known and known.has_effects) or any(self.effects(self[name]) for name in called)
 
 
 def _body(function: Message) -> FunctionBody:
@@ -109,3 +127,28 @@ def _body(function: Message) -> FunctionBody:
     arguments = [argument.name for argument in signature.input_arg]
     results = [function.ret.get(result.name, result.name) for result in signature.output_arg]
     return FunctionBody(signature.name, arguments, results, Nodes(function.node_def))
+
+
+#: Operators that call a function and hand on what it gives.
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+def meaning(nodes: Nodes, library: Library, text: str, given: Mapping[str, Hashable]) -> Hashable:
+    """Equal for references to what the same node of the same function computes from the same inputs, however often calls are nested.
+
+    given: what nodes or arguments stand for.
+    """
+    reference = Reference.of(text)
+    node = nodes.by_name.get(reference.node)
+    if reference.node in given or node is None:
+        return given.get(reference.node)
+    if node.op == "Identity":
+        return meaning(nodes, library, node.input[0], given)
+    if node.op in CALLS:
+        body = library[node.attr["f"].func.name]
+        values = [meaning(nodes, library, text, given) for text in node.input if not text.startswith("^")]
+        inner = dict(zip(body.arguments, values, strict=False))
+        return meaning(body.nodes, library, body.results[reference.position(node.op)], inner)
+    if node.op in HANDLES:
+        return "variable", key_of(node)
+    return id(nodes), node.name, reference.index, tuple(sorted(given.items(), key=lambda item: item[0]))

@@ -1,7 +1,8 @@
 """A whole model of TensorFlow: signatures of a SavedModel, or a frozen graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from tachylite.model.files import map_file
 from tachylite.model.graph import Graph, Model, Signature, Tensor
 
 from .converter import Converter
-from .library import Library, Nodes, Reference
+from .frames import functionalized
+from .library import Library, Nodes, Reference, meaning
 from .messages import SCHEMA
+from .tables import contents_of_tables
 from .tensorbundle import TensorBundle
 from .tensors import dtype_of, shape_of
 from .values import NeedsVariable
-from .variables import Variables, checkpoint_names
+from .variables import Variables, checkpoint_names, variable_handle
 
 SERVING = "serve"
 INITIALIZERS = ("__saved_model_init_op", "__saved_model_train_op")
@@ -27,6 +30,10 @@ DEFAULT_SIGNATURE = "serving_default"
 
 #: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the operators can work on.
 OPEN_SIZES = (1, 16, 64, 256)
+
+
+#: Operators that give what must be initialized first.
+STATEFUL = ("VAR_HANDLE", "HASHTABLE")
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,17 @@ class Source:
     library: Library
     variables: Variables
 
+    @cached_property
+    def initializer(self) -> Graph:
+        """Fills tables, and sets the variables that the model assigns to. One graph, so that it runs once, whichever signature is first."""
+        build = FrontendBuilder(Graph("initializer"))
+        for key in sorted(self.variables.assigned):
+            build.ASSIGN_VARIABLE(variable_handle(build, key), build.constant(self.variables.initial(key), key))
+        for contents in self.variables.tables.values():
+            if contents.is_supported:
+                contents.fill(build)
+        return build.graph
+
 
 def is_saved_model(path: Path) -> bool:
     """Whether the path is a SavedModel's folder."""
@@ -80,7 +98,8 @@ def convert_saved_model(path: Path, options: Options) -> Model:
     library = Library(meta.graph_def)
     prefix = path / "variables" / "variables"
     bundle = TensorBundle(prefix) if prefix.with_name("variables.index").exists() else None
-    source = Source(Nodes(meta.graph_def.node), library, Variables(bundle, checkpoint_names(meta.graph_def, library)))
+    variables = Variables(bundle, checkpoint_names(meta.graph_def, library), contents_of_tables(meta.graph_def, library))
+    source = Source(functionalized(Nodes(meta.graph_def.node), library), library, variables)
     interfaces = _interfaces(meta, options)
     return _model(source, interfaces, options)
 
@@ -112,18 +131,21 @@ def _interface(key: str, signature: Message) -> Interface:
 def convert_graph(data: memoryview, options: Options) -> Model:
     """A frozen graph: its placeholders are the inputs, and what nothing reads is the output."""
     graph = SCHEMA.read("GraphDef", data)
-    nodes = Nodes(graph.node)
+    nodes, library = Nodes(graph.node), Library(graph)
     interface = Interface(DEFAULT_SIGNATURE, _placeholders(graph), _ends(graph, nodes))
     if options.signatures not in ((), (DEFAULT_SIGNATURE,)):
         raise TachyliteError(f"a graph has the signature {DEFAULT_SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
-    return _model(Source(nodes, Library(graph), Variables()), [interface], options)
+    return _model(Source(functionalized(nodes, library), library, Variables()), [interface], options)
 
 
 def _placeholders(graph: Message) -> dict[str, Input]:
-    found = (node for node in graph.node if node.op == "Placeholder")
-    return {
-        n.name: Input(n.name, shape_of(n.attr["shape"].shape) if "shape" in n.attr else None, dtype_of(n.attr["dtype"].type)) for n in found
-    }
+    """Raises FileError where one has no type."""
+    found = [node for node in graph.node if node.op == "Placeholder"]
+    for node in found:
+        if "dtype" not in node.attr:
+            raise FileError(f"the placeholder {node.name!r} has no type; the file is corrupted")
+    shapes = {node.name: shape_of(node.attr["shape"].shape) if "shape" in node.attr else None for node in found}
+    return {node.name: Input(node.name, shapes[node.name], dtype_of(node.attr["dtype"].type)) for node in found}
 
 
 #: Operators that stand at the end of a graph without being its answer.
@@ -135,8 +157,7 @@ def _ends(graph: Message, nodes: Nodes) -> dict[str, str]:
     readers: dict[str, list[str]] = {}
     for node in graph.node:
         for reference in nodes.inputs(node):
-            if not reference.is_control:
-                readers.setdefault(reference.node, []).append(node.name)
+            readers.setdefault(reference.node, []).append(node.name)
     following = [node.name for node in graph.node if node.op == "Placeholder"]
     reached = set(following)
     for name in following:  # grows as it goes
@@ -152,7 +173,7 @@ def _ends(graph: Message, nodes: Nodes) -> dict[str, str]:
 def _model(source: Source, interfaces: Sequence[Interface], options: Options) -> Model:
     """The signatures, with variables for what any of them assigns to."""
     try:
-        signatures = [_with_sizes(source, interface, options) for interface in interfaces]
+        signatures = _signatures(source, interfaces, options)
     except NeedsVariable as found:
         variables = replace(source.variables, assigned=source.variables.assigned | {found.key})
         return _model(replace(source, variables=variables), interfaces, options)
@@ -160,6 +181,25 @@ def _model(source: Source, interfaces: Sequence[Interface], options: Options) ->
     for signature in signatures:
         graphs += [g for g in Model.of(signature.graph).graphs if g not in graphs]
     return Model(graphs, signatures, description="converted from TensorFlow by Tachylite")
+
+
+def _signatures(source: Source, interfaces: Sequence[Interface], options: Options) -> list[Signature]:
+    """A signature for each interface; those that mean the same share a graph."""
+    built: dict[Hashable, Signature] = {}
+    signatures = []
+    for interface in interfaces:
+        key = _meaning(source, interface)
+        if key not in built:
+            built[key] = _with_sizes(source, interface, options)
+        signatures.append(replace(built[key], key=interface.key))
+    return signatures
+
+
+def _meaning(source: Source, interface: Interface) -> Hashable:
+    """Equal for interfaces that take the same inputs and compute the same outputs."""
+    inputs = {Reference.of(x.reference).node: ("input", name) for name, x in interface.inputs.items()}
+    outputs = tuple((name, meaning(source.nodes, source.library, text, inputs)) for name, text in interface.outputs.items())
+    return tuple((name, x.shape, x.dtype.str) for name, x in interface.inputs.items()), outputs
 
 
 def _with_sizes(source: Source, interface: Interface, options: Options) -> Signature:
@@ -193,9 +233,15 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     if converter.problems:
         listed = "\n  ".join(dict.fromkeys(converter.problems))
         raise UnsupportedError(f"{len(set(converter.problems))} of the graph's nodes cannot be converted:\n  {listed}")
+    strangers = [name for name, result in zip(interface.outputs, results, strict=True) if not isinstance(result, Tensor)]
+    if strangers:
+        raise FileError(f"the outputs {strangers} of {interface.key!r} are no tensors; the file is damaged")
     outputs = dict(zip(interface.outputs, _distinct(build, inputs, results), strict=True))
     graph = build.outputs(*outputs.values())
     graph.name = interface.key
+    if any(op.op in STATEFUL for called in Model.of(graph).graphs for op in called.operators):
+        build.CALL_ONCE(subgraphs=[source.initializer])
+        graph.operators.insert(0, graph.operators.pop())
     return Signature(interface.key, graph, inputs, outputs)
 
 

@@ -24,6 +24,13 @@ class Variable:
     shape: Dims | None
 
 
+@dataclass(frozen=True)
+class Table:
+    """A hash table; key: its name."""
+
+    key: str
+
+
 class NeedsVariable(Exception):  # noqa: N818 -- it never leaves the frontend
     """A variable taken for a constant is assigned to; the graph is built again with what this names kept as variables."""
 

@@ -5,44 +5,38 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tachylite.frontends.builder import FrontendBuilder
 from tachylite.frontends.protobuf import Message
+from tachylite.model.dtypes import RESOURCE
 from tachylite.model.errors import FileError
+from tachylite.model.graph import Tensor
 
-from .library import Library, Nodes, Reference
+from .library import CALLS, HANDLES, Library, Nodes, Reference, key_of
+from .tables import Contents
 from .tensorbundle import TensorBundle
 from .tensors import array_of
-from .values import Variable
 
 #: Operators that set a variable from a value.
 ASSIGNMENTS = ("AssignVariableOp", "Assign")
-CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-HANDLES = ("VarHandleOp", "VariableV2", "Variable")
 
 
 @dataclass
 class Variables:
-    """The values of variables. assigned: keys of those that the model changes while it runs."""
+    """The values of variables, and what is in tables. assigned: keys of variables that the model changes while it runs."""
 
     bundle: TensorBundle | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, Contents] = field(default_factory=dict)
     assigned: frozenset[str] = frozenset()
     _read: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def initial(self, variable: Variable) -> np.ndarray:
+    def initial(self, key: str) -> np.ndarray:
         """The value that was saved. Raises FileError where there is none."""
-        if variable.key not in self._read:
-            if self.bundle is None or variable.key not in self.names:
-                raise FileError(
-                    f"the variable {variable.key!r} has no value in the file; freeze the graph, or convert the whole SavedModel"
-                )
-            self._read[variable.key] = self.bundle.read(self.names[variable.key])
-        return self._read[variable.key]
-
-
-def key_of(node: Message) -> str:
-    """The name that all handles of a variable share."""
-    shared = node.attr.get("shared_name")
-    return str(shared.s, "utf-8") if shared is not None and len(shared.s) else str(node.name)
+        if key not in self._read:
+            if self.bundle is None or key not in self.names:
+                raise FileError(f"the variable {key!r} has no value in the file; freeze the graph, or convert the whole SavedModel")
+            self._read[key] = self.bundle.read(self.names[key])
+        return self._read[key]
 
 
 def checkpoint_names(graph: Message, library: Library) -> dict[str, str]:
@@ -83,3 +77,9 @@ def _name_in_checkpoint(nodes: Nodes, value: Reference) -> str | None:
     if names is None or names.op != "Const":
         return None
     return str(array_of(names.attr["value"].tensor).reshape(-1)[value.index], "utf-8")
+
+
+def variable_handle(build: FrontendBuilder, key: str) -> Tensor:
+    """The handle of a variable in a graph."""
+    handle: Tensor = build.VAR_HANDLE(shared_name=key, out=build.tensor(build.unique(key), (), RESOURCE))
+    return handle

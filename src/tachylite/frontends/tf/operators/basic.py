@@ -6,6 +6,7 @@ import numpy as np
 
 from tachylite.frontends.tf.node import Node, op
 from tachylite.frontends.tf.values import NeedsVariable, Variable
+from tachylite.frontends.tf.variables import variable_handle
 from tachylite.model.dtypes import TYPE_NAMES
 from tachylite.model.graph import Tensor
 
@@ -25,6 +26,7 @@ def const(self: Node) -> Tensor:
     "PlaceholderWithDefault",
     "DebugGradientIdentity",
     "IdentityN",
+    "LoopCond",
     is_scoped=False,
 )
 def identity(self: Node, *values: Any) -> list[Any]:
@@ -61,21 +63,21 @@ def bitcast(self: Node, x: Tensor) -> Tensor:
 
 
 @op("VarHandleOp", is_scoped=False)
-def variable_handle(self: Node) -> Variable:
+def resource(self: Node) -> Variable:
     return Variable(self.text("shared_name") or self.name, self.dtype("dtype"), self.shape("shape"))
 
 
 @op("VariableV2", "Variable", is_scoped=False)
 def old_variable(self: Node) -> Tensor:
     """A variable of TensorFlow 1 that is no resource is read wherever it stands."""
-    return read(self, variable_handle(self))
+    return read(self, resource(self))
 
 
 @op("ReadVariableOp", is_scoped=False)
 def read(self: Node, variable: Variable) -> Tensor:
     """A constant, unless the model assigns to the variable."""
     variables = self.converter.variables
-    initial = variables.initial(variable)
+    initial = variables.initial(variable.key)
     if variable.key not in variables.assigned:
         return self.build.constant(initial, variable.key)
     out = self.build.tensor(self.build.unique(self.name), initial.shape, initial.dtype)
@@ -86,7 +88,7 @@ def handle_of(self: Node, variable: Variable) -> Tensor:
     """The variable's handle in this graph. Raises NeedsVariable where it was taken for a constant until now."""
     if variable.key not in self.converter.variables.assigned:
         raise NeedsVariable(variable.key)
-    return self.build.VAR_HANDLE(shared_name=variable.key)
+    return variable_handle(self.build, variable.key)
 
 
 @op("AssignVariableOp", has_effects=True)

@@ -79,6 +79,55 @@ def concatenate(self: Node, values: TensorList, *operands: Tensor) -> list[Tenso
     return [reshape(self.build, x, [None, *x.shape[2:]]), lengths]
 
 
+# Arrays of TensorFlow 1: the handle tells what they hold, the flow is the list.
+
+
+@op("TensorArrayV3", outputs="handle flow")
+def array(self: Node, count: Tensor) -> list[TensorList]:
+    shape, length = self.shape("element_shape"), length_of(self, count)
+    values = TensorList(length, self.dtype("dtype"))
+    if shape is None or None in shape or not isinstance(length, int):
+        return [values, values]
+    tensor = zeros(self.build, [length, *(n for n in shape if n is not None)], values.dtype)
+    return [values, TensorList(length, values.dtype, tensor)]
+
+
+@op("TensorArrayScatterV3")
+def array_scatter(self: Node, handle: TensorList, indices: Tensor, x: Tensor, flow: TensorList) -> TensorList:
+    """All elements in their order."""
+    order = self.build.sizes(indices)
+    if order is not None and order != list(range(len(order))):
+        raise self.refuse("it fills an array in another order", "unstack the whole tensor")
+    return TensorList(size_of(self.build, x, 0), x.dtype, x)
+
+
+@op("TensorArrayReadV3")
+def array_read(self: Node, handle: TensorList, index: Tensor, flow: TensorList) -> Tensor:
+    return self.build.GATHER(filled(self, flow), index, axis=0)
+
+
+@op("TensorArrayWriteV3")
+def array_write(self: Node, handle: TensorList, index: Tensor, item: Tensor, flow: TensorList) -> TensorList:
+    return set_item(self, flow, index, item)
+
+
+@op("TensorArrayGatherV3")
+def array_gather(self: Node, handle: TensorList, indices: Tensor, flow: TensorList) -> Tensor:
+    order = self.build.sizes(indices)
+    x = filled(self, flow)
+    return x if order == list(range(x.shape[0])) else self.build.GATHER(x, indices, axis=0)
+
+
+@op("TensorArraySizeV3")
+def array_size(self: Node, handle: TensorList, flow: TensorList) -> Tensor:
+    return length(self, flow)
+
+
+@op("TensorArrayCloseV3", is_scoped=False)
+def array_close(self: Node, handle: TensorList) -> None:
+    """Nothing is left to close."""
+
+
 def filled(self: Node, values: TensorList) -> Tensor:
     """The list's tensor. Raises Unsupported where nothing told its shape."""
     if values.tensor is None:
