@@ -24,8 +24,8 @@ def convert(
 ) -> Model:
     """A trained model as a `.tflite` Model; `.save(path)` writes it.
 
-    source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's
-        folder, and frozen graphs (`.pb`).
+    source: a path, bytes, or a live model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's folder, frozen
+        graphs (`.pb`), and live functions and modules.
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
     input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
@@ -48,7 +48,9 @@ def _read(source: Any, options: Options) -> Model:
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
         return _convert_bytes(memoryview(source), options)
-    raise TachyliteError(f"a {type(source).__name__} is no model that can be converted; give a path, bytes or a Keras model")
+    raise TachyliteError(
+        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, or a model of Keras or TensorFlow"
+    )
 
 
 def _convert_path(path: Path, options: Options) -> Model:

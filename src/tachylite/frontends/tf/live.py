@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tachylite.frontends.options import Options
+from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Model
 
 from .model import convert_saved_model
@@ -24,17 +25,18 @@ def _is_concrete(source: Any) -> bool:
 def convert_live(source: Any, options: Options) -> Model:
     """A tf.function or concrete function becomes the signature "serving_default"; of a tf.Module, its functions with input signatures.
 
-    Raises what TensorFlow does where it cannot trace or save the function.
+    Raises TachyliteError where a module has none, and what TensorFlow does where it cannot trace or save a function.
     """
     tf = sys.modules["tensorflow"]
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(source, tf.Module):
-            signatures = _traced(source)
+            holder, signatures = source, _traced(source)
         else:
-            signatures = {"serving_default": source if _is_concrete(source) else source.get_concrete_function()}
-        holder = tf.Module()
-        holder.functions = signatures
-        holder.source = source
+            function = source if _is_concrete(source) else source.get_concrete_function()
+            holder, signatures = tf.Module(), {"serving_default": function}
+            holder.captured = list(function.graph.variables)  # what is saved must hang on what is saved
+        if not signatures:
+            raise TachyliteError("the module has no function with an input signature; give one @tf.function(input_signature=[...])")
         tf.saved_model.save(holder, folder, signatures)
         return convert_saved_model(Path(folder), options)
 
