@@ -273,27 +273,28 @@ def _quantize_rows(low: Any, op: Operator, x: int, rows: int, depth: int, asymme
     return quantize(low, op, x, rows, one, one, depth, symmetric=not asymmetric)
 
 
-def lower_matrices(low: Any, op: Operator, x: int, rows: Sequence[tuple[int, int]]) -> None:
+def lower_matrices(low: Any, op: Operator, x: int, meetings: Sequence[tuple[int, int]]) -> None:
     """BATCH_MATMUL: value x, rows of k, times matrices y [..., k, m], which may be stored transposed.
 
-    rows: how many meet the same matrix, one after another, and the number of that.
+    meetings: how many rows in turn meet the same matrix, and the number of that.
     """
     y, result = low.spec(op.inputs[1]), low.define(op.outputs[0])
     depth = y.shape[-1 if op.options.adj_y else -2]
-    steps = _quantize_rows(low, op, x, sum(count for count, _ in rows), depth, op.options.asymmetric_quantize_inputs)
-    first = 0
-    for count, number in rows:
+    steps = _quantize_rows(low, op, x, sum(count for count, _ in meetings), depth, op.options.asymmetric_quantize_inputs)
+    first, scales = 0, op.inputs[1].quantization.scale
+    for count, number in meetings:
         pack = partial(_pack_columns, number=number, transposed=op.options.adj_y)
         packed = low.packed(op.inputs[1], f"panels{LANES}x{COLUMNS} {pack.keywords}", pack)
-        runs = Runs(1, 1, 0, depth, depth)
-        scales = op.inputs[1].quantization.scale
-        product(low, op, steps, count, runs, packed, scales, groups=1, scales_first=False, first=first, result=result)
+        product(
+            low, op, steps, count, Runs(1, 1, 0, depth, depth), packed, scales, groups=1, scales_first=False, first=first, result=result
+        )
         first += count
 
 
 def _pack_columns(matrices: np.ndarray, number: int, transposed: bool) -> np.ndarray:
     matrix = matrices.reshape(-1, *matrices.shape[-2:])[number]
-    return _pack_matrix(matrix if transposed else matrix.T, len(matrix.T if transposed else matrix))
+    columns = matrix if transposed else matrix.T
+    return _pack_matrix(columns, columns.shape[1])
 
 
 def _pack_matrix(weights: np.ndarray, block: int) -> np.ndarray:

@@ -340,19 +340,20 @@ _MOST_MATRICES = 64
 
 def _lower_hybrids(low: Any, op: Operator, x: Spec, y: Spec, result: Spec) -> None:
     """One call for each matrix of the second operand, or for all rows where they meet the same."""
-    depth, is_turned = x.shape[-2 if op.options.adj_x else -1], op.options.adj_x
-    batch = np.broadcast_to(np.arange(prod(y.shape[:-2])).reshape(y.shape[:-2]), result.shape[:-2]).ravel()
-    rows = [(result.shape[-2], int(number)) for number in batch]
-    if prod(y.shape[:-2]) == 1:
-        rows = [(result.shape[-2] * len(batch), 0)]
-    if prod(x.shape[:-2]) != len(batch) or len(rows) > _MOST_MATRICES or not conv_hybrid.is_supported(low, op, depth):
+    (rows, depth), left = x.shape[-1:-3:-1] if op.options.adj_x else x.shape[-2:], low.value(op.inputs[0])
+    matrices = np.arange(prod(y.shape[:-2])).reshape(y.shape[:-2])
+    meetings = [(rows, int(number)) for number in np.broadcast_to(matrices, result.shape[:-2]).flat]
+    is_repeated = prod(x.shape[:-2]) != len(meetings)
+    if matrices.size == 1:
+        meetings = [(rows * len(meetings), 0)]
+    if not depth or is_repeated or len(meetings) > _MOST_MATRICES or not conv_hybrid.is_supported(low, op, depth):
         low.host(op)
         return
-    left = low.value(op.inputs[0])
-    if is_turned:
-        left, source = low.temporary(Spec((*x.shape[:-2], result.shape[-2], depth), x.dtype)), left
-        strided_copy(low, op, source, canvas(x.shape).swapaxes(-1, -2), left, canvas((*x.shape[:-2], result.shape[-2], depth)))
-    conv_hybrid.lower_matrices(low, op, left, rows)
+    if op.options.adj_x:
+        shape = (*x.shape[:-2], rows, depth)
+        left, source = low.temporary(Spec(shape, x.dtype)), left
+        strided_copy(low, op, source, canvas(x.shape).swapaxes(-1, -2), left, canvas(shape))
+    conv_hybrid.lower_matrices(low, op, left, meetings)
 
 
 def _lower_integers(low: Any, op: Operator, x: Spec, result: Spec) -> None:
