@@ -216,6 +216,11 @@ typedef struct {
 } tl_hybrid_product_params;
 
 typedef struct {
+    int32_t channels;
+    float epsilon;
+} tl_layer_norm_params;
+
+typedef struct {
     float alpha;
     int32_t input_zero_point;
     int32_t output_zero_point;
@@ -850,6 +855,8 @@ int32_t tl_l2_normalization_s8(const tl_normalize_params *p, void *const *t, tl_
 int32_t tl_l2_normalization_u8(const tl_normalize_params *p, void *const *t, tl_range r);
 #define tl_l2_pool_f32 TL_TIERED(tl_l2_pool_f32)
 int32_t tl_l2_pool_f32(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_layer_norm_f32 TL_TIERED(tl_layer_norm_f32)
+int32_t tl_layer_norm_f32(const tl_layer_norm_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_f32 TL_TIERED(tl_leaky_relu_f32)
 int32_t tl_leaky_relu_f32(const tl_leaky_relu_params *p, void *const *t, tl_range r);
 #define tl_leaky_relu_s8 TL_TIERED(tl_leaky_relu_s8)

@@ -26,6 +26,39 @@ int32_t tl_l2_normalization_f32(const tl_normalize_params *p, void *const *t, tl
     return TL_OK;
 }
 
+/* The sum over a row of x - mean, or of its square. */
+TL_ALWAYS_INLINE float deviation(const float *x, int32_t n, float mean, const int squared) {
+    const tl_vector zero = tl_splat(0.0f);
+    tl_vector a = zero, b = zero;
+    for (int32_t i = 0; i < n; i += 2 * TL_WIDTH) {
+        tl_vector u = zero, v = zero;
+        if (n - i >= 2 * TL_WIDTH) {
+            u = tl_load(x + i) - mean, v = tl_load(x + i + TL_WIDTH) - mean;
+        } else {
+            const int32_t rest = n - i - TL_WIDTH;
+            u = tl_select(tl_first(n - i), tl_load_up_to(x + i, n - i) - mean, zero);
+            if (rest > 0) v = tl_select(tl_first(rest), tl_load_part(x + i + TL_WIDTH, rest) - mean, zero);
+        }
+        a += squared ? u * u : u, b += squared ? v * v : v;
+    }
+    return tl_sum(a + b);
+}
+
+/* LAYER_NORM: t[0] input [rows, channels], t[1] scales and t[2] offsets of the channels, t[3] output, which may be the
+ * input's memory. A work item is one row. */
+int32_t tl_layer_norm_f32(const tl_layer_norm_params *p, void *const *t, tl_range r) {
+    const int32_t n = p->channels;
+    const float *scale = t[1], *offset = t[2];
+    for (int32_t row = r.begin; row < r.end; ++row) {
+        const float *x = (const float *)t[0] + (ptrdiff_t)row * n;
+        float *y = (float *)t[3] + (ptrdiff_t)row * n;
+        const float mean = deviation(x, n, 0.0f, 0) / (float)n;
+        const float factor = 1.0f / __builtin_sqrtf(deviation(x, n, mean, 1) / (float)n + p->epsilon);
+        TL_INDEPENDENT for (int32_t c = 0; c < n; ++c) y[c] = (x[c] - mean) * factor * scale[c] + offset[c];
+    }
+    return TL_OK;
+}
+
 /* LOCAL_RESPONSE_NORMALIZATION: t[0] input [pixels, channels], t[1] output; each element is multiplied by (bias + alpha
  * * the sum of squares of the channels within the radius)^-beta. t[2] scratch of each worker: the squares of a pixel,
  * with `radius` zeros before and behind. A work item is one pixel. */

@@ -1,12 +1,14 @@
 """Small graphs that several tests use."""
 
+from typing import Any
+
 import numpy as np
 
 from tachylite import Builder, Graph, Interpreter, Model, Tensor
 from tachylite.model.dtypes import RESOURCE
 
 
-def run(graph: Graph | Model, *inputs: np.ndarray, runs: int = 1, **arguments: bool) -> list[np.ndarray]:
+def run(graph: Graph | Model, *inputs: np.ndarray, runs: int = 1, **arguments: Any) -> list[np.ndarray]:
     """The outputs of the last of `runs` runs; inputs of another shape than the graph's resize it."""
     interpreter = Interpreter(model_content=graph if isinstance(graph, Model) else Model.of(graph), **arguments)
     details = interpreter.get_input_details()

@@ -70,6 +70,7 @@ RULES: dict[str, Callable[[Operator, Shapes, Shapes], int]] = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": _recurrent(1, 2),
     "RNN": _recurrent(1, 2),
     "SVDF": _recurrent(1, 2),
+    "LAYER_NORM": lambda op, x, y: 8 * _size(x[0]),
     "AVERAGE_POOL_2D": _window,
     "MAX_POOL_2D": _window,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), lambda op, x, y: _size(x[0])),

@@ -18,6 +18,7 @@ from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape
 
 from .families import MODULES
+from .permute import Permute
 
 
 class Spec(NamedTuple):
@@ -72,7 +73,7 @@ class OpDef:
         may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
-    permute: how the operator follows a permutation of its input's axes.
+    permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
     in_place: the output may share the first input's memory.
     """
 
@@ -86,7 +87,7 @@ class OpDef:
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
     gradient: Callable[..., Any] | None = None
-    permute: Callable[..., Any] | None = None
+    permute: Permute | None = None
     in_place: bool = False
     is_custom: bool = False
 
@@ -127,9 +128,16 @@ def load_families() -> None:
         importlib.import_module(f"{__package__}.{module.name}")
 
 
+@dataclass(eq=False)
+class Fused(Operator):
+    """What a Program computes in place of several operators of a graph: an operator that brings its definition, and enters no file."""
+
+    definition: OpDef | None = None
+
+
 def find(op: Operator) -> OpDef | None:
     """The definition of an operator, None where there is none."""
-    return _find(op.op, op.is_custom)
+    return op.definition if isinstance(op, Fused) else _find(op.op, op.is_custom)
 
 
 def _find(name: str, is_custom: bool) -> OpDef | None:

@@ -2,10 +2,12 @@
 
 Operators are walked once, in order. Whatever is certain before the run (constants, shapes, which variable a handle names) is computed now
 and becomes a constant. An operator with a `lower` of its own emits its code through the methods of `Lowering`; the others become host
-calls. The first operator whose output shapes only the run can tell ends the code with a Barrier.
+calls. Operators that may become one (see `fuse`) wait for the last of them. The first operator whose output shapes only the run can tell
+ends the code with a Barrier.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -20,7 +22,7 @@ from tachylite.ops import inference, registry
 from tachylite.ops.kernel import Kernel, NoParams, Params
 from tachylite.ops.registry import Spec
 
-from . import memory
+from . import fuse, memory
 from .program import Barrier, Call, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
 from .target import REFERENCE, Target
 
@@ -40,6 +42,8 @@ class Scope:
     values: dict[Tensor, int] = field(default_factory=dict)
     specs: dict[Tensor, Spec] = field(default_factory=dict)
     is_entry: bool = False
+    groups: "dict[int, fuse.Group]" = field(default_factory=dict)  #: of operators that may become one, by their positions
+    waiting: dict[int, Operator] = field(default_factory=dict)  #: operators of groups that have not reached their last one
 
 
 def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | None" = None, target: Target = REFERENCE) -> Program:
@@ -55,7 +59,20 @@ def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | N
         for name, (graph, specs) in (entries or default_entries(model)).items():
             lowering.entry(name, graph, specs)
     memory.plan(program)
+    forget_unread(program)
     return program
+
+
+def forget_unread(program: Program) -> None:
+    """Let go of constants that no code reads, such as those that kernels read packed. What follows a barrier is lowered later, and may."""
+    if program.target.preserve_all or any(entry.barrier for entry in program.entries.values()):
+        return
+    read = {v for entry in program.entries.values() for v in entry.outputs}
+    read |= {v for entry in program.entries.values() for instruction in entry.code for v in memory.reads(instruction)}
+    read |= {source for move in program.reset for source, _ in move.pairs}
+    for number, value in enumerate(program.values):
+        if value.kind is Kind.CONST and number not in read:
+            value.data = None
 
 
 def default_entries(model: Model) -> dict[str, tuple[Graph, list[Spec]]]:
@@ -108,22 +125,30 @@ class Lowering:
         return self._bind(tensor, self._new(kind, spec, tensor.name), spec)
 
     def _walk(self, scope: Scope, start: int = 0) -> Barrier | None:
-        for index in range(start, len(scope.graph.operators)):
-            op = registry.complete(scope.graph.operators[index])
-            self._place = (index, scope.number)
-            try:
+        operators = [registry.complete(op) for op in scope.graph.operators[start:]]
+        if fuse.may_fuse(self.program.target):
+            scope.groups = fuse.find(operators, scope.graph.outputs, start)
+        for index, op in enumerate(operators, start):
+            with self._at(op, index):
                 if not self.emit(op):
                     return self._barrier(scope, index + 1)
-            except OpError as problem:
-                raise problem.at(index, scope.number) from None
-            except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as problem:
-                reason = str(problem) or type(problem).__name__
-                raise op.error(f"cannot be planned for its operands: {reason}").at(index, scope.number) from problem
-            if len(self.code) > MAX_INSTRUCTIONS:
-                raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls").at(
-                    index, scope.number
-                )
+                if len(self.code) > MAX_INSTRUCTIONS:
+                    raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls")
         return None
+
+    @contextmanager
+    def _at(self, op: Operator, index: int) -> Iterator[None]:
+        """Within, all is done for this operator of the current scope; whatever is raised becomes an OpError with its place."""
+        outer, self._place = self._place, (index, self.scope.number)
+        place = self._place
+        try:
+            yield
+        except OpError as problem:
+            raise problem.at(*place) from None
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as problem:
+            reason = str(problem) or type(problem).__name__
+            raise op.error(f"cannot be planned for its operands: {reason}").at(*place) from problem
+        self._place = outer
 
     def emit(self, op: Operator) -> bool:
         """Emit one operator of the current scope. False where its output shapes only the run can tell."""
@@ -133,12 +158,42 @@ class Lowering:
                 self._define(tensor, spec)
             return True
         if results is None:
+            self._lower_waiting()
             self._host_call(op, [self._new(Kind.HOST, Spec((), t.dtype), t.name, unknown=True) for t in op.outputs], [])
             return False
         if len(results) != len(op.outputs):
             raise op.error(f"has {len(op.outputs)} outputs, it needs {len(results)}; the file is damaged")
         for tensor, spec in zip(op.outputs, results, strict=True):
             self.scope.specs[tensor] = spec
+        group = self.scope.groups.get(self._place[0])
+        if group is None:
+            self._lower(op)
+        else:
+            self._lower_grouped(op, group)
+        return True
+
+    def _lower_grouped(self, op: Operator, group: fuse.Group) -> None:
+        """Let an operator wait for the last one of its group; then lower what they become together, or each of them."""
+        waiting = self.scope.waiting
+        waiting[self._place[0]] = op
+        if self._place[0] != group.positions[-1]:
+            return
+        fused = group.rewrite(self.known) if waiting.keys() >= set(group.positions) else None
+        if fused is None:
+            self._lower_waiting()
+            return
+        for position in group.positions:
+            del waiting[position]
+        self._lower(fused)
+
+    def _lower_waiting(self) -> None:
+        while self.scope.waiting:
+            index = next(iter(self.scope.waiting))
+            op = self.scope.waiting.pop(index)
+            with self._at(op, index):
+                self._lower(op)
+
+    def _lower(self, op: Operator) -> None:
         definition = registry.get(op)
         if not any(self.size(tensor) for tensor in op.outputs) and not definition.context and not definition.updated(op):
             for tensor in op.outputs:
@@ -147,7 +202,6 @@ class Lowering:
             self.host(op)
         else:
             definition.lower(self, op)
-        return True
 
     def _barrier(self, scope: Scope, start: int) -> Barrier:
         graph, model, target = scope.graph, self.model, self.program.target
@@ -180,7 +234,7 @@ class Lowering:
                 copy = self._new(Kind.OUTPUT, spec, tensor.name)
                 moves.append((number, copy))
                 number = copy
-                if tensor not in self.scope.graph.inputs:
+                if not owned and tensor not in self.scope.graph.inputs:
                     self.scope.values[tensor] = copy
             outputs.append(number)
         if moves:
@@ -197,6 +251,12 @@ class Lowering:
             self.scope.specs[tensor] = inference.constant_spec(tensor) if tensor.is_constant else Spec(tensor.shape, tensor.dtype)
         return self.scope.specs[tensor]
 
+    def known(self, tensor: Tensor) -> Spec:
+        """The same of a tensor that is there."""
+        spec = self.spec(tensor)
+        assert spec is not None
+        return spec
+
     def size(self, tensor: Tensor) -> int:
         """The number of elements of a tensor of the current scope."""
         return prod(self.scope.specs[tensor].shape)
@@ -204,8 +264,7 @@ class Lowering:
     def value(self, tensor: Tensor) -> int:
         """The value that holds a tensor of the current scope."""
         if tensor not in self.scope.values:
-            spec = self.spec(tensor)
-            assert spec is not None
+            spec = self.known(tensor)
             if tensor.is_variable:
                 self._bind(tensor, self.persistent(tensor, spec, np.full(spec.shape, tensor.initial, spec.dtype), tensor.name), spec)
             else:
@@ -286,9 +345,8 @@ class Lowering:
     def packed(self, tensors: Tensor | Sequence[Tensor], layout: str, pack: Callable[..., np.ndarray]) -> int:
         """A constant, or several in one, in a kernel's own layout, whose name stands for everything that `pack` depends on beside them."""
         parts = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
-        specs = [self.spec(tensor) for tensor in parts]
-        first, arrays = specs[0], [spec and spec.value for spec in specs]
-        assert first is not None
+        specs = [self.known(tensor) for tensor in parts]
+        first, arrays = specs[0], [spec.value for spec in specs]
         assert all(array is not None for array in arrays), f"{parts} are not all constant"
         value = Value(Kind.PACKED, first.dtype, first.shape, parts[0].name, key=(*parts, layout), pack=partial(pack, *arrays))
         self.program.values.append(value)
