@@ -53,10 +53,13 @@ static inline int32_t tl_rescale_once(int32_t x, int32_t mantissa, int32_t shift
 
 /* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators. A
  * shift beyond 14 counts as 14. */
-static inline int32_t tl_rescale_s64(int64_t x, int32_t mantissa, int32_t shift) {
+static inline int64_t tl_rescale_wide(int64_t x, int32_t mantissa, int32_t shift) {
     const int64_t reduced = mantissa < 0x7FFF0000 ? (mantissa + (1 << 15)) >> 16 : 0x7FFF;
     const int32_t total = shift < 14 ? 15 - shift : 1;
-    return (int32_t)((x * reduced + ((int64_t)1 << (total - 1))) >> total);
+    return (x * reduced + ((int64_t)1 << (total - 1))) >> total;
+}
+static inline int32_t tl_rescale_s64(int64_t x, int32_t mantissa, int32_t shift) {
+    return (int32_t)tl_rescale_wide(x, mantissa, shift);
 }
 
 #endif

@@ -15,6 +15,11 @@ typedef struct {
 } tl_axis_params;
 
 typedef struct {
+    int32_t first;
+    int32_t second;
+} tl_broadcast_args_params;
+
+typedef struct {
     int32_t extent[6];
     int32_t first_stride[6];
     int32_t second_stride[6];
@@ -189,6 +194,7 @@ typedef struct {
 
 typedef struct {
     int32_t rows;
+    int32_t first;
     int32_t outputs;
     int32_t groups;
     int32_t height;
@@ -647,6 +653,10 @@ int32_t tl_average_pool_s8(const tl_pool_params *p, void *const *t, tl_range r);
 int32_t tl_average_pool_u8(const tl_pool_params *p, void *const *t, tl_range r);
 #define tl_average_pool_s16 TL_TIERED(tl_average_pool_s16)
 int32_t tl_average_pool_s16(const tl_pool_params *p, void *const *t, tl_range r);
+#define tl_broadcast_args_i32 TL_TIERED(tl_broadcast_args_i32)
+int32_t tl_broadcast_args_i32(const tl_broadcast_args_params *p, void *const *t, tl_range r);
+#define tl_broadcast_args_i64 TL_TIERED(tl_broadcast_args_i64)
+int32_t tl_broadcast_args_i64(const tl_broadcast_args_params *p, void *const *t, tl_range r);
 #define tl_cast_s8_s16 TL_TIERED(tl_cast_s8_s16)
 int32_t tl_cast_s8_s16(const tl_cast_params *p, void *const *t, tl_range r);
 #define tl_cast_s8_i32 TL_TIERED(tl_cast_s8_i32)
@@ -1069,6 +1079,10 @@ int32_t tl_reduce_prod_f32(const tl_reduce_params *p, void *const *t, tl_range r
 int32_t tl_reduce_prod_i32(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_prod_i64 TL_TIERED(tl_reduce_prod_i64)
 int32_t tl_reduce_prod_i64(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_prod_s8 TL_TIERED(tl_reduce_prod_s8)
+int32_t tl_reduce_prod_s8(const tl_reduce_params *p, void *const *t, tl_range r);
+#define tl_reduce_prod_s16 TL_TIERED(tl_reduce_prod_s16)
+int32_t tl_reduce_prod_s16(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_sum_f32 TL_TIERED(tl_reduce_sum_f32)
 int32_t tl_reduce_sum_f32(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_sum_i32 TL_TIERED(tl_reduce_sum_i32)

@@ -1,5 +1,5 @@
 /* Elements moved without arithmetic, in four widths: t[1][...] = t[0][...], each tensor seen through offsets and
- * strides of its own.
+ * strides of its own; and what only computes shapes.
  *
  * Dimensions count from the outermost; the innermost two are the rows and columns of a plane. */
 #include "tl_params.h"
@@ -138,3 +138,19 @@ TRANSPOSE(b8, uint8_t)
 TRANSPOSE(b16, uint16_t)
 TRANSPOSE(b32, uint32_t)
 TRANSPOSE(b64, uint64_t)
+
+/* t[2] is the shape that tensors of shapes t[0] and t[1] broadcast to. All of it is one work item. */
+#define BROADCAST_ARGS(suffix, type)                                                                      \
+    int32_t tl_broadcast_args_##suffix(const tl_broadcast_args_params *p, void *const *t, tl_range r) {   \
+        const type *a = (const type *)t[0] + p->first, *b = (const type *)t[1] + p->second;               \
+        type *y = (type *)t[2] + TL_MAX(p->first, p->second);                                             \
+        (void)r;                                                                                          \
+        for (int32_t i = 1; i <= TL_MAX(p->first, p->second); ++i) {                                      \
+            const type left = i <= p->first ? a[-i] : 1, right = i <= p->second ? b[-i] : 1;              \
+            if (left < 0 || right < 0 || (left != right && left != 1 && right != 1)) return TL_BAD_VALUE; \
+            y[-i] = left == 1 ? right : left;                                                             \
+        }                                                                                                 \
+        return TL_OK;                                                                                     \
+    }
+BROADCAST_ARGS(i32, int32_t)
+BROADCAST_ARGS(i64, int64_t)

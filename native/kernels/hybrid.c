@@ -144,7 +144,7 @@ int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t,
         const int32_t first = at_row * TILE, rows = TL_MIN(TILE, p->rows - first);
         tile s;
         locate(p, &s, (const int16_t *)t[0] + p->start + (size_t)group * p->length, t[1],
-               (float *)t[5] + (size_t)group * p->outputs + (size_t)block * COLUMNS, first, rows);
+               (float *)t[5] + (size_t)group * p->outputs + (size_t)block * COLUMNS, p->first + first, rows);
         s.w = (const int8_t *)t[2] + (size_t)at_column * block_bytes;
         s.scales = (const float *)t[3] + (size_t)at_column * COLUMNS;
         s.bias = t[4] ? (const float *)t[4] + (size_t)at_column * COLUMNS : NULL;

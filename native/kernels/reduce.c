@@ -42,6 +42,11 @@ static inline int32_t mean_of_steps(const tl_reduce_params *p, int32_t total) {
     return tl_clamp(steps, -70000, 70000) + p->zero_point; /* far outside of 16 bits, so that the sum saturates alike */
 }
 
+static inline int32_t product_of_steps(const tl_reduce_params *p, int32_t total) {
+    const int64_t steps = tl_rescale_wide(total, p->mantissa, p->shift);
+    return (int32_t)TL_MAX(TL_MIN(steps, 70000), -70000) + p->zero_point;
+}
+
 /* In float32, to the nearest, halves away from zero. */
 static inline int32_t sum_of_steps(const tl_reduce_params *p, int32_t total) {
     const float scaled = (float)total * p->ratio;
@@ -157,6 +162,32 @@ SUM_AND_MEAN(s16, int16_t, int32_t, int32_t, EIGHT, tl_saturate_s16, SUM_STORED,
 COMBINED(prod_f32, float, double, 1, MULTIPLY) /* may leave its range on the way */
 COMBINED(prod_i32, int32_t, uint32_t, 1, MULTIPLY)
 COMBINED(prod_i64, int64_t, uint64_t, 1, MULTIPLY)
+
+/* Factors less their zero point are multiplied one by one, in order, and each product is scaled. */
+#define PRODUCT_OF_STEPS(suffix, type)                                                                           \
+    int32_t tl_reduce_prod_##suffix(const tl_reduce_params *p, void *const *t, tl_range r) {                     \
+        const int32_t last = p->reduced_size[3], step = p->reduced_stride[3];                                    \
+        const int32_t rows = p->reduced_size[0] * p->reduced_size[1] * p->reduced_size[2];                       \
+        for (int32_t item = r.begin; item < r.end; ++item) {                                                     \
+            const int32_t outer = item / p->blocks;                                                              \
+            const int32_t first = (item - outer * p->blocks) * BLOCK, n = TL_MIN(p->inner - first, BLOCK);       \
+            const type *x = (const type *)t[0] + offset_of(outer, p->kept_size, p->kept_stride, 4) + first;      \
+            type *y = (type *)t[1] + (size_t)outer * (size_t)p->inner + first;                                   \
+            int32_t total[BLOCK];                                                                                \
+            for (int32_t c = 0; c < n; ++c) total[c] = x[c] - p->offset;                                         \
+            for (int32_t i = 0; i < rows; ++i) {                                                                 \
+                const type *at = x + offset_of(i, p->reduced_size, p->reduced_stride, 3);                        \
+                for (int32_t j = i == 0; j < last; ++j)                                                          \
+                    for (int32_t c = 0; c < n; ++c)                                                              \
+                        total[c] = tl_rescale_s64((int64_t)total[c] * (at[(ptrdiff_t)j * step + c] - p->offset), \
+                                                  p->mantissa, p->shift);                                        \
+            }                                                                                                    \
+            for (int32_t c = 0; c < n; ++c) y[c] = (type)tl_saturate_##suffix(product_of_steps(p, total[c]));    \
+        }                                                                                                        \
+        return TL_OK;                                                                                            \
+    }
+PRODUCT_OF_STEPS(s8, int8_t)
+PRODUCT_OF_STEPS(s16, int16_t)
 
 REDUCE(max_f32, float, float, __builtin_nanf(""), greater_f32, EIGHT, greater_f32, row_max_f32, SAME, SAME)
 REDUCE(min_f32, float, float, __builtin_nanf(""), less_f32, EIGHT, less_f32, row_min_f32, SAME, SAME)

@@ -15,6 +15,7 @@ from .harness import Case, answers, case, constant, out, quantized
 X = np.zeros((2, 3), np.float32)
 IMAGE = np.zeros((1, 4, 4, 1), np.float32)
 BOXES, SCORES = np.zeros((3, 4), np.float32), np.ones(3, np.float32)
+TABLE = constant(np.ones((2, 3)), [0.5, 2], dtype=np.int8)
 PADDING = {"edge_padding_low": (0, 0), "edge_padding_high": (0, 0), "interior_padding": (0, 0)}
 ROWS = {"offset_dims": (1,), "collapsed_slice_dims": (0,), "start_index_map": (0,), "index_vector_dim": 1, "slice_sizes": (1, 3)}
 WINDOW_LISTS = [constant(np.array(v, np.int64)) for v in ((1, 1), (0, 1), (1, 1))]
@@ -79,6 +80,8 @@ IN_THE_RUN: list[tuple[str, Callable[[], Case]]] = [
     ("must start at 0", lambda: case("", "SEGMENT_SUM", X, np.array([1, 1], np.int32), out=out(np.float32))),
     ("segment id 5 is out of range", lambda: case("", "UNSORTED_SEGMENT_MAX", X, np.array([0, 5], np.int32), ints(5))),
     ("both must be positive", lambda: case("", "RESIZE_BILINEAR", IMAGE, np.array([2, -1], np.int32), out=out(np.float32))),
+    ("do not broadcast", lambda: case("", "BROADCAST_ARGS", np.array([2, 3], np.int32), np.array([2], np.int32))),
+    ("index 2 at .1. is out of range", lambda: case("", "EMBEDDING_LOOKUP", np.array([0, 2], np.int32), TABLE, out=out(np.float32))),
     (
         "sigma is -1",
         lambda: case("", "NON_MAX_SUPPRESSION_V5", BOXES, SCORES, *(constant(v) for v in (np.int32(1), *SCORES[:2], -SCORES[0]))),

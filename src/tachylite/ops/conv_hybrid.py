@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ctypes import c_float, c_int32
 from dataclasses import dataclass
 from functools import partial
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,16 @@ class QuantizeRowsParams(Params):
 
 
 class HybridProductParams(Params):
-    """height, width: outputs of one image; steps: between their windows; runs: of `length` steps, `run_columns` of them in a line."""
+    """rows: outputs, from the `first` on; height, width: those of one image; steps: between their windows.
+
+    runs: of `length` steps, `run_columns` of them in a line.
+    """
 
     _fields_ = (
-        *((name, c_int32) for name in ("rows", "outputs", "groups", "height", "width", "image", "start", "row_step", "column_step")),
+        *(
+            (name, c_int32)
+            for name in ("rows", "first", "outputs", "groups", "height", "width", "image", "start", "row_step", "column_step")
+        ),
         *((name, c_int32) for name in ("runs", "run_columns", "run_row_step", "run_step", "length")),
         *((name, c_int32) for name in ("scale_step", "scales_first", "columns_inner")),
         ("low", c_float),
@@ -117,8 +123,8 @@ class Steps:
         return self.height.start * self.line + self.width.start * self.channels
 
 
-def quantize(low: Any, op: Operator, x: Tensor | None, images: int, height: Axis, width: Axis, channels: int, symmetric: bool) -> Steps:
-    """Emit the quantization of x, `images` images or rows, each by itself."""
+def quantize(low: Any, op: Operator, x: int, images: int, height: Axis, width: Axis, channels: int, symmetric: bool) -> Steps:
+    """Emit the quantization of value x, `images` images or rows, each by itself."""
     result = Steps(-1, -1, height, width, channels)
     # One more than the images take: products read steps in pairs.
     steps = low.temporary(Spec((images * result.image + 1,), np.dtype(np.int16)))
@@ -134,7 +140,7 @@ def quantize(low: Any, op: Operator, x: Tensor | None, images: int, height: Axis
         symmetric=symmetric,
     )
     grain = -(-16384 // (height.elements * width.elements * channels))
-    low.call(QUANTIZE_ROWS, "f32", op, params, work=images, grain=grain, inputs=[low.value(x)], outputs=[steps, scales])
+    low.call(QUANTIZE_ROWS, "f32", op, params, work=images, grain=grain, inputs=[x], outputs=[steps, scales])
     return Steps(steps, scales, height, width, channels)
 
 
@@ -170,17 +176,31 @@ def columns(values: np.ndarray, groups: int, outputs: int) -> np.ndarray:
 
 
 def product(
-    low: Any, op: Operator, steps: Steps, images: int, runs: Runs, weights: int, scales: np.ndarray, groups: int, scales_first: bool
+    low: Any,
+    op: Operator,
+    steps: Steps,
+    images: int,
+    runs: Runs,
+    weights: int,
+    scales: np.ndarray,
+    groups: int,
+    scales_first: bool,
+    first: int = 0,
+    result: int | None = None,
 ) -> None:
-    """Emit the products of all windows with packed `weights`, to the operator's output. scales: [1 or outputs], or [runs, outputs]."""
-    output = op.outputs[0]
-    outputs = low.spec(output).shape[-1] // groups
+    """Emit the products of all windows with packed `weights`, to the operator's output, or its value `result`.
+
+    scales: [1 or outputs], or [runs, outputs]; first: the image to begin with.
+    """
+    outputs = low.spec(op.outputs[0]).shape[-1] // groups
+    result = low.define(op.outputs[0]) if result is None else result
     padded = columns(scales, groups, outputs)
     height, width = steps.height, steps.width
     rows = images * height.outputs * width.outputs
-    least, greatest = real_range(op)
+    least, greatest = real_range(op) if hasattr(op.options, "fused_activation_function") else (-inf, inf)
     params = HybridProductParams(
         rows=rows,
+        first=first * height.outputs * width.outputs,
         outputs=outputs,
         groups=groups,
         height=height.outputs,
@@ -204,7 +224,7 @@ def product(
     work = -(-rows // TILE) * groups * (_whole_tiles(outputs) // COLUMNS)
     grain = -(-(1 << 17) // (runs.count * runs.length * TILE * COLUMNS))
     inputs = [steps.steps, steps.scales, weights, _constant(low, padded), _bias(low, op, groups, outputs)]
-    low.call(HYBRID_PRODUCT, "f32", op, params, work=work, grain=grain, inputs=inputs, outputs=[low.define(output)])
+    low.call(HYBRID_PRODUCT, "f32", op, params, work=work, grain=grain, inputs=inputs, outputs=[result])
 
 
 def _constant(low: Any, value: np.ndarray) -> int:
@@ -227,7 +247,8 @@ def is_supported(low: Any, op: Operator, depth: int) -> bool:
     """Whether these kernels can do it: constant weights and bias, an activation that clips, sums that fit in 32 bits."""
     constants = [op.inputs[1], bias_of(op)]
     is_constant = all(t is None or low.spec(t).value is not None for t in constants)
-    return is_constant and op.options.fused_activation_function != "TANH" and depth <= MAX_DEPTH
+    activation = getattr(op.options, "fused_activation_function", "NONE")
+    return is_constant and activation != "TANH" and depth <= MAX_DEPTH
 
 
 # A matrix.
@@ -241,11 +262,39 @@ def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmet
     if not is_supported(low, op, depth):
         low.host(op)
         return
-    one = Axis(1, 1, 0, 0, 1, 1, 1)
-    steps = quantize(low, op, x, rows, one, one, depth, symmetric=not asymmetric)
+    steps = _quantize_rows(low, op, low.value(x), rows, depth, asymmetric)
     count = depth // block
     packed = low.packed(weights, f"panels{LANES}x{COLUMNS}x{block}", partial(_pack_matrix, block=block))
     product(low, op, steps, rows, Runs(count, count, 0, block, block), packed, scales, groups=1, scales_first=False)
+
+
+def _quantize_rows(low: Any, op: Operator, x: int, rows: int, depth: int, asymmetric: bool) -> Steps:
+    one = Axis(1, 1, 0, 0, 1, 1, 1)
+    return quantize(low, op, x, rows, one, one, depth, symmetric=not asymmetric)
+
+
+def lower_matrices(low: Any, op: Operator, x: int, meetings: Sequence[tuple[int, int]]) -> None:
+    """BATCH_MATMUL: value x, rows of k, times matrices y [..., k, m], which may be stored transposed.
+
+    meetings: how many rows in turn meet the same matrix, and the number of that.
+    """
+    y, result = low.spec(op.inputs[1]), low.define(op.outputs[0])
+    depth = y.shape[-1 if op.options.adj_y else -2]
+    steps = _quantize_rows(low, op, x, sum(count for count, _ in meetings), depth, op.options.asymmetric_quantize_inputs)
+    first, scales = 0, op.inputs[1].quantization.scale
+    for count, number in meetings:
+        pack = partial(_pack_columns, number=number, transposed=op.options.adj_y)
+        packed = low.packed(op.inputs[1], f"panels{LANES}x{COLUMNS} {pack.keywords}", pack)
+        product(
+            low, op, steps, count, Runs(1, 1, 0, depth, depth), packed, scales, groups=1, scales_first=False, first=first, result=result
+        )
+        first += count
+
+
+def _pack_columns(matrices: np.ndarray, number: int, transposed: bool) -> np.ndarray:
+    matrix = matrices.reshape(-1, *matrices.shape[-2:])[number]
+    columns = matrix if transposed else matrix.T
+    return _pack_matrix(columns, columns.shape[1])
 
 
 def _pack_matrix(weights: np.ndarray, block: int) -> np.ndarray:
@@ -288,7 +337,7 @@ def _lower_windows(
     if not is_supported(low, op, prod(filters.shape[1:])):
         low.host(op)
         return
-    steps = quantize(low, op, op.inputs[2 if op.op == "TRANSPOSE_CONV" else 0], images, height, width, channels, symmetric)
+    steps = quantize(low, op, low.value(op.inputs[2 if op.op == "TRANSPOSE_CONV" else 0]), images, height, width, channels, symmetric)
     line = down.dilation * steps.line
     # Cells side by side, with all channels, are one run.
     is_joined = depth == channels and across.dilation == 1
@@ -317,7 +366,7 @@ def lower_depthwise(low: Any, op: Operator, windows: Sequence[Window], scales: n
     if not is_supported(low, op, down.size * across.size):
         low.host(op)
         return
-    steps = quantize(low, op, op.inputs[0], images, height, width, channels, symmetric=False)
+    steps = quantize(low, op, low.value(op.inputs[0]), images, height, width, channels, symmetric=False)
     least, greatest = real_range(op)
     params = HybridDepthwiseParams(
         height=height.outputs,

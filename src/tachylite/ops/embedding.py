@@ -1,6 +1,6 @@
 """Lookups by key and by hash: EMBEDDING_LOOKUP, EMBEDDING_LOOKUP_SPARSE, HASHTABLE_LOOKUP and LSH_PROJECTION."""
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,15 @@ from tachylite.model.dtypes import INT2, INT4, STRING
 from tachylite.model.graph import Blockwise, Operator
 
 from .arguments import check_positions, new_shape
-from .copy import lower_rows
+from .arithmetic import MUL
+from .broadcast import emit_binary
+from .cast import convert
+from .copy import GATHER, lower_rows, moved, position_params
 from .farmhash import fingerprint64
 from .registry import OpDef, Spec, output_dtype, register
 from .scales import check_weight_scales
 
+_FLOAT32 = np.dtype(np.float32)
 _HYBRID = (np.int8, np.uint8, INT4, INT2)
 
 
@@ -65,12 +69,46 @@ def _dequantize_rows(op: Operator, indices: np.ndarray, rows: np.ndarray) -> np.
 
 
 def lower_embedding_lookup(low: Any, op: Operator) -> None:
-    """Rows are moved as they are; those that have to be dequantized are left to the host."""
-    indices, table = (low.spec(t) for t in op.inputs)
-    if _is_hybrid(table.dtype, low.spec(op.outputs[0]).dtype):
-        low.host(op)
-    else:
+    """Rows are gathered as they are, and then dequantized where the output is float."""
+    indices, table, result = (low.spec(t) for t in (*op.inputs, op.outputs[0]))
+    if not _is_hybrid(table.dtype, result.dtype):
         lower_rows(low, op, table.shape[:1], indices, table.shape[1:], 1, indices.shape, source=1)
+        return
+    # The kernel reads uint8 tables as int8.
+    stored = np.dtype(np.int8) if table.dtype == np.uint8 else table.dtype
+    rows = _gathered(low, op, indices, low.value(op.inputs[1]), Spec(table.shape, stored))
+    steps = convert(low, op, rows, stored, _FLOAT32, result.shape)
+    scales, shape = _row_scales(op, table)
+    factors = low.temporary(Spec(scales.shape, scales.dtype, scales))
+    if len(scales) > 1:
+        factors = _gathered(low, op, indices, factors, Spec(scales.shape, scales.dtype))
+    is_float = result.dtype == _FLOAT32
+    reals = low.define(op.outputs[0]) if is_float else low.temporary(Spec(result.shape, _FLOAT32))
+    many = indices.shape[0] if len(scales) > 1 else 1
+    operands = (steps, (indices.shape[0], *shape)), (factors, (many, scales.shape[1], 1))
+    emit_binary(low, MUL, "f32", op, *operands, reals, least=-inf, greatest=inf)
+    if not is_float:
+        convert(low, op, reals, _FLOAT32, result.dtype, result.shape, low.define(op.outputs[0]))
+
+
+def _gathered(low: Any, op: Operator, indices: Spec, source: int, table: Spec) -> int:
+    """Emit the choice of rows. Returns the value that holds them."""
+    target: int = low.temporary(Spec((indices.shape[0], *table.shape[1:]), table.dtype))
+    places = {"source": 1, "positions": 0, "target": 2}
+    run = prod(table.shape[1:])
+    params = position_params(table.shape[:1], table.dtype.itemsize, run, indices, count=indices.shape[0], outer=1, outer_stride=0, **places)
+    inputs = [low.value(op.inputs[0]), source]
+    low.call(GATHER, "any", op, params, work=indices.shape[0], inputs=inputs, outputs=[target], grain=moved(params.run))
+    return target
+
+
+def _row_scales(op: Operator, table: Spec) -> tuple[np.ndarray, tuple[int, int]]:
+    """float32 [rows, blocks], or [1, 1] where all rows have one scale; blocks of a row, and their size."""
+    quantization, columns = op.inputs[1].quantization, prod(table.shape[1:])
+    if not isinstance(quantization.details, Blockwise):
+        return quantization.scale.reshape(-1, 1), (1, columns)
+    size = quantization.details.size
+    return quantization.details.scales.data.reshape(-1, columns // size).astype(np.float32), (columns // size, size)
 
 
 def _embedding_lookup_version(op: Operator) -> int:

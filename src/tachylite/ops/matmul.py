@@ -11,6 +11,7 @@ from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
 from . import conv_float, conv_hybrid, conv_integer
 from .arguments import new_shape
+from .copy import canvas, strided_copy
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
@@ -323,14 +324,36 @@ def _batch_matmul_integer(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndar
 
 
 def lower_batch_matmul(low: Any, op: Operator) -> None:
-    """float32 and integer."""
+    """float32, hybrid and integer."""
     x, y, result = (low.spec(t) for t in (*op.inputs, op.outputs[0]))
     if x.dtype != np.float32:
         _lower_integers(low, op, x, result)
     elif y.dtype == np.float32:
         _lower_floats(low, op, x, y, result)
     else:
+        _lower_hybrids(low, op, x, y, result)
+
+
+_MOST_MATRICES = 64
+"""Calls that one operator may become."""
+
+
+def _lower_hybrids(low: Any, op: Operator, x: Spec, y: Spec, result: Spec) -> None:
+    """One call for each matrix of the second operand, or for all rows where they meet the same."""
+    (rows, depth), left = x.shape[-1:-3:-1] if op.options.adj_x else x.shape[-2:], low.value(op.inputs[0])
+    matrices = np.arange(prod(y.shape[:-2])).reshape(y.shape[:-2])
+    meetings = [(rows, int(number)) for number in np.broadcast_to(matrices, result.shape[:-2]).flat]
+    is_repeated = prod(x.shape[:-2]) != len(meetings)
+    if matrices.size == 1:
+        meetings = [(rows * len(meetings), 0)]
+    if not depth or is_repeated or len(meetings) > _MOST_MATRICES or not conv_hybrid.is_supported(low, op, depth):
         low.host(op)
+        return
+    if op.options.adj_x:
+        shape = (*x.shape[:-2], rows, depth)
+        left, source = low.temporary(Spec(shape, x.dtype)), left
+        strided_copy(low, op, source, canvas(x.shape).swapaxes(-1, -2), left, canvas(shape))
+    conv_hybrid.lower_matrices(low, op, left, meetings)
 
 
 def _lower_integers(low: Any, op: Operator, x: Spec, result: Spec) -> None:

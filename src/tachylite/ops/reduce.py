@@ -138,7 +138,7 @@ def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.nd
     shape = _total(op, x, axes, x.dtype).shape
     if not count:
         return np.full(shape, saturate(round_half_away(1 / result.scale) + result.zero_point, x.dtype))
-    multiplier = Multiplier.of(float(source.scale) / float(result.scale) ** (1 / count))
+    multiplier = _product_multiplier(op, count)
     factors = x.transpose(*axes, *kept).reshape(count, -1).astype(np.int64) - source.zero_point
     steps = factors[0]
     for factor in factors[1:]:
@@ -146,6 +146,10 @@ def _product_stored(op: Operator, x: np.ndarray, axes: tuple[int, ...]) -> np.nd
         steps = rescale_int64(steps * factor, multiplier).astype(np.int32).astype(np.int64)
     steps = rescale_int64(steps, multiplier)
     return saturate(steps + result.zero_point, x.dtype).reshape(shape)
+
+
+def _product_multiplier(op: Operator, count: int) -> Multiplier:
+    return Multiplier.of(float(op.inputs[0].scale) / float(op.outputs[0].scale) ** (1 / count))
 
 
 def _extreme(pick: np.ufunc, worst: Callable[[Any], Any]) -> Callable[..., np.ndarray]:
@@ -190,7 +194,7 @@ _NUMERIC = ("f32", "i32", "i64", "s8", "u8", "s16")
 _KERNELS = {
     "SUM": kernel("reduce_sum", ReduceParams, *_NUMERIC),
     "MEAN": kernel("reduce_mean", ReduceParams, *_NUMERIC),
-    "REDUCE_PROD": kernel("reduce_prod", ReduceParams, "f32", "i32", "i64"),
+    "REDUCE_PROD": kernel("reduce_prod", ReduceParams, "f32", "i32", "i64", "s8", "s16"),
     "REDUCE_MAX": kernel("reduce_max", ReduceParams, *_NUMERIC),
     "REDUCE_MIN": kernel("reduce_min", ReduceParams, *_NUMERIC),
     "REDUCE_ANY": kernel("reduce_any", ReduceParams, "bool"),
@@ -220,10 +224,12 @@ def lower_reduction(low: Any, op: Operator) -> None:
     """One call; a work item is one block of kept elements in a row."""
     x, axes = low.spec(op.inputs[0]), _axes(op, low.spec(op.inputs[1]).value, low.spec(op.inputs[0]).rank)
     kept, reduced, inner = _runs(x.shape, axes)
-    count, kernel_, scales = prod(size for size, _ in reduced), _KERNELS[op.op], op.op in ("SUM", "MEAN")
+    count, kernel_, sums = prod(size for size, _ in reduced), _KERNELS[op.op], op.op in ("SUM", "MEAN")
+    scales = sums or op.op == "REDUCE_PROD"
     # What has no elements has start values of its own; plain narrow integers wrap around; the kernels sum stored ones in 32 bits.
     unusual = 0 in x.shape or max(len(kept), len(reduced)) > 4 or SUFFIXES[x.dtype] not in kernel_.variants
-    if unusual or (scales and x.dtype in _STORED and (not _is_stored(op) or count * 2 ** (8 * x.dtype.itemsize) > 2**31)):
+    is_long = sums and count * 2 ** (8 * x.dtype.itemsize) > 2**31
+    if unusual or (scales and x.dtype in _STORED and (not _is_stored(op) or is_long)):
         low.host(op)
         return
     params = ReduceParams(inner=inner, blocks=-(-inner // _BLOCK), count=count)
@@ -231,7 +237,10 @@ def lower_reduction(low: Any, op: Operator) -> None:
         sizes, strides = zip(*[(1, 1)] * (4 - len(part)), *part, strict=True) if len(part) < 4 else zip(*part, strict=True)
         setattr(params, f"{name}_size", sizes)
         setattr(params, f"{name}_stride", strides)
-    if scales and _is_stored(op):
+    if op.op == "REDUCE_PROD" and _is_stored(op):
+        params.zero_point, params.offset = op.outputs[0].zero_point, op.inputs[0].zero_point
+        params.mantissa, params.shift = _product_multiplier(op, count)
+    elif scales and _is_stored(op):
         params.zero_point, params.offset = op.outputs[0].zero_point, op.inputs[0].zero_point * count
         params.mantissa, params.shift = _mean_multiplier(op, count)
         params.ratio, params.bias = _sum_scaling(op, count)

@@ -1,6 +1,7 @@
 """Shapes: operators that give the same elements another shape, that repeat them, or that tell and compute shapes."""
 
 import math
+from ctypes import c_int32
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tachylite.model.graph import Operator, Shape
 from .arguments import (
     ANY_TYPE,
     MAX_ELEMENTS,
+    SUFFIXES,
     axis_of,
     check_type,
     index_type,
@@ -21,6 +23,7 @@ from .arguments import (
     version_by_type,
 )
 from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
+from .kernel import Params, kernel
 from .permute import Axes, Permuted, constant, inserted, per_axis, without
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
@@ -152,6 +155,21 @@ def broadcast_args(op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.array(broadcast_shapes(op, tuple(a), tuple(b)), a.dtype)
 
 
+class BroadcastArgsParams(Params):
+    """The ranks of both shapes."""
+
+    _fields_ = (("first", c_int32), ("second", c_int32))
+
+
+BROADCAST_ARGS = kernel("broadcast_args", BroadcastArgsParams, "i32", "i64")
+
+
+def lower_broadcast_args(low: Any, op: Operator) -> None:
+    """One call; all of it is one work item."""
+    first, second = (low.spec(t).shape[0] for t in op.inputs)
+    low.call(BROADCAST_ARGS, SUFFIXES[low.spec(op.inputs[0]).dtype], op, BroadcastArgsParams(first=first, second=second), work=1)
+
+
 def _infer_tile(op: Operator, x: Spec, multiples: Spec) -> Spec | None:
     factors = vector(op, "the multiples", multiples, x.rank)
     if factors is None:
@@ -281,7 +299,7 @@ register(
         permute=per_axis(1),
     )
 )
-register(OpDef("BROADCAST_ARGS", _infer_broadcast_args, broadcast_args, variants=("i32", "i64")))
+register(OpDef("BROADCAST_ARGS", _infer_broadcast_args, broadcast_args, variants=("i32", "i64"), lower=lower_broadcast_args))
 register(
     OpDef(
         "TILE",

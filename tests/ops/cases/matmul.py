@@ -226,3 +226,7 @@ def batch_matmul() -> Iterator[Case]:
         name = "hybrid-asymmetric" if asymmetric else "hybrid"
         w = constant(integers(np.int8, 2, 9, 5), 0.02, dtype=np.int8)
         yield case(name, "BATCH_MATMUL", floats(2, 3, 9), w, asymmetric_quantize_inputs=asymmetric)
+        one = constant(integers(np.int8, 37, 9, least=-127), np.linspace(0.01, 0.03, 37), dtype=np.int8)
+        yield case(f"{name}-one-matrix", "BATCH_MATMUL", floats(2, 3, 9), one, adj_y=True, asymmetric_quantize_inputs=asymmetric)
+    w = constant(integers(np.int8, 2, 5, 9, least=-127), 0.02, dtype=np.int8)
+    yield case("hybrid-adjoint", "BATCH_MATMUL", floats(2, 9, 3), w, adj_x=True, adj_y=True)
