@@ -10,7 +10,7 @@ NATIVE := tools/build_native.py $(C_FILES) $(wildcard native/*.inc)
 .PHONY: help demo test check sanitize format native clean
 
 help:
-	@echo "make demo     recognize handwritten digits with a float and an int8 net"
+	@echo "make demo     convert a Keras net that reads handwritten digits, and run it beside its int8 twin"
 	@echo "make test     run the tests"
 	@echo "make check    everything else that must hold before a commit: lint, types, generated files"
 	@echo "make sanitize run native tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer (minutes)"
@@ -50,7 +50,7 @@ native: .venv/core
 
 .venv/core: pyproject.toml $(NATIVE) | .venv/bin/python
 	@echo "Installing Tachylite into .venv ..."
-	@$(INSTALL) .
+	@$(INSTALL) '.[keras]'
 	@touch $@
 
 .venv/dev: pyproject.toml $(NATIVE) | .venv/bin/python

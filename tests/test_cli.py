@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 
 from tachylite import Builder, Model, Quantization, Tensor
 from tachylite.cli import app, size_text
-from tachylite.model import flexbuffer
+from tachylite.model import codec, flexbuffer
+
+DIGITS = Path(__file__).parents[1] / "examples" / "digits" / "digits.keras"
 
 
 def invoke(*arguments: object) -> Result:
@@ -89,6 +91,19 @@ def test_detections_are_listed_and_drawn(tmp_path: Path) -> None:
     assert not np.asarray(Image.open(tmp_path / "p.png")).any()
 
 
+def test_convert(tmp_path: Path) -> None:
+    out = tmp_path / "digits.tflite"
+    result = invoke("convert", DIGITS, "-o", out, "--check", "--input-shape", "scan=2,8,8,1")
+    assert result.exit_code == 0, result.output
+    assert "checked on random inputs" in result.stdout
+    [row] = [line.split() for line in result.stdout.splitlines() if line.startswith("all")]
+    assert int(row[1]) > int(row[2]) == 7
+    assert codec.read_file(out).graph.inputs[0].shape == (2, 8, 8, 1)
+    plain = invoke("convert", DIGITS, "-o", out, "--no-optimize")
+    assert "MUL" in plain.stdout
+    assert len(codec.read_file(out).graph.operators) == int(row[1])
+
+
 def test_inspect(brightness: Path) -> None:
     result = invoke("inspect", brightness)
     assert result.exit_code == 0
@@ -136,6 +151,9 @@ def test_mistakes_are_explained_in_a_line(brightness: Path, tmp_path: Path) -> N
         (("run", tmp_path / "missing.tflite"), "No such file"),
         (("run", broken), "damaged"),
         (("inspect", text), "not"),
+        (("convert", text, "-o", tmp_path / "a.tflite"), "none of the formats that can be converted"),
+        (("convert", DIGITS, "-o", tmp_path / "a.tflite", "--input-shape", "1,x"), "give whole numbers"),
+        (("convert", DIGITS, "-o", tmp_path / "a.tflite", "--input-shape", "scam=1,8,8,1"), "input_shapes names ['scam']"),
         (("run", brightness, "--image", text), "notes.txt"),
         (("run", brightness, "--audio", text), "no input takes a sound"),
         (("run", brightness, "--draw", tmp_path / "a.png"), "--image"),

@@ -15,7 +15,13 @@ DIGITS = Path(__file__).parents[1] / "examples" / "digits"
 
 def test_demo_shows_how_many_digits_both_nets_read_right():
     shown = subprocess.run([sys.executable, DIGITS / "demo.py"], capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    rates = [float(cell.rstrip(" %")) for line in shown.splitlines() if ".tflite" in line for cell in line.split("│") if "%" in cell]
+    rates = [
+        float(cell.rstrip(" %"))
+        for line in shown.splitlines()
+        if "digits" in line and "kB" in line
+        for cell in line.split("│")
+        if "%" in cell
+    ]
     assert len(rates) == 2
     assert min(rates) >= 97
 

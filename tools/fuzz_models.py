@@ -3,8 +3,9 @@
     python tools/fuzz_models.py [--count 100000] [--seed 1] [--state FILE] [--keep FOLDER]
 
 Whatever a file holds must end in an answer or in a TachyliteError. Counted as found are crashes (the process dies), hangs (10 seconds of
-processor time) and faults (another exception). Mutation n of a seed is the same in every run: with --state a run goes on where it was
-stopped, and `--only N` repeats one. Files with findings are kept in --keep.
+processor time, and what large tensors need beside) and faults (another exception). As long as the op suite's cases stay as they are,
+mutation n of a seed is the same in every run: with --state a run goes on where it was stopped, and `--only N` repeats one. Files with
+findings are kept in --keep.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Seconds of processor time that a mutation may take, and of silence after which a worker waits for something that never comes.
 PATIENCE, SILENCE = 10, 300
+
+#: Files of a few bytes may ask for gigabytes; that takes its time, and is no hang.
+ELEMENTS_PER_SECOND = 1 << 24
 
 #: Mutations that one worker process makes, and bytes that it may allocate.
 BATCH, MEMORY = 20_000, 1 << 30
@@ -148,6 +153,7 @@ def attempt(content: bytes, rng: np.random.Generator) -> str:
     try:
         interpreter = tachylite.Interpreter(model_content=content)
         interpreter.allocate_tensors()
+        be_patient(sum(prod(map(int, detail["shape"])) for detail in interpreter.get_tensor_details()))
         for detail in interpreter.get_input_details():
             if np.prod(detail["shape"], dtype=np.int64) < LARGE:  # larger ones stay zero
                 interpreter.set_tensor(detail["index"], any_value(detail, rng))
@@ -160,6 +166,11 @@ def attempt(content: bytes, rng: np.random.Generator) -> str:
     except Exception as problem:  # the point is to find these
         return f"fault: {type(problem).__name__}: {problem}"[:300]
     return "ran"
+
+
+def be_patient(elements: int) -> None:
+    """Begin to wait for a run over so many elements; the alarm's signal ends the process."""
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE + elements / ELEMENTS_PER_SECOND)
 
 
 def any_value(detail: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
@@ -180,7 +191,7 @@ def work(seed: int, first: int, last: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in range(first, last):
         print(number, end=" ", flush=True)
-        signal.setitimer(signal.ITIMER_PROF, PATIENCE)  # whose signal ends the process
+        be_patient(0)
         print(attempt(mutant(seed, number), np.random.default_rng(number)).replace("\n", " "), flush=True)
 
 

@@ -5,7 +5,7 @@
 
 Needs gcc on Linux. One tier is built, the best of this machine. Every value of a Program gets memory of its own that ends where the value
 ends, so that a kernel which goes beyond is found out; every call is divided among all workers. First a fault is made on purpose: a
-sanitizer that misses it would miss others.
+sanitizer that misses it would miss others. Where ../shared/conformance/malformed lies, its damaged files are read, planned and run as well.
 """
 
 import ctypes
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzz_models import attempt, be_patient
 
 from tachylite import Builder, Interpreter, Model
 from tachylite.runtime import native
@@ -26,6 +27,8 @@ from tachylite.runtime.executor import Executor
 from tachylite.runtime.native_executor import NativeExecutor
 
 ROOT = Path(__file__).resolve().parents[1]
+
+MALFORMED = ROOT.parent / "shared" / "conformance" / "malformed"
 
 KINDS = {"address": "address,undefined", "thread": "thread"}
 """What the compiler is asked for."""
@@ -35,7 +38,7 @@ RUNTIMES = {"address": ("asan", "ubsan"), "thread": ("tsan",)}
 
 OPTIONS = {
     # Python and LiteRT keep much until the end of the process, and tests ask for more memory than there is.
-    "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=0:allocator_may_return_null=1:log_path={log}",
+    "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=0:allocator_may_return_null=1:max_allocation_size_mb=1024:log_path={log}",
     "TSAN_OPTIONS": "report_signal_unsafe=0:suppressions={suppressions}:log_path={log}",
 }
 
@@ -52,8 +55,8 @@ TESTS = {
 # The parent: builds, and reads what the sanitizers wrote.
 
 
-def main(kind: str) -> int:
-    """The exit status."""
+def main(kind: str) -> bool:
+    """Whether anything was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library = folder / "libtachylite.so"
@@ -61,13 +64,14 @@ def main(kind: str) -> int:
         subprocess.run([*build, "--target", str(library)], check=True)
         if not run_inside(kind, "fault", library, folder)[1]:
             sys.exit(f"a fault that was made on purpose went unseen, so that --sanitize {KINDS[kind]} proves nothing here")
-        status, reports = run_inside(kind, "tests", library, folder)
-    print(*(text[:20_000] for text in reports), sep="\n")
-    return bool(reports) or status
+        subjects = ["tests", *(["malformed"] if kind == "address" and MALFORMED.exists() else [])]
+        results = [run_inside(kind, subject, library, folder) for subject in subjects]
+    print(*(text[:20_000] for _, reports in results for text in reports), sep="\n")
+    return any(status or reports for status, reports in results)
 
 
 def run_inside(kind: str, what: str, library: Path, folder: Path) -> tuple[int, list[str]]:
-    """Run `faulty` or the tests in a process with the sanitizer; its exit status, and the sanitizer's reports."""
+    """Run what `inside` can in a process with the sanitizer; its exit status, and the sanitizer's reports."""
     log, suppressions = folder / what, folder / "suppressions"
     suppressions.write_text(SUPPRESSIONS, encoding="ascii")
     options = {key: value.format(log=log, suppressions=suppressions) for key, value in OPTIONS.items()}
@@ -90,7 +94,7 @@ def runtime_library(name: str) -> str:
 
 
 def inside(kind: str, what: str, library: Path) -> int:
-    """Make a fault, or run the tests, in the instrumented library."""
+    """Make a `fault`, run the `tests`, or the `malformed` files, in the instrumented library; the exit status."""
     native.LIBRARY = library
     encode = NativeExecutor._encode_one
     NativeExecutor._encode_one = lambda self, *arguments: divided(encode, self, *arguments)  # type: ignore[method-assign]
@@ -100,9 +104,23 @@ def inside(kind: str, what: str, library: Path) -> int:
     if what == "fault":
         {"address": go_beyond, "thread": race}[kind]()
         return 0
+    if what == "malformed":
+        return malformed()
     import pytest
 
     return pytest.main(["-q", "-p", "no:cacheprovider", "--capture=sys", *TESTS[kind]])
+
+
+def malformed() -> int:
+    """Read, plan and run damaged files. Whatever takes too long ends the process."""
+    faults = 0
+    for path in sorted(MALFORMED.glob("*.tflite")):
+        be_patient(0)
+        outcome = attempt(path.read_bytes(), np.random.default_rng(0))
+        if outcome.startswith("fault"):
+            faults += 1
+            print(f"{path.name}: {outcome}")
+    return faults > 0
 
 
 def divided(encode: Any, executor: NativeExecutor, encoded: native.Instruction, instruction: Any) -> None:

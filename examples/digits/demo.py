@@ -1,4 +1,4 @@
-"""Read handwritten digits with a float net and its int8 twin: what `make demo` runs."""
+"""Read handwritten digits with a float net, converted from its Keras file, and with its int8 twin: what `make demo` runs."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 import tachylite
+from tachylite.model import codec
 from tachylite.runtime.loaded import LoadedModel
 
 HERE = Path(__file__).parent
-NETS = {"float": "digits.tflite", "int8": "digits_int8.tflite"}
+NETS = {"float": "digits.keras", "int8": "digits_int8.tflite"}
 SHADES = " ░▒▓█"
 
 
@@ -50,9 +51,10 @@ def main() -> None:
     for column in ("net", "file", "size", "right"):
         table.add_column(column, justify="left" if column in ("net", "file") else "right")
     for name, file in NETS.items():
-        net = tachylite.load(HERE / file)
+        model = tachylite.convert(HERE / file) if file.endswith(".keras") else codec.read_file(HERE / file)
+        net = tachylite.load(model)
         answers[name] = classify(net, ink)
-        table.add_row(name, file, f"{(HERE / file).stat().st_size / 1000:.1f} kB", f"{np.mean(answers[name] == labels):.1%}")
+        table.add_row(name, file, f"{len(model.to_bytes()) / 1000:.1f} kB", f"{np.mean(answers[name] == labels):.1%}")
     console.print(table)
     agree = np.mean(answers["float"] == answers["int8"])
     console.print(f"The two nets agree on {agree:.1%} of the scans.\n")

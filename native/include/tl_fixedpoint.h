@@ -25,11 +25,12 @@ static inline int32_t tl_divide_by_pot(int32_t x, int32_t exponent) {
     return (x >> exponent) + ((x & mask) > threshold);
 }
 
-/* x * multiplier, rounded twice. */
+/* x * multiplier, rounded twice. Shifts to the left wrap in 32 bits, of which those by 32 and more leave nothing. */
 static inline int32_t tl_rescale(int32_t x, int32_t mantissa, int32_t shift) {
     const int32_t left = shift > 0 ? shift : 0;
     const int32_t right = shift > 0 ? 0 : -shift;
-    return tl_divide_by_pot(tl_doubling_high_mul((int32_t)((uint32_t)x << left), mantissa), right);
+    const uint32_t shifted = left < 32 ? (uint32_t)x << left : 0;
+    return tl_divide_by_pot(tl_doubling_high_mul((int32_t)shifted, mantissa), right);
 }
 
 /* tl_rescale, both roundings in one, for |x| * 2^max(shift, 0) < 2^29 and shifts from -29 on. With t = floor(x *
@@ -44,17 +45,17 @@ static inline int32_t tl_rescale_small(int32_t x, int32_t mantissa, int32_t shif
     return (t + 1 + half - below) >> (right + 1);
 }
 
-/* x * multiplier, rounded once, halves up. */
+/* x * multiplier, rounded once, halves up; a shift beyond 30 counts as 30. */
 static inline int32_t tl_rescale_once(int32_t x, int32_t mantissa, int32_t shift) {
-    const int32_t total = 31 - shift;
+    const int32_t total = shift < 30 ? 31 - shift : 1;
     return (int32_t)(((int64_t)x * mantissa + ((int64_t)1 << (total - 1))) >> total);
 }
 
-/* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators.
- */
+/* x * multiplier for 64-bit accumulators below 2^47, the multiplier reduced to 16 bits, rounded once: 16x8 operators. A
+ * shift beyond 14 counts as 14. */
 static inline int32_t tl_rescale_s64(int64_t x, int32_t mantissa, int32_t shift) {
     const int64_t reduced = mantissa < 0x7FFF0000 ? (mantissa + (1 << 15)) >> 16 : 0x7FFF;
-    const int32_t total = 15 - shift;
+    const int32_t total = shift < 14 ? 15 - shift : 1;
     return (int32_t)((x * reduced + ((int64_t)1 << (total - 1))) >> total);
 }
 

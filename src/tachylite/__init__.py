@@ -13,6 +13,7 @@ _PUBLIC = {
     "Delegate": "tachylite.runtime.delegate",
     "load_delegate": "tachylite.runtime.delegate",
     "load": "tachylite.runtime.loaded",
+    "convert": "tachylite.frontends.source",
     "Model": "tachylite.model.graph",
     "Graph": "tachylite.model.graph",
     "Tensor": "tachylite.model.graph",

@@ -1,6 +1,7 @@
 """The command `tachylite`. Commands read like sentences; results go to standard output, errors to standard error with exit status 1."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,11 @@ from rich.table import Table
 from tachylite.model.errors import TachyliteError
 
 app = typer.Typer(
-    name="tachylite", help="Run and inspect .tflite models.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="tachylite",
+    help="Convert, run and inspect .tflite models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 console = Console()
 
@@ -116,6 +121,67 @@ def spread(value: Any) -> tuple[str, str, str]:
     if not value.size or value.dtype.kind not in "fiub":
         return str(value.ravel()[:3].tolist()), "", ""
     return f"{value.min():.6g}", f"{value.mean():.6g}", f"{value.max():.6g}"
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A trained model: .keras, or .h5 of any Keras.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
+    input_shapes: Annotated[
+        list[str] | None, typer.Option("--input-shape", metavar="[NAME=]N,N,...", help="An input's shape where the source leaves it open.")
+    ] = None,
+    signatures: Annotated[list[str] | None, typer.Option("--signature", help="Convert this signature; all by default.")] = None,
+    layout: Annotated[str | None, typer.Option(help="nhwc: take pictures with channels last, whatever the source takes.")] = None,
+    optimize: Annotated[bool, typer.Option(help="Fold constants, fuse operators, remove what does nothing.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run the model on random inputs before and after each step of --optimize.")
+    ] = False,
+) -> None:
+    """Convert a trained model to .tflite, and show what became of its operators."""
+    from tachylite import passes
+    from tachylite.bench.engine import random_answers
+    from tachylite.frontends import source as frontends
+
+    with explained():
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(f"reading {source.name}", total=3)
+            shapes = dict(input_shape(text) for text in input_shapes or ())
+            model = frontends.convert(
+                source,
+                signatures=tuple(signatures or ()),
+                input_shapes=shapes.get("", shapes) or None,
+                layout=layout,
+                optimize=False,
+            )
+            before = Counter(op.op for op in model.operators())
+            bar.update(task, advance=1, description="optimizing" if optimize else "writing")
+            if optimize:
+                passes.optimize(model, evaluate=random_answers if check else None)
+            bar.update(task, advance=1, description="writing")
+            model.save(output)
+        show_conversion(before, Counter(op.op for op in model.operators()))
+        checked = ", every step of it checked on random inputs" if check and optimize else ""
+        console.print(f"{output}  {size_text(output.stat().st_size)}{checked}", highlight=False)
+
+
+def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """`name=1,28,28` as name and shape; without a name it is "". Raises TachyliteError."""
+    name, _, sizes = text.rpartition("=")
+    try:
+        return name, tuple(int(size) for size in sizes.split(","))
+    except ValueError:
+        raise TachyliteError(f"--input-shape {text!r}: give whole numbers with commas between them, such as image=1,224,224,3") from None
+
+
+def show_conversion(before: "Counter[str]", after: "Counter[str]") -> None:
+    """How often each operator occurs, as the source has it and in the file."""
+    table = Table("operator", box=None, pad_edge=False)
+    table.add_column("in the source", justify="right")
+    table.add_column("in the file", justify="right")
+    for name in sorted(before | after):
+        table.add_row(name, str(before[name] or ""), str(after[name] or ""))
+    table.add_row("[bold]all[/]", str(before.total()), str(after.total()))
+    console.print(table)
 
 
 @app.command()

@@ -301,6 +301,11 @@ def replace_weights(model, **values):
     vars(model.graph.tensors[1]).update(values)
 
 
+def write_to_variable_input(model):
+    model.graph.inputs[0].is_variable = True
+    model.graph.operators[1].outputs[0] = model.graph.inputs[0]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -311,6 +316,7 @@ def replace_weights(model, **values):
         (lambda m: m.graph.tensors.pop(0), "is not a tensor of the graph"),
         (lambda m: m.graph.operators[0].subgraphs.append(Graph("lost")), "calls the graph 'lost', which is not in Model.graphs"),
         (lambda m: setattr(m.signatures[0], "graph", Graph("lost")), "enters the graph 'lost'"),
+        (lambda m: write_to_variable_input(m), "RELU #1 'image' .* writes 'image', which already has a value"),
         (lambda m: replace_weights(m, data=np.zeros((4, 3, 3, 3))), "is float32, its data are float64"),
         (lambda m: replace_weights(m, data=np.zeros(108, np.float32)), r"\[4, 3, 3, 3\], its data \[108\]"),
     ],

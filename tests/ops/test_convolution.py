@@ -1,19 +1,20 @@
 """Convolutions where LiteRT's kernels are no oracle: windows, exactness, what is refused."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachylite import Interpreter, Model
+from tachylite import Interpreter, Model, OpResolverType
 from tachylite.model.errors import OpError
 from tachylite.ops.builder import Builder
 from tachylite.ops.exact import exact_dtype
 from tachylite.ops.window import Window
 
-from .harness import case, constant, out, quantized, scale_of
+from .harness import Case, case, constant, out, quantized, scale_of
 
 rng = np.random.default_rng(0)
 
@@ -56,13 +57,68 @@ def test_a_huge_dilation_takes_no_memory():
     np.testing.assert_array_equal(run(layer.graph, x.astype(np.float32)), np.ones((1, 5, 4, 2)))
 
 
+HUGE = 2**31 - 1
+STRIDE, DILATION, FILTER = ("stride_h", "stride_w"), ("dilation_h_factor", "dilation_w_factor"), ("filter_height", "filter_width")
+SIZES = [(op, names) for op in ("CONV_2D", "DEPTHWISE_CONV_2D") for names in (STRIDE, DILATION)]
+SIZES += [(op, names) for op in ("AVERAGE_POOL_2D", "MAX_POOL_2D") for names in (STRIDE, FILTER)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16])
+@pytest.mark.parametrize("axes", [slice(2), slice(1), slice(1, 2)], ids=["both", "height", "width"])
+@pytest.mark.parametrize(("op", "names"), SIZES)
+def test_huge_numbers_stay_harmless(op: str, names: tuple[str, str], axes: slice, dtype: type) -> None:
+    """Native kernels count in 32 bits; windows reach far beyond the input here, and outputs lie far apart."""
+    layer = {"C": convolution, "D": convolution}.get(op[0], pool)(op, dtype, dict.fromkeys(names[axes], HUGE))
+    reference = Interpreter(model_content=Model.of(layer.graph), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    np.testing.assert_allclose(run(layer.graph, *layer.inputs), answer(reference, *layer.inputs), rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16])
+def test_a_huge_stride_of_a_transposed_convolution_stays_harmless(dtype: type) -> None:
+    shape = constant(np.array([2, 3, 4, 6], np.int32))
+    x, filters, bias = image(dtype, (2, 1, 1, 4)), *weights(dtype, (6, 2, 3, 4), 6, 0)
+    options = {} if dtype is np.float32 else {"out": out(dtype, 50)}
+    result = case("", "TRANSPOSE_CONV", shape, filters, x, bias, stride_h=HUGE, stride_w=HUGE, padding="SAME", **options)
+    reference = Interpreter(model_content=Model.of(result.graph), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    np.testing.assert_allclose(run(result.graph, *result.inputs), answer(reference, *result.inputs), rtol=1e-4)
+
+
+def image(dtype: type, shape: tuple[int, ...] = (2, 7, 6, 4)) -> Any:
+    x = rng.integers(-100, 100, shape).astype(dtype)
+    return x if dtype is np.float32 else quantized(x, 0.5, dtype=dtype)
+
+
+def pool(op: str, dtype: type, options: dict[str, int]) -> Case:
+    options = dict.fromkeys((*STRIDE, *FILTER), 2) | options
+    return case("", op, image(dtype), padding="SAME", **options, **({} if dtype is np.float32 else {"out": out(dtype, 0.5)}))
+
+
+def convolution(op: str, dtype: type, options: dict[str, int]) -> Case:
+    shape, channels, axis = ((6, 3, 2, 4), 6, 0) if op == "CONV_2D" else ((1, 3, 2, 8), 8, 3)
+    options = dict.fromkeys(STRIDE, 2) | options
+    return case(
+        "", op, image(dtype), *weights(dtype, shape, channels, axis), **options, **({} if dtype is np.float32 else {"out": out(dtype, 50)})
+    )
+
+
+def weights(dtype: type, shape: tuple[int, ...], channels: int, axis: int) -> tuple[Any, Any]:
+    """Filters and bias."""
+    filters, bias = rng.integers(-100, 100, shape), rng.integers(-100, 100, channels)
+    if dtype is np.float32:
+        return constant(filters.astype(dtype)), constant(bias.astype(dtype))
+    return constant(filters, 0.5, axis=axis, dtype=np.int8), constant(bias.astype(np.int32), 0.25)
+
+
 def test_float32_serves_where_it_is_exact():
     assert exact_dtype(256, np.full((2, 2**8, 2**8), 1), 0) == np.float32
     assert exact_dtype(257, np.full((2, 2**8, 2**8), 1), 0) == np.float64
 
 
 def run(graph, *inputs):
-    interpreter = Interpreter(model_content=Model.of(graph).to_bytes())
+    return answer(Interpreter(model_content=Model.of(graph).to_bytes()), *inputs)
+
+
+def answer(interpreter, *inputs):
     interpreter.allocate_tensors()
     for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
         interpreter.set_tensor(detail["index"], value)

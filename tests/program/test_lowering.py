@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from tachylite import Builder, Graph, Interpreter, Model, TachyliteError, Tensor
+from tachylite.ops.broadcast import BroadcastParams
 from tachylite.ops.registry import Spec
+from tachylite.ops.softmax import SoftmaxParams
 from tachylite.program.lower import lower
 from tachylite.program.program import HostCall, Jump, Kind, Move
+from tachylite.program.target import Target
 
 from .graphs import doubling, fibonacci, less_than, run, variable_handle, while_loop
 
@@ -147,6 +150,29 @@ def test_both_branches_of_an_if_run() -> None:
     np.testing.assert_array_equal(run(graph, np.bool_(True), X)[0], -X)
     np.testing.assert_array_equal(run(graph, np.bool_(False), -X)[0], X)
     assert any(isinstance(i, Jump) for i in lower(Model.of(graph)).entries["main"].code)
+
+
+def test_what_kernels_cannot_count_is_refused() -> None:
+    build = Builder()
+    model = Model.of(build.outputs(build.RELU(build.input("x", (2, 2**30), np.float32))))
+    with pytest.raises(TachyliteError, match=r"takes 2,147,483,648 elements at once, kernels count to 2,147,483,647"):
+        lower(model, target=Target("baseline"))
+    assert lower(model).entries  # numpy counts on
+
+
+def test_a_parameter_that_its_field_cannot_hold_is_refused() -> None:
+    with pytest.raises(OverflowError, match="columns would be 2147483648"):
+        SoftmaxParams(columns=2**31)
+    strides = (0, 0, 0, 0, -(2**31) - 1, 0)
+    with pytest.raises(OverflowError, match="second_stride would be"):
+        BroadcastParams(first_stride=strides[:4], second_stride=strides)
+    assert tuple(BroadcastParams(extent=(1, 2, 3, 4, 5, 6), least=0.1).extent) == (1, 2, 3, 4, 5, 6)
+
+
+def test_nothing_is_computed_of_nothing() -> None:
+    build = Builder()
+    program = lower(Model.of(build.outputs(build.RELU(build.input("x", (0, 3), np.float32)))), target=Target("baseline"))
+    assert program.entries["main"].code == []
 
 
 def test_nested_calls_do_not_expand_without_end() -> None:

@@ -1,10 +1,12 @@
 """The memory plan: values that live at the same time never overlap, whatever the graph."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tachylite import Builder, Graph, Model
+from tachylite.model.errors import TachyliteError
 from tachylite.program.lower import lower
 from tachylite.program.memory import lifetimes
 from tachylite.program.program import Kind
@@ -34,6 +36,23 @@ def test_a_reshape_takes_over_memory_that_nobody_needs() -> None:
 def test_a_reshape_leaves_memory_that_is_needed_again() -> None:
     source, target = reshaped(again=True)
     assert source != target
+
+
+def test_what_is_larger_than_the_memory_is_refused() -> None:
+    build = Builder()
+    model = Model.of(build.outputs(build.NEG(build.NEG(build.input("x", (300,))))))
+    with pytest.raises(TachyliteError, match=r"tensor 'x' of shape \[300\] takes 1,200 bytes of memory, there are 1,000"):
+        lower(model, target=Target("baseline", memory_bytes=1000))
+    with pytest.raises(TachyliteError, match=r"the model takes 3,616 bytes"):
+        lower(model, target=Target("baseline", memory_bytes=3000))
+    assert lower(model, target=Target("baseline", memory_bytes=3616)).arena_size == 1216
+
+
+def test_sizes_beyond_all_numbers_are_refused() -> None:
+    build = Builder()
+    model = Model.of(build.outputs(build.NEG(build.input("x", (2**31 - 1, 2**30)))))
+    with pytest.raises(TachyliteError, match="use smaller"):
+        lower(model)
 
 
 @st.composite

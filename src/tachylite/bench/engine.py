@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
+from tachylite.model.graph import Model
+from tachylite.runtime.interpreter import Interpreter, OpResolverType
 
 MODULES = {"tachylite": "tachylite", "litert": "ai_edge_litert.interpreter"}
 """Where each engine's Interpreter is."""
@@ -55,6 +57,16 @@ class Engine:
 def concrete(detail: dict[str, Any]) -> list[int]:
     """The shape of an input in which what the file leaves open is 1."""
     return [1 if signature < 0 else int(d) for signature, d in zip(detail["shape_signature"], detail["shape"], strict=True)]
+
+
+def random_answers(model: Model) -> list[np.ndarray]:
+    """What the reference kernels answer to random inputs, always the same; dimensions that are open are 1."""
+    interpreter = Interpreter(model_content=model.to_bytes(), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    for i, detail in enumerate(interpreter.get_input_details()):
+        interpreter.set_tensor(detail["index"], random_input(detail, i))
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
 def random_input(detail: dict[str, Any], seed: int) -> np.ndarray:

@@ -155,7 +155,8 @@ def _verify_known(known: set[int], tensors: Iterable[Tensor | None], where: str)
 def _verify_order(graph: Graph, known: set[int], place: str) -> None:
     """Operators read what is there by then, and each value has one origin."""
     ready = {id(t) for t in graph.tensors if t.data is not None or t.is_variable}
-    ready |= {id(t) for t in graph.inputs}
+    given = {id(t) for t in graph.inputs}
+    ready |= given
     for index, op in enumerate(graph.operators):
         where = _label(op, index, place)
         _verify_known(known, [*op.inputs, *op.outputs, *op.intermediates], where)
@@ -165,7 +166,7 @@ def _verify_order(graph: Graph, known: set[int], place: str) -> None:
                     f"{where} reads {tensor.name!r}, which is no input, constant or variable, and no operator before it computes"
                 )
         for tensor in op.outputs:
-            if id(tensor) in ready and not tensor.is_variable:
+            if id(tensor) in (given if tensor.is_variable else ready):
                 raise FileError(f"{where} writes {tensor.name!r}, which already has a value (input, constant or another operator's output)")
             ready.add(id(tensor))
     for tensor in graph.outputs:

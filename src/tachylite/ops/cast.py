@@ -14,6 +14,7 @@ from .broadcast import GRAIN
 from .copy import lower_same
 from .kernel import Params, kernel
 from .lut import emit_table, stored_values
+from .permute import elementwise
 from .registry import OpDef, Spec, output_dtype, register
 
 FLOAT8 = (DTYPES["FLOAT8_E4M3FN"], DTYPES["FLOAT8_E5M2"])
@@ -215,6 +216,7 @@ register(
         ("f32", "f16", "bf16", "f64", "f8", "s8", "u8", "s16", "u16", "i32", "u32", "i64", "u64", "s4", "u4", "s2", "bool", "c64"),
         version=cast_version,
         lower=lower_cast,
+        permute=elementwise,
     )
 )
 register(

@@ -261,7 +261,11 @@ def _panels(filters: np.ndarray, view: View, outputs: int, shape: tuple[int, int
     outputs: rows that begin a panel together; shape: runs, the pieces of them all, elements of a piece.
     """
     rows, (runs, pieces, length) = _rows(filters, view), shape
-    rows = rows.astype(storage.dtype, copy=False) if not zero_point else (rows.astype(np.int32) - zero_point).astype(storage.dtype)
+    rows = (
+        np.subtract(rows, zero_point, dtype=np.int16).astype(storage.dtype, copy=False)
+        if zero_point
+        else rows.astype(storage.dtype, copy=False)
+    )
     run, pieces_of_run = rows.shape[1] // max(1, runs), pieces // max(1, runs)
     rows = rows.reshape(len(rows) // outputs, outputs, runs, run)
     rows = extended(rows, 0, -outputs % BLOCK, 0, pieces_of_run * length - run)

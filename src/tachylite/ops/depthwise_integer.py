@@ -180,7 +180,7 @@ def _sums(low: Any, op: Operator, cells: tuple[slice, slice], fold: int) -> tupl
     if not wide:
         scaling = requantize.twice((mantissas, shifts), 1, len(start), largest)
         return (requantize.blocks(start.astype(np.int32), 1, len(start)), scaling, moved) if largest < 2**31 else None
-    if sizes.max() >= 2**31 or shifts.max() > 14:
+    if sizes.max() >= 2**31:
         return None
     scaling = requantize.once_up((mantissas, shifts), 1, len(start), largest)
     return requantize.blocks(start.astype(np.float64), 1, len(start)), scaling, moved

@@ -16,6 +16,7 @@ from .broadcast import GRAIN, emit_binary, fits
 from .cast import NARROW_FLOATS, convert
 from .kernel import Kernel, Params, kernel
 from .lut import emit_table, lower_table, stored_values
+from .permute import elementwise
 from .registry import OpDef, Spec, broadcast_shapes, register
 from .scales import are_quantized
 
@@ -65,7 +66,15 @@ def is_wide_broadcast(op: Operator) -> bool:
 
 def define(name: str, reference: Callable[..., np.ndarray], variants: str, options: str | None = None, **fields: Any) -> None:
     """Register an elementwise operator; `variants` are dtype suffixes between blanks."""
-    register(OpDef(name, reference=reference, variants=tuple(variants.split()), options=options, **{"in_place": True, **fields}))
+    register(
+        OpDef(
+            name,
+            reference=reference,
+            variants=tuple(variants.split()),
+            options=options,
+            **{"in_place": True, "permute": elementwise, **fields},
+        )
+    )
 
 
 # Natively.

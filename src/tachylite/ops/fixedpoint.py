@@ -12,6 +12,9 @@ import numpy as np
 
 from tachylite.model.dtypes import limits
 
+FARTHEST = 14
+"""Shifts of 16x8 operators, at most: one more would leave nothing to round."""
+
 
 class Multiplier(NamedTuple):
     """A real number as `mantissa * 2**(shift - 31)`, mantissa in [2**30, 2**31) or 0."""
@@ -76,17 +79,23 @@ def rescale(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray
 
 
 def rescale_once(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """x * multiplier, rounded once, halves up (the single rounding of MultiplyByQuantizedMultiplier). int64 result, not saturated."""
+    """x * multiplier, rounded once, halves up (the single rounding of MultiplyByQuantizedMultiplier). int64 result, not saturated.
+
+    TensorFlow Lite demands shifts of at most 30; larger ones count as 30.
+    """
     mantissa, shift = multiplier
-    total = 31 - np.asarray(shift, np.int64)
+    total = np.maximum(31 - np.asarray(shift, np.int64), 1)
     return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (total - 1))) >> total
 
 
 def rescale_int64(x: np.ndarray, multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """x (int64 accumulators below 2**47) * multiplier reduced to 16 bits, rounded once: the requantization of 16x8 operators."""
+    """x (int64 accumulators below 2**47) * multiplier reduced to 16 bits, rounded once: the requantization of 16x8 operators.
+
+    TensorFlow Lite demands shifts below 8; those beyond FARTHEST count as that.
+    """
     mantissa, shift = (np.asarray(part, np.int64) for part in multiplier)
     reduced = np.where(mantissa < 0x7FFF0000, (mantissa + (1 << 15)) >> 16, 0x7FFF)
-    total = 15 - shift
+    total = 15 - np.minimum(shift, FARTHEST)
     return (np.asarray(x, np.int64) * reduced + (np.int64(1) << (total - 1))) >> total
 
 

@@ -23,6 +23,7 @@ from .arguments import (
 from .broadcast import GRAIN, SelectParams, fits, merged_axes, steps
 from .copy import ONE_HOT, RANK, SCATTER, OneHotParams, canvas, constant, is_plain, lower_rows, moved, position_params, strided_copy, width
 from .kernel import kernel
+from .permute import Axes, Permuted, elementwise
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
 
@@ -351,6 +352,20 @@ def lower_matrix_set_diag(low: Any, op: Operator) -> None:
     strided_copy(low, op, low.value(diagonal), canvas(low.spec(diagonal).shape), result, _diagonals(canvas(low.spec(x).shape)))
 
 
+def _permute_gather(op: Operator, axes: Axes) -> Permuted | None:
+    """The axis is another; positions stay as they are, where they have the dimensions of the axis that they take the place of."""
+    rank, axis = len(op.inputs[1].shape), op.options.axis % len(axes)
+    if op.options.batch_dims or len(op.inputs[0].shape) != len(axes):
+        return None
+    order = [range(axis, axis + rank) if a == axis else [a if a < axis else a + rank - 1] for a in axes]
+    return Permuted([axes, None], [tuple(a for part in order for a in part)], {"axis": axes.index(axis)})
+
+
+def _permute_select(op: Operator, axes: Axes) -> Permuted | None:
+    """A condition of rank 1 would choose along the first axis."""
+    return elementwise(op, axes) if len({len(t.shape) for t in op.inputs}) == 1 else None
+
+
 register(
     OpDef(
         "GATHER",
@@ -360,6 +375,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "i64", "bool", "str"),
         version=_gather_version,
         lower=lower_gather,
+        permute=_permute_gather,
     )
 )
 register(
@@ -384,7 +400,9 @@ register(
     )
 )
 register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool"), lower=lower_one_hot))
-register(OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version, lower=lower_select))
+register(
+    OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version, lower=lower_select, permute=_permute_select)
+)
 register(
     OpDef(
         "SELECT_V2",
@@ -394,6 +412,7 @@ register(
         ANY_TYPE,
         version=version_by_type(position=1, u32=2),
         lower=lower_select,
+        permute=elementwise,
     )
 )
 register(

@@ -9,6 +9,7 @@ from tachylite.model.graph import Operator, Shape, Tensor
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
 from .copy import canvas, lower_views, strided_copy
 from .fixedpoint import round_half_away, saturate
+from .permute import Axes, Permuted, along_input, along_option, inserted, without
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales, is_stored
 
@@ -162,6 +163,18 @@ def split_v(op: Operator, x: np.ndarray, sizes: np.ndarray, axis: np.ndarray) ->
     return np.split(x, np.cumsum([s.shape[along] for s in specs])[:-1], axis=along)
 
 
+def _permute_pack(op: Operator, axes: Axes) -> Permuted | None:
+    """The new axis stays where it is."""
+    position = op.options.axis % (len(axes) + 1)
+    return Permuted([axes] * len(op.inputs), [inserted(axes, position)])
+
+
+def _permute_unpack(op: Operator, axes: Axes) -> Permuted | None:
+    """The axis that goes is another."""
+    axis = op.options.axis % len(axes)
+    return Permuted([axes], [without(axes, [axis])] * len(op.outputs), {"axis": axes.index(axis)})
+
+
 register(
     OpDef(
         "CONCATENATION",
@@ -171,6 +184,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "u32", "i64", "bool"),
         version=version_by_type(s8=2, s16=3, u32=4, s4=5, f16=6, f8=7),
         lower=lower_concatenation,
+        permute=along_option,
     )
 )
 register(
@@ -182,6 +196,7 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "u32", "i64"),
         version=version_by_type(s8=2, s16=3, u32=4, f8=5),
         lower=lower_pack,
+        permute=_permute_pack,
     )
 )
 register(
@@ -193,6 +208,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "bool"),
         version=version_by_type(s8=2, u8=2, bool=3, s16=4, f16=5, bf16=5, f8=6),
         lower=lower_views(unpack),
+        permute=_permute_unpack,
     )
 )
 register(
@@ -204,6 +220,7 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(position=1, s8=2, i32=3, s16=4, f8=5),
         lower=lower_views(split, position=1),
+        permute=along_input(0),
     )
 )
 register(
@@ -215,5 +232,6 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(s8=2, f8=3),
         lower=lower_views(split_v),
+        permute=along_input(2),
     )
 )

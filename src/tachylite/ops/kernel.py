@@ -4,13 +4,35 @@ import ctypes
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import eq
 from typing import Any
 
 from .registry import load_families
 
+_REALS = ctypes.c_float, ctypes.c_double
+_LEAST, _MOST = -(2**31), 2**31 - 1
+_set = ctypes.Structure.__setattr__  # looked up once, because programs have thousands of fields
+
 
 class Params(ctypes.Structure):
-    """A kernel's parameter block: fixed-width scalars and arrays of them only, so that every compiler and word size lays it out alike."""
+    """A kernel's parameter block: fixed-width scalars and arrays of them only, so that every compiler and word size lays it out alike.
+
+    A number that its field cannot hold raises OverflowError, where ctypes would drop bits and the kernel go astray.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _set(self, name, value)
+        if type(value) is not int or not _LEAST <= value <= _MOST:  # else every field of integers holds it
+            self._check(name, value)
+
+    def _check(self, name: str, value: Any) -> None:
+        stored = getattr(self, name)
+        if isinstance(stored, ctypes.Array):
+            is_held = stored._type_ in _REALS or all(map(eq, stored, value))
+        else:
+            is_held = stored == value or type(stored) is float
+        if not is_held:
+            raise OverflowError(f"{name} would be {value}, more than kernels count to; use smaller shapes and windows")
 
 
 class NoParams(Params):

@@ -43,9 +43,8 @@ def lower(low: Any, op: Operator, times: int, batch: int, time_major: bool) -> N
         time_step=batch if time_major else 1,
         clip=op.options.cell_clip or np.inf,
     )
-    into, recurrent, bias = (np.stack([low.spec(op.inputs[i]).value for i in part]) for part in (_WEIGHTS, _RECURRENT, _BIASES))
-    weights = low.packed(op.inputs[4], f"lstm_blocks{LANES}", lambda _: _blocks(np.concatenate([into, recurrent], axis=2)))
-    biases = _blocks(bias[..., None])
+    weights = low.packed([op.inputs[i] for i in (*_WEIGHTS, *_RECURRENT)], f"lstm_blocks{LANES}", _pack)
+    biases = _blocks(np.stack([low.spec(op.inputs[i]).value for i in _BIASES])[..., None])
     low.call(
         LSTM,
         "f32",
@@ -70,6 +69,12 @@ def _is_bare(low: Any, op: Operator) -> bool:
 def _is_float_constant(low: Any, op: Operator, position: int, rank: int) -> bool:
     spec = low.spec(op.inputs[position])
     return spec.value is not None and spec.dtype == np.float32 and len(spec.shape) == rank
+
+
+def _pack(*weights: np.ndarray) -> np.ndarray:
+    """Each gate's weights [cells, inputs], then its recurrent weights [cells, cells]."""
+    into, recurrent = (np.stack(part) for part in (weights[: len(GATES)], weights[len(GATES) :]))
+    return _blocks(np.concatenate([into, recurrent], axis=2))
 
 
 def _blocks(gates: np.ndarray) -> np.ndarray:

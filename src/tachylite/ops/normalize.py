@@ -13,6 +13,7 @@ from . import gemmlowp
 from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import rescale, saturate
 from .kernel import Params, kernel
+from .permute import last_stays
 from .registry import OpDef, Spec, register
 from .scales import centred, require_output_quantization
 
@@ -82,6 +83,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_l2_normalization,
+        permute=last_stays,
     )
 )
 
@@ -121,5 +123,6 @@ register(
         infer=infer_local_response_normalization,
         reference=local_response_normalization,
         lower=lower_local_response_normalization,
+        permute=last_stays,
     )
 )

@@ -18,6 +18,7 @@ from .elementwise import infer_unary
 from .fixedpoint import Multiplier, round_half_away
 from .kernel import Params, kernel
 from .lut import lower_table
+from .permute import elementwise
 from .registry import OpDef, Spec, output_dtype, register
 from .rescaling import requantize_call
 from .scales import centred, check_quantization, real_values, requantize, scales_of
@@ -259,6 +260,7 @@ register(
         ("f32", "s8", "u8", "s16", "i32", "s4", "u4"),
         version=quantize_version,
         lower=lower_quantize,
+        permute=elementwise,
     )
 )
 register(
@@ -270,6 +272,7 @@ register(
         ("f16", "f8", "s8", "u8", "s16", "s4", "u4", "s2"),
         version=dequantize_version,
         lower=lower_dequantize,
+        permute=elementwise,
     )
 )
 register(
@@ -281,6 +284,7 @@ register(
         version=lambda op: 2 if op.options.narrow_range else 1,
         in_place=True,
         lower=lower_fake_quant,
+        permute=elementwise,
     )
 )
 register(OpDef("DENSIFY", infer_unary, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))

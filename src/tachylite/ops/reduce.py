@@ -12,6 +12,7 @@ from tachylite.model.graph import Operator, Shape
 from .arguments import SUFFIXES, check_type, same_quantization, version_by_type
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
 from .kernel import Params, kernel
+from .permute import Axes, Permute, Permuted, reduction
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales
 
@@ -228,8 +229,8 @@ def lower_reduction(low: Any, op: Operator) -> None:
     params = ReduceParams(inner=inner, blocks=-(-inner // _BLOCK), count=count)
     for name, part in (("kept", kept), ("reduced", reduced)):
         sizes, strides = zip(*[(1, 1)] * (4 - len(part)), *part, strict=True) if len(part) < 4 else zip(*part, strict=True)
-        setattr(params, f"{name}_size", (c_int32 * 4)(*sizes))
-        setattr(params, f"{name}_stride", (c_int32 * 4)(*strides))
+        setattr(params, f"{name}_size", sizes)
+        setattr(params, f"{name}_stride", strides)
     if scales and _is_stored(op):
         params.zero_point, params.offset = op.outputs[0].zero_point, op.inputs[0].zero_point * count
         params.mantissa, params.shift = _mean_multiplier(op, count)
@@ -239,13 +240,18 @@ def lower_reduction(low: Any, op: Operator) -> None:
     low.call(kernel_, SUFFIXES[x.dtype], op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**17 * work // prod(x.shape))
 
 
-def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...]) -> None:
-    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction))
+def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...], permute: Permute = reduction) -> None:
+    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction, permute=permute))
+
+
+def _permute_product(op: Operator, axes: Axes) -> Permuted | None:
+    """Products of stored integers round, and depend on the order of the factors."""
+    return None if _is_stored(op) else reduction(op, axes)
 
 
 _register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC)
 _register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC)
-_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC)
+_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC, _permute_product)
 _register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC)
 _register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC)
 _register("REDUCE_ANY", _infer, _logical(np.logical_or), version_by_type(), ("bool",))

@@ -18,6 +18,7 @@ from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape
 
 from .families import MODULES
+from .permute import Permute
 
 
 class Spec(NamedTuple):
@@ -72,7 +73,7 @@ class OpDef:
         may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
-    permute: how the operator follows a permutation of its input's axes.
+    permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
     in_place: the output may share the first input's memory.
     """
 
@@ -86,7 +87,7 @@ class OpDef:
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
     gradient: Callable[..., Any] | None = None
-    permute: Callable[..., Any] | None = None
+    permute: Permute | None = None
     in_place: bool = False
     is_custom: bool = False
 

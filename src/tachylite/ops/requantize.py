@@ -9,7 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
-from .fixedpoint import rescale
+from .fixedpoint import FARTHEST, rescale
 from .fused import activation_range
 from .panels import extended
 
@@ -85,7 +85,7 @@ def once_up(multipliers: Multipliers, groups: int, channels: int, reach: int) ->
         return Scaling(Rounding.ONCE_UP_FAR, np.stack([blocks(part.astype(np.int32), groups, channels) for part in multipliers], axis=1))
     # The reduced multiplier has 15 bits, so that a double holds all of the product and of the half that is added to it.
     reduced = np.where(mantissas < 0x7FFF0000, (mantissas + (1 << 15)) >> 16, 0x7FFF)
-    return Scaling(Rounding.ONCE_UP, blocks(np.ldexp(reduced.astype(np.float64), shifts - 15), groups, channels))
+    return Scaling(Rounding.ONCE_UP, blocks(np.ldexp(reduced.astype(np.float64), np.minimum(shifts, FARTHEST) - 15), groups, channels))
 
 
 def plain(_multipliers: None, _groups: int, _channels: int, _reach: int) -> Scaling:

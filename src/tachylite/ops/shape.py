@@ -21,6 +21,7 @@ from .arguments import (
     version_by_type,
 )
 from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
+from .permute import Axes, Permuted, constant, inserted, per_axis, without
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
 
 
@@ -224,11 +225,44 @@ def range_(op: Operator, start: np.ndarray, limit: np.ndarray, delta: np.ndarray
     return np.cumsum(steps, out=steps)
 
 
+def _permute_squeeze(op: Operator, axes: Axes) -> Permuted | None:
+    """The dimensions that go are named; which ones are 1 may depend on the run."""
+    gone = [a % len(axes) for a in op.options.squeeze_dims]
+    return Permuted([axes], [without(axes, gone)], {"squeeze_dims": tuple(axes.index(a) for a in gone)}) if gone else None
+
+
+def _permute_expand_dims(op: Operator, axes: Axes) -> Permuted | None:
+    """The new dimension stays where it is."""
+    position = constant(op.inputs[1])
+    return None if position is None else Permuted([axes, None], [inserted(axes, int(position.item()) % (len(axes) + 1))])
+
+
 register(OpDef("RESHAPE", _infer_reshape, reshape, "ReshapeOptions", ANY_TYPE, in_place=True, lower=lower_same))
 register(
-    OpDef("SQUEEZE", _infer_squeeze, squeeze, "SqueezeOptions", ANY_TYPE, version=version_by_type(str=2), in_place=True, lower=lower_same)
+    OpDef(
+        "SQUEEZE",
+        _infer_squeeze,
+        squeeze,
+        "SqueezeOptions",
+        ANY_TYPE,
+        version=version_by_type(str=2),
+        in_place=True,
+        lower=lower_same,
+        permute=_permute_squeeze,
+    )
 )
-register(OpDef("EXPAND_DIMS", _infer_expand_dims, expand_dims, "ExpandDimsOptions", ANY_TYPE, in_place=True, lower=lower_same))
+register(
+    OpDef(
+        "EXPAND_DIMS",
+        _infer_expand_dims,
+        expand_dims,
+        "ExpandDimsOptions",
+        ANY_TYPE,
+        in_place=True,
+        lower=lower_same,
+        permute=_permute_expand_dims,
+    )
+)
 register(OpDef("SHAPE", _infer_shape, shape_, "ShapeOptions", ANY_TYPE))
 register(OpDef("RANK", _infer_rank, rank, "RankOptions", ANY_TYPE))
 register(
@@ -244,10 +278,22 @@ register(
         # Version 1 was withdrawn.
         version=version_by_type(2, s8=3, s16=3, f8=4),
         lower=lower_views(broadcast_to),
+        permute=per_axis(1),
     )
 )
 register(OpDef("BROADCAST_ARGS", _infer_broadcast_args, broadcast_args, variants=("i32", "i64")))
-register(OpDef("TILE", _infer_tile, tile, "TileOptions", ANY_TYPE, version=version_by_type(str=2, s8=3), lower=lower_views(_tiles)))
+register(
+    OpDef(
+        "TILE",
+        _infer_tile,
+        tile,
+        "TileOptions",
+        ANY_TYPE,
+        version=version_by_type(str=2, s8=3),
+        lower=lower_views(_tiles),
+        permute=per_axis(1),
+    )
+)
 register(
     OpDef(
         "FILL",

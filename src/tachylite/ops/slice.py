@@ -34,6 +34,8 @@ from .copy import (
     row_strides,
     strided_copy,
 )
+from .permute import Axes, Permuted, per_axis, without
+from .permute import constant as constant_value
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import is_stored, padding_of
 
@@ -355,7 +357,46 @@ def lower_dilate(low: Any, op: Operator) -> None:
     strided_copy(low, op, low.value(x), canvas(low.spec(x).shape), result, spread)
 
 
-register(OpDef("SLICE", _infer_slice, slice_, "SliceOptions", ANY_TYPE, version=_slice_version, lower=lower_views(slice_)))
+def _permute_strided_slice(op: Operator, axes: Axes) -> Permuted | None:
+    """Entries and bits of masks move with their axes; axes that the specification leaves out are taken whole."""
+    options, entries = op.options, [e for t in op.inputs[1:] if (e := constant_value(t)) is not None]
+    if options.new_axis_mask or options.ellipsis_mask or len(entries) < 3:
+        return None
+    count, rest = len(entries[0]), len(axes) - len(entries[0])
+    whole = ((1 << rest) - 1) << count
+    masks = {name: getattr(options, name) for name in ("begin_mask", "end_mask", "shrink_axis_mask")}
+    masks["begin_mask"] |= whole
+    masks["end_mask"] |= whole
+    moved = [np.append(e, np.full(rest, fill, e.dtype))[list(axes)] for e, fill in zip(entries, (0, 0, 1), strict=True)]
+    turned = {name: sum((mask >> a & 1) << i for i, a in enumerate(axes)) for name, mask in masks.items()}
+    gone = [a for a in axes if masks["shrink_axis_mask"] >> a & 1]
+    return Permuted([axes, *moved], [without(axes, gone)], turned)
+
+
+def _permute_reverse(op: Operator, axes: Axes) -> Permuted | None:
+    """The second input names axes."""
+    named = constant_value(op.inputs[1])
+    return None if named is None else Permuted([axes, np.array([axes.index(a % len(axes)) for a in named.tolist()], np.int32)], [axes])
+
+
+def _permute_update(op: Operator, axes: Axes) -> Permuted | None:
+    """The update has the input's axes, and the starts an entry for each."""
+    starts = constant_value(op.inputs[2])
+    return None if starts is None else Permuted([axes, axes, starts[list(axes)]], [axes])
+
+
+register(
+    OpDef(
+        "SLICE",
+        infer=_infer_slice,
+        reference=slice_,
+        options="SliceOptions",
+        variants=ANY_TYPE,
+        version=_slice_version,
+        lower=lower_views(slice_),
+        permute=per_axis(2),
+    )
+)
 register(
     OpDef(
         "STRIDED_SLICE",
@@ -365,6 +406,7 @@ register(
         variants=ANY_TYPE,
         version=_strided_slice_version,
         lower=lower_views(strided_slice),
+        permute=_permute_strided_slice,
     )
 )
 for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
@@ -377,6 +419,7 @@ for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
             variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
             version=_pad_version,
             lower=lower_pad,
+            permute=per_axis(1),
         )
     )
 register(
@@ -388,6 +431,7 @@ register(
         variants=ANY_TYPE,
         version=version_by_type(s8=2, s16=3),
         lower=lower_mirror_pad,
+        permute=per_axis(1),
     )
 )
 register(
@@ -399,6 +443,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
         version=version_by_type(bool=2, s8=3, f8=4),
         lower=lower_views(reverse_v2),
+        permute=_permute_reverse,
     )
 )
 register(
@@ -421,6 +466,7 @@ register(
         version=lambda op: version_by_type(2 if op.inputs[2].dtype == np.int64 else 1, f16=3, s16=4, s4=5, bf16=6)(op),
         in_place=True,
         lower=lower_dynamic_update_slice,
+        permute=_permute_update,
     )
 )
-register(OpDef("DILATE", _infer_dilate, dilate, "DilateOptions", ANY_TYPE, lower=lower_dilate))
+register(OpDef("DILATE", _infer_dilate, dilate, "DilateOptions", ANY_TYPE, lower=lower_dilate, permute=per_axis(1)))

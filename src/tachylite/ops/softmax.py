@@ -15,6 +15,7 @@ from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .kernel import Params, kernel
 from .lut import look_up_int16, table_int16
+from .permute import last_stays
 from .registry import OpDef, Spec, output_dtype, register
 from .scales import require_output_quantization
 
@@ -236,6 +237,7 @@ register(
         variants=("f32", "f16", "s8", "u8", "s16"),
         version=version_by_type(f16=4, s16=3, s8=2),
         lower=lower_softmax,
+        permute=last_stays,
         in_place=True,
     )
 )
@@ -248,6 +250,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_log_softmax,
+        permute=last_stays,
         in_place=True,
     )
 )

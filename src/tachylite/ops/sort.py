@@ -11,6 +11,7 @@ from tachylite.model.graph import Operator
 
 from .arguments import SUFFIXES, axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
 from .kernel import Kernel, Params, kernel
+from .permute import along_input
 from .registry import OpDef, Spec, normalize_axis, register
 
 
@@ -184,7 +185,8 @@ for _name, _reduce, _options, _kernel in (("ARG_MAX", np.fmax, "ArgMaxOptions", 
             variants=("f32", "s8", "u8", "i32", "bool"),
             version=version_by_type(s8=2, bool=3),
             lower=_lower_extreme(_kernel),
+            permute=along_input(1, drops=True),
         )
     )
-register(OpDef("CUMSUM", _infer_cumsum, cumsum, "CumsumOptions", ("f32", "i32", "i64"), lower=lower_cumsum))
+register(OpDef("CUMSUM", _infer_cumsum, cumsum, "CumsumOptions", ("f32", "i32", "i64"), lower=lower_cumsum, permute=along_input(1)))
 register(OpDef("BUCKETIZE", _infer_bucketize, bucketize, "BucketizeOptions", ("f32", "f64", "i32", "i64")))

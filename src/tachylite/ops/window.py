@@ -41,11 +41,17 @@ class Window:
                 yield cell, slice(start, stop), slice(at, at + (stop - start - 1) * self.stride + 1, self.stride)
 
     def trimmed(self) -> tuple[Window, slice]:
-        """The same window without its cells at either end that never lie inside, and which cells it keeps, at least one."""
+        """The same window without its cells at either end that never lie inside, and which cells it keeps, at least one.
+
+        Its numbers are no larger than they must be: of a corrupted file's they could leave 32 bits.
+        """
         live = self.live()
-        first = min(live.start, self.size - 1)
-        stop = max(live.stop, first + 1)
-        return replace(self, size=stop - first, before=self.before - first * self.dilation), slice(first, stop)
+        if not live:
+            return replace(self, size=1, dilation=1, before=-self.inputs), slice(0, 1)  # behind the input's end
+        dilation = self.dilation if len(live) > 1 else 1
+        return replace(self, size=len(live), dilation=dilation, before=self.before - live.start * self.dilation), slice(
+            live.start, live.stop
+        )
 
     @property
     def reach(self) -> int:
@@ -134,4 +140,5 @@ def _axis(op: Operator, inputs: int, size: int, stride: int, dilation: int) -> W
         raise op.error(f"a window of {size} cells, {dilation} apart, does not fit in {inputs} elements without padding; use padding SAME")
     outputs = max(0, room) // stride
     padding = max(0, (outputs - 1) * stride + reach - inputs)
-    return Window(size, stride, dilation, padding // 2, inputs, outputs)
+    # A longer stride than the input never matters, because there is one output then.
+    return Window(size, min(stride, max(1, inputs)), dilation, padding // 2, inputs, outputs)

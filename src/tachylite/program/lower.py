@@ -29,6 +29,9 @@ from .target import REFERENCE, Target
 #: Inlining stops here: a few nested calls, each made twice, could otherwise expand without end.
 MAX_INSTRUCTIONS = 50_000
 
+#: Elements of an operand of a native call, and its work items.
+MOST_ELEMENTS = 2**31 - 1
+
 
 @dataclass
 class Scope:
@@ -56,7 +59,20 @@ def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | N
         for name, (graph, specs) in (entries or default_entries(model)).items():
             lowering.entry(name, graph, specs)
     memory.plan(program)
+    forget_unread(program)
     return program
+
+
+def forget_unread(program: Program) -> None:
+    """Let go of constants that no code reads, such as those that kernels read packed. What follows a barrier is lowered later, and may."""
+    if program.target.preserve_all or any(entry.barrier for entry in program.entries.values()):
+        return
+    read = {v for entry in program.entries.values() for v in entry.outputs}
+    read |= {v for entry in program.entries.values() for instruction in entry.code for v in memory.reads(instruction)}
+    read |= {source for move in program.reset for source, _ in move.pairs}
+    for number, value in enumerate(program.values):
+        if value.kind is Kind.CONST and number not in read:
+            value.data = None
 
 
 def default_entries(model: Model) -> dict[str, tuple[Graph, list[Spec]]]:
@@ -179,7 +195,10 @@ class Lowering:
 
     def _lower(self, op: Operator) -> None:
         definition = registry.get(op)
-        if definition.lower is None or (self.program.target.isa == "reference" and not definition.context):
+        if not any(self.size(tensor) for tensor in op.outputs) and not definition.context and not definition.updated(op):
+            for tensor in op.outputs:
+                self.define(tensor)  # Of nothing, nothing is to be computed.
+        elif definition.lower is None or (self.program.target.isa == "reference" and not definition.context):
             self.host(op)
         else:
             definition.lower(self, op)
@@ -293,22 +312,43 @@ class Lowering:
             inputs = [None if t is None else self.value(t) for t in op.inputs]
         if outputs is None:
             outputs = [self.define(t) for t in op.outputs]
+        self._check_countable(op, work, (*inputs, *outputs))
         block = bytes(params if params is not None else NoParams())
         in_place = registry.get(op).in_place
         self.code.append(
-            Call(kernel.symbol(variant), op, self._place, tuple(inputs), tuple(outputs), tuple(scratch), block, work, grain, in_place)
+            Call(
+                kernel.symbol(variant),
+                op,
+                self._place,
+                tuple(inputs),
+                tuple(outputs),
+                tuple(scratch),
+                block,
+                work,
+                min(grain, MOST_ELEMENTS // 2),
+                in_place,
+            )
         )
+
+    def _check_countable(self, op: Operator, work: int, operands: Sequence[int | None]) -> None:
+        """Kernels count in 32 bits. Raises OpError where that is not enough."""
+        shapes = [self.program.values[v].shape or () for v in operands if v is not None]
+        most = max([work, *map(prod, shapes)])
+        if most > MOST_ELEMENTS:
+            raise op.error(f"takes {most:,} elements at once, kernels count to {MOST_ELEMENTS:,}; use smaller shapes")
 
     def scratch(self, size: int, per_worker: bool = False) -> int:
         """Memory that lives for one call: `size` bytes, or as many for each worker, one after another."""
         total = size * (self.program.target.workers if per_worker else 1)
         return self.temporary(Spec((total,), np.dtype(np.uint8)))
 
-    def packed(self, tensor: Tensor, layout: str, pack: Callable[[np.ndarray], np.ndarray]) -> int:
-        """A constant in a kernel's own layout, whose name stands for everything that `pack` depends on beside the tensor."""
-        spec = self.known(tensor)
-        assert spec.value is not None, f"{tensor!r} is not constant"
-        value = Value(Kind.PACKED, spec.dtype, spec.shape, tensor.name, key=(tensor, layout), pack=partial(pack, spec.value))
+    def packed(self, tensors: Tensor | Sequence[Tensor], layout: str, pack: Callable[..., np.ndarray]) -> int:
+        """A constant, or several in one, in a kernel's own layout, whose name stands for everything that `pack` depends on beside them."""
+        parts = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+        specs = [self.known(tensor) for tensor in parts]
+        first, arrays = specs[0], [spec.value for spec in specs]
+        assert all(array is not None for array in arrays), f"{parts} are not all constant"
+        value = Value(Kind.PACKED, first.dtype, first.shape, parts[0].name, key=(*parts, layout), pack=partial(pack, *arrays))
         self.program.values.append(value)
         return len(self.program.values) - 1
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tachylite.model.errors import TachyliteError
+
 from .program import Call, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
 
 
@@ -87,7 +89,12 @@ def _same_memory(program: Program, source: int, target: int) -> bool:
 
 
 def plan(program: Program) -> None:
-    """Set the offsets of the ARENA values and the program's arena_size. Entries never run at once, so they share the arena."""
+    """Set the offsets of the ARENA values and the program's arena_size. Entries never run at once, so they share the arena.
+
+    Raises TachyliteError where the target has not the memory.
+    """
+    if largest := max(program.values, key=lambda v: v.nbytes, default=None):
+        _check_room(program, largest.nbytes, f"tensor {largest.name!r} of shape {list(largest.shape or ())}")
     for entry in program.entries.values():
         intervals = lifetimes(entry)
         if program.target.preserve_all:
@@ -97,8 +104,15 @@ def plan(program: Program) -> None:
             shared = share_in_place(program, entry, intervals)
         own = [v for v in intervals if program.values[v].kind is Kind.ARENA and v not in shared]
         _place(program, own, intervals)
-        for value, root in shared.items():
-            program.values[value].offset = program.values[root].offset
+        for number, root in shared.items():
+            program.values[number].offset = program.values[root].offset
+    apart = sum(value.nbytes for value in program.values if value.kind in (Kind.INPUT, Kind.OUTPUT))
+    _check_room(program, program.arena_size + apart, "the model")
+
+
+def _check_room(program: Program, need: int, what: str) -> None:
+    if need > program.target.memory_bytes:
+        raise TachyliteError(f"{what} takes {need:,} bytes of memory, there are {program.target.memory_bytes:,}; use smaller input shapes")
 
 
 def _place(program: Program, values: list[int], intervals: dict[int, Interval]) -> None:

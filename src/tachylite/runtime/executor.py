@@ -65,6 +65,7 @@ class Executor(ABC):
         if value.kind is Kind.PACKED:
             if value.key not in self._state.packed and value.pack is not None:
                 self._state.packed[value.key] = frozen(value.pack())
+                value.pack = None  # which holds what was packed: unpacked constants of all layers at once would double a model's memory
             return self._state.packed[value.key]
         if value.data is not None:
             return frozen(value.data)

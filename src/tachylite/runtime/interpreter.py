@@ -12,7 +12,7 @@ from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Shape, Signature, Tensor
 from tachylite.ops.registry import Spec
-from tachylite.program.target import REFERENCE, Target
+from tachylite.program.target import REFERENCE, Target, installed_memory
 
 from . import details, native
 from .convert_input import from_tensor, to_tensor
@@ -77,7 +77,7 @@ class Interpreter:
         self._model = _open(model_path, model_content)
         is_reference = experimental_op_resolver_type is OpResolverType.BUILTIN_REF
         isa = REFERENCE.isa if is_reference else native.tier()
-        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors)
+        target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors, memory_bytes=installed_memory())
         self._session = Session(self._model, target, profile)
         self._turn = self._session.state.turn
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}

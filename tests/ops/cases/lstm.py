@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.graph import Tensor
+from tachylite.ops.builder import Builder
 
 from ..harness import Case, Operand, case, constant, out, quantized, scale_of, variable
 
@@ -81,6 +82,21 @@ def single(name: str, op: str, kind: str, has: Extras = BARE, time_major: bool =
     atol = 1e-5 if kind == "f32" else 2e-3
     operands = (x, *cell(kind, has, outputs), *states, *norms(kind, has))
     return case(name, op, *operands, fused_activation_function="TANH", atol=atol, runs=2, **options)
+
+
+def sharing(name: str) -> Case:
+    """Two layers that have one gate's weights in common, and nothing else."""
+    build, gate = Builder(), matrix("f32", CELLS, INPUTS)
+    x = build.input("x", (TIMES, BATCH, INPUTS))
+    shared = build.constant(gate.value)
+    results = []
+    for layer in "ab":
+        operands: list[Any] = [t and build.constant(t.value) for t in cell("f32", BARE, CELLS)]
+        operands[3] = shared
+        states = [build.variable(f"{state}_{layer}", (BATCH, CELLS)) for state in "hc"]
+        options = {"fused_activation_function": "TANH", "time_major": True}
+        results.append(build.UNIDIRECTIONAL_SEQUENCE_LSTM(x, *operands, *states, *[None] * 4, **options))
+    return Case(name, "UNIDIRECTIONAL_SEQUENCE_LSTM", build.outputs(*results), [floats(TIMES, BATCH, INPUTS)], atol=1e-5)
 
 
 def shape_of(op: str, time_major: bool) -> tuple[int, ...]:
@@ -198,6 +214,7 @@ def cases() -> Iterator[Case]:
     yield integer("s8-batch-major", sequence, EVERYTHING, time_major=False)
     yield single("f32-diagonal", sequence, "f32", frozenset({"diagonal"}))
     yield single("hybrid-diagonal", sequence, "hybrid", frozenset({"diagonal", "norm"}))
+    yield sharing("f32-sharing-a-gate")
     yield int16()
     yield from basic()
     for kind in ("f32", "hybrid"):

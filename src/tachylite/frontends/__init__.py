@@ -1,0 +1,1 @@
+"""Trained models of other frameworks, read into graphs: one function for each source layer or operation."""

@@ -1,0 +1,126 @@
+"""What frontends build graphs with: tensors are named after what they came from, and unknown dimensions are kept track of."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.errors import OpError, TachyliteError
+from tachylite.model.graph import Graph, Operator, Quantization, Tensor
+from tachylite.ops import registry
+from tachylite.ops.builder import Builder
+from tachylite.ops.inference import infer
+from tachylite.ops.registry import Spec
+
+Dims = tuple[int | None, ...]
+"""A shape; None stands for a dimension that is not known before the model runs."""
+
+
+class FixedShapeError(TachyliteError):
+    """An operator can take one size only where the source model leaves a dimension open."""
+
+
+class FrontendBuilder(Builder):
+    """A Builder whose graph inputs may have unknown dimensions, and whose operators know the source's names.
+
+    Every shape is inferred twice, with different sizes of the unknown dimensions: a dimension that differs is unknown as well.
+    That gives each tensor its shape signature, and proves that the graph can be resized.
+    """
+
+    def __init__(self, graph: Graph | None = None):
+        super().__init__(graph)
+        #: What tensors are after a resize, where that makes a difference.
+        self._resized: dict[Tensor, Spec] = {}
+        self._names: Counter[str] = Counter()
+        self._constants: dict[Any, Tensor] = {}
+        self._scope: list[str] = []
+
+    def input(
+        self,
+        name: str,
+        shape: Sequence[int | None],
+        dtype: Any = np.float32,
+        quantization: Quantization | None = None,
+        sizes: Sequence[int] | None = None,
+    ) -> Tensor:
+        """A new input of the graph; dimensions that are None have these sizes (1 by default) until the model is resized."""
+        sizes = sizes or [1] * len(shape)
+        static = tuple(size if d is None else d for d, size in zip(shape, sizes, strict=True))
+        tensor = super().input(self.unique(name), static, dtype, quantization)
+        if None in shape:
+            tensor.shape_signature = tuple(-1 if d is None else d for d in shape)
+            resized = tuple(2 * size if d is None else d for d, size in zip(shape, sizes, strict=True))
+            self._resized[tensor] = Spec(resized, tensor.dtype)
+        return tensor
+
+    def body(self, name: str) -> "FrontendBuilder":
+        """A builder for a graph that an operator of this one calls."""
+        inner = FrontendBuilder(Graph(name))
+        inner._scope = self._scope[-1:]
+        return inner
+
+    def argument(self, name: str, outer: "FrontendBuilder", value: Tensor) -> Tensor:
+        """A new input of a called graph, for values like `value` of the graph that calls it."""
+        tensor = super().input(self.unique(name), value.shape, value.dtype, value.quantization)
+        if value in outer._resized:
+            tensor.shape_signature = value.shape_signature
+            self._resized[tensor] = outer._resized[value]._replace(value=None)
+        return tensor
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[str]:
+        """Within this block, what is built belongs to the layer `name`; yields its path, which is unique."""
+        path = self.unique("/".join([*self._scope[-1:], name]))
+        self._scope.append(path)
+        try:
+            yield path
+        finally:
+            self._scope.pop()
+
+    def unique(self, name: str) -> str:
+        """The name, or with a number if it was given out before."""
+        self._names[name] += 1
+        return name if self._names[name] == 1 else self.unique(f"{name}@{self._names[name]}")
+
+    def constant(self, value: Any, name: str = "", quantization: Quantization | None = None) -> Tensor:
+        """As Builder's; equal constants of one layer, and equal integers without a name, are one tensor."""
+        data = np.asarray(value)
+        stem = self._scope[-1].partition("@")[0] + "/" + (name or "constant") if self._scope else name or "constant"
+        owner = "" if not name and data.dtype.kind in "iu" else stem
+        key = (owner, data.shape, str(data.dtype), hashlib.blake2b(np.ascontiguousarray(data).data).digest(), id(quantization))
+        if key not in self._constants:
+            self._constants[key] = super().constant(value, self.unique(stem), quantization)
+        return self._constants[key]
+
+    def _append(self, definition: registry.OpDef, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
+        stem = keywords.pop("name", "") or definition.name.lower()
+        keywords["name"] = self.unique("/".join([*self._scope[-1:], stem]))
+        result = super()._append(definition, inputs, keywords)
+        op = self.graph.operators[-1]
+        op.source = self._scope[-1] if self._scope else ""
+        self._infer_resized(op)
+        return result
+
+    def _infer_resized(self, op: Operator) -> None:
+        """Mark the outputs' dimensions that change with the unknown ones of the inputs. Raises FixedShapeError."""
+        if not any(t in self._resized for t in op.inputs):
+            return
+        try:
+            results = infer(op, [self._after_resize(t) for t in op.inputs])
+        except OpError as problem:
+            raise FixedShapeError(f"an unknown dimension cannot be resized: {problem}; fix it with input_shapes=") from None
+        for tensor, spec in zip(op.outputs, results or (), strict=bool(results)):
+            self._resized[tensor] = spec
+            if tensor.shape != spec.shape:
+                tensor.shape_signature = tuple(a if a == b else -1 for a, b in zip(tensor.shape, spec.shape, strict=True))
+
+    def _after_resize(self, tensor: Tensor | None) -> Spec | None:
+        return self._resized[tensor] if tensor in self._resized else self._spec(tensor)
+
+
+def dims(tensor: Tensor) -> Dims:
+    """The tensor's shape with None for what is unknown."""
+    return tuple(None if d < 0 else d for d in tensor.shape_signature or tensor.shape)

@@ -1,0 +1,108 @@
+"""A whole Keras model: its inputs and outputs around what its layers emit."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
+from tachylite.frontends.options import Options
+from tachylite.model.errors import OpError, TachyliteError, UnsupportedError
+from tachylite.model.files import map_file
+from tachylite.model.graph import Model, Signature
+
+from .archive import HDF5, ZIP, Archive, open_archive
+from .converter import Converter, check
+from .interface import model_inputs, named_outputs
+from .layer import NeedsFixedBatch, layer_names
+
+__all__ = ["convert", "convert_live", "is_archive", "is_live", "layer_names"]
+
+SIGNATURE = "serving_default"
+
+#: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the layers can work on.
+OPEN_SIZES = (1, 16, 64, 256)
+
+
+def is_archive(data: memoryview) -> bool:
+    """Whether the bytes begin as a Keras file does."""
+    return data[:4] == ZIP or data[:8] == HDF5
+
+
+def is_live(source: Any) -> bool:
+    """Whether this is a model of a Keras that is loaded."""
+    modules = (sys.modules.get(name) for name in ("keras", "tf_keras"))
+    return any(module is not None and isinstance(source, module.Model) for module in modules)
+
+
+def convert_live(model: Any, options: Options) -> Model:
+    """A live model of any backend, by way of a temporary file."""
+    is_old = not hasattr(model, "get_compile_config") or type(model).__module__.startswith("tf_keras")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("model.h5" if is_old else "model.keras")
+        model.save(path)
+        return convert(map_file(path), options)
+
+
+def convert(data: memoryview, options: Options) -> Model:
+    """The model in a `.keras` or `.h5` file. Raises FileError, UnsupportedError."""
+    if options.signatures not in ((), (SIGNATURE,)):
+        raise TachyliteError(f"a Keras file has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
+    with open_archive(data) as archive:
+        unknown = check(archive.model)
+        if unknown:
+            raise _unsupported(unknown)
+        return _with_sizes(archive, options)
+
+
+def _unsupported(problems: list[str]) -> UnsupportedError:
+    return UnsupportedError(f"{len(problems)} of the model's layers cannot be converted:\n  " + "\n  ".join(problems))
+
+
+def _with_sizes(archive: Archive, options: Options) -> Model:
+    """Try sizes of the unknown dimensions, and fix the batch where a layer cannot work without."""
+    first: TachyliteError | None = None
+    for size in OPEN_SIZES:
+        try:
+            return _build(archive, options, size)
+        except NeedsFixedBatch:
+            return _build(archive, options, size, batch=1)
+        except (OpError, FixedShapeError) as problem:
+            first = first or problem
+            if not _has_open_sizes(archive.model, options):
+                break
+    assert first is not None
+    raise first
+
+
+def _has_open_sizes(serialized: dict[str, Any], options: Options) -> bool:
+    return any(None in shape[1:] for _, shape, _ in _inputs(serialized, options))
+
+
+def _inputs(serialized: dict[str, Any], options: Options) -> list[tuple[str, Dims, np.dtype]]:
+    """What the model declares, with the shapes that the caller wants."""
+    declared = list(model_inputs(serialized))
+    names = [name for name, _, _ in declared]
+    return [(name, options.shape_of(name, shape, names), dtype) for name, shape, dtype in declared]
+
+
+def _build(archive: Archive, options: Options, open_size: int, batch: int | None = None) -> Model:
+    """The model with `open_size` for unknown dimensions; batch: the size of an unknown batch, which then is known."""
+    build = FrontendBuilder()
+    inputs = {}
+    for name, shape, dtype in _inputs(archive.model, options):
+        dims = (batch, *shape[1:]) if shape[:1] == (None,) else shape
+        inputs[name] = build.input(name, dims, dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
+    converter = Converter(build, archive.generation)
+    outputs = converter.run(archive.model, archive.weights, list(inputs.values()))
+    if converter.problems:
+        raise _unsupported(converter.problems)
+    named = named_outputs(archive.model, outputs)
+    graph = build.outputs(*named.values())
+    graph.name = "main"
+    model = Model.of(graph)
+    model.signatures = [Signature(SIGNATURE, graph, inputs, named)]
+    model.description = "converted from Keras by Tachylite"
+    return model

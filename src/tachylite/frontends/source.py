@@ -1,0 +1,64 @@
+"""`tachylite.convert`: which frontend a source belongs to, told by its content."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tachylite import passes
+from tachylite.model.errors import FileError, TachyliteError
+from tachylite.model.files import map_file
+from tachylite.model.graph import Model
+
+from . import keras
+from .options import Options, Shapes
+
+
+def convert(
+    source: Any,
+    *,
+    signatures: Sequence[str] = (),
+    input_shapes: Shapes = None,
+    layout: str | None = None,
+    optimize: bool = True,
+) -> Model:
+    """A trained model as a `.tflite` Model; `.save(path)` writes it.
+
+    source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras.
+    signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
+    input_shapes: a shape by input name, or one shape where there is one input; None or -1 leaves a dimension open.
+    layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
+    optimize: fold constants, fuse operators and remove what does nothing (see `passes`).
+    Raises UnsupportedError that lists everything without a counterpart, FileError where the source is damaged, OSError where it cannot
+    be read.
+    """
+    if layout not in (None, "nhwc"):
+        raise TachyliteError(f"layout is {layout!r}; give 'nhwc', or None to keep the source's")
+    model = _read(source, Options(tuple(signatures), input_shapes, layout))
+    return passes.optimize(model) if optimize else model
+
+
+def _read(source: Any, options: Options) -> Model:
+    if keras.is_live(source):
+        return keras.convert_live(source, options)
+    if isinstance(source, str | os.PathLike):
+        return _convert_path(Path(source), options)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _convert_bytes(memoryview(source), options)
+    raise TachyliteError(f"a {type(source).__name__} is no model that can be converted; give a path, bytes or a Keras model")
+
+
+def _convert_path(path: Path, options: Options) -> Model:
+    if path.is_dir():
+        raise TachyliteError(f"{path}: a directory; give a .keras or .h5 file")
+    try:
+        return _convert_bytes(map_file(path), options)
+    except FileError as problem:
+        raise FileError(f"{path}: {problem}") from problem
+
+
+def _convert_bytes(data: memoryview, options: Options) -> Model:
+    if keras.is_archive(data):
+        return keras.convert(data, options)
+    found = bytes(data[:8])
+    raise FileError(f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5); it may be truncated")
