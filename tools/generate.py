@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tachylite.frontends import table as frontends
 from tachylite.ops import kernel, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ def quoting(document: str) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/frontends.md": frontends.markdown,
     "docs/ops.md": table.markdown,
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
     "native/include/tl_params.h": kernel.c_header,

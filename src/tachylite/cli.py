@@ -125,7 +125,9 @@ def spread(value: Any) -> tuple[str, str, str]:
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A trained model: .keras, or .h5 of any Keras.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A trained model: .keras, .h5 of any Keras, a SavedModel's folder, a frozen .pb.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
     input_shapes: Annotated[
         list[str] | None, typer.Option("--input-shape", metavar="[NAME=]N,N,...", help="An input's shape where the source leaves it open.")

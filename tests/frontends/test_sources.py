@@ -4,41 +4,41 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter as Peer
 
 import tachylite
 
+from .harness import assert_answers, pairs
+
 SOURCES = Path(__file__).parents[3] / "shared" / "models" / "sources"
-FILES = sorted(p for p in SOURCES.rglob("*") if p.suffix in (".keras", ".h5"))
+FILES = sorted(p for p in SOURCES.rglob("*") if p.suffix in (".keras", ".h5") or p.name in ("frozen.pb", "saved_model.pb"))
 
 
-def outputs(interpreter, inputs):
-    """What an interpreter answers to these inputs, in order."""
-    interpreter.allocate_tensors()
-    for detail, x in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], x)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+def golden_of(path):
+    """Inputs and outputs by name; those of a folder lie beside it, those of several files of one net are called `model`."""
+    place = path.parent if path.name == "saved_model.pb" else path
+    found = [p for p in (place.with_suffix(".golden.npz"), place.with_name("model.golden.npz")) if p.exists()]
+    return dict(np.load(found[0]))
 
 
-def assert_near(found, expected):
-    assert len(found) == len(expected)
-    for y, golden in zip(found, expected, strict=True):
-        assert y.shape == golden.shape
-        assert np.abs(y - golden).max() <= 1e-4 * np.ptp(golden)
+#: What TensorFlow 2.21 makes of these.
+OPERATORS = {"mobilenet_v2": 65, "transformer": 143, "unet": 44, "wavenet": 216, "ad01": 10, "pretrainedResnet": 19}
+
+pytestmark = pytest.mark.skipif(not FILES, reason="the shared models are not here")
 
 
-@pytest.mark.skipif(not FILES, reason="the shared models are not here")
+def tolerance_for(path):
+    """What of an output's range it may differ.
+
+    basic_pitch takes the logarithm of what eight filters leave of noise; TensorFlow's own sums are four times less exact there than ours,
+    and `basic_pitch.tflite` differs from its answers as much as what we convert.
+    """
+    return 1.5e-4 if "basic_pitch" in path.parts else 1e-4
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCES)))
 def test_file_gives_the_answers_of_tensorflow(path):
-    golden = dict(np.load(path.with_suffix(".golden.npz")))
-    inputs = [value for name, value in golden.items() if name.startswith("in_")]
-    expected = [value for name, value in golden.items() if name.startswith("out_")]
-    content = tachylite.convert(path).to_bytes()
-    reference = tachylite.OpResolverType.BUILTIN_REF
-    for interpreter in (
-        tachylite.Interpreter(model_content=content),
-        tachylite.Interpreter(model_content=content, experimental_op_resolver_type=reference),
-        Peer(model_content=content),
-    ):
-        assert_near(outputs(interpreter, inputs), expected)
+    model = tachylite.convert(path)
+    assert_answers(model, *pairs(golden_of(path)), tolerance_for(path))
+    names = {path.stem, path.parent.name, path.parent.parent.name}
+    most = min([OPERATORS[name] for name in names if name in OPERATORS], default=1000)
+    assert len(model.graph.operators) <= most

@@ -102,3 +102,66 @@ STEPS = (
 def test_random_graphs_compute_the_same(graph, seed):
     before = len(graph.operators)
     assert len(list(optimized(graph, seed=seed).operators())) <= before
+
+
+# Shapes of any kind, with dimensions of 1: operators that move elements, and those that these are pushed through.
+
+
+@st.composite
+def shapely(draw):
+    build = Builder()
+    values = [build.input("x", tuple(draw(st.lists(st.sampled_from([1, 1, 2, 3]), min_size=1, max_size=4))))]
+    for _ in range(draw(st.integers(1, 12))):
+        values.append(draw(st.sampled_from(SHAPELY))(draw, build, draw(st.sampled_from(values[-2:])), values))
+    return build.outputs(*[t for t in values[1:] if not build.graph.consumers(t)])
+
+
+def turned(draw, build, x, values):
+    return build.TRANSPOSE(x, np.array(draw(st.permutations(range(len(x.shape)))), np.int32))
+
+
+def squeezed(draw, build, x, values):
+    gone = [a for a, d in enumerate(x.shape) if d == 1 and draw(st.booleans())]
+    return build.SQUEEZE(x, squeeze_dims=tuple(gone)) if gone else build.EXPAND_DIMS(x, np.int32(draw(st.integers(0, len(x.shape)))))
+
+
+def flattened(draw, build, x, values):
+    middle = draw(st.integers(0, len(x.shape)))
+    shape = [*x.shape[:middle], int(np.prod(x.shape[middle:])), *[1] * draw(st.integers(0, 1))]
+    return build.RESHAPE(x, np.array(shape, np.int32))
+
+
+def same_shape(draw, build, x, values):
+    return getattr(build, draw(st.sampled_from(BINARY)))(x, draw(st.sampled_from([t for t in values if t.shape == x.shape])))
+
+
+def by_vector(draw, build, x, values):
+    return build.MUL(x, floats(*x.shape[-1:])) if draw(st.booleans()) else build.PAD(x, _amounts(draw, x))
+
+
+def _amounts(draw, x):
+    return np.array([[draw(st.integers(0, 1)) for _ in range(2)] for _ in x.shape], np.int32).reshape(-1, 2)
+
+
+def folded(draw, build, x, values):
+    axis = draw(st.integers(-len(x.shape), len(x.shape) - 1)) if x.shape else 0
+    kind = draw(st.sampled_from(["MEAN", "REDUCE_MAX", "CUMSUM", "CONCATENATION", "SOFTMAX"]))
+    if kind == "CONCATENATION":
+        return build.CONCATENATION(x, build.NEG(x), axis=axis)
+    if kind in ("CUMSUM", "SOFTMAX"):
+        return build.SOFTMAX(x, beta=1.0) if kind == "SOFTMAX" else build.CUMSUM(x, np.int32(axis))
+    return getattr(build, kind)(x, np.array([axis], np.int32), keep_dims=draw(st.booleans()))
+
+
+def ranked(step):
+    """A step that scalars, and tensors of more axes than LiteRT's kernels take, go past."""
+    return lambda draw, build, x, values: step(draw, build, x, values) if 1 <= len(x.shape) <= 4 else build.RELU(x)
+
+
+SHAPELY = [ranked(step) for step in (turned, turned, squeezed, flattened, same_shape, by_vector, folded)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(shapely())
+def test_random_shapes_compute_the_same(graph):
+    optimized(graph)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tachylite import Builder, Graph, Interpreter, Model, TachyliteError, Tensor
+from tachylite import Builder, Graph, Interpreter, Model, OpResolverType, TachyliteError, Tensor
 from tachylite.ops.broadcast import BroadcastParams
 from tachylite.ops.registry import Spec
 from tachylite.ops.softmax import SoftmaxParams
@@ -35,6 +35,18 @@ def test_a_loop_body_that_swaps_its_variables() -> None:
     program = lower(Model.of(fibonacci(10)))
     assert not any(isinstance(i, HostCall) and i.op.op == "WHILE" for i in program.entries["main"].code)
     assert any(isinstance(i, Move) and len(i.pairs) > 1 for i in program.entries["main"].code)
+
+
+def test_a_loop_variable_that_is_an_output_twice() -> None:
+    graph = fibonacci(10)
+    graph.outputs = [graph.outputs[0], graph.outputs[0], graph.outputs[1]]
+    for resolver in OpResolverType.AUTO, OpResolverType.BUILTIN_REF:
+        interpreter = Interpreter(model_content=Model.of(graph).to_bytes(), experimental_op_resolver_type=resolver)
+        interpreter.allocate_tensors()
+        for detail, start in zip(interpreter.get_input_details(), (0, 1), strict=True):
+            interpreter.set_tensor(detail["index"], np.int32(start))
+        interpreter.invoke()
+        assert [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()] == [55, 55, 89]
 
 
 def test_a_read_keeps_its_value_when_the_variable_is_assigned_later() -> None:

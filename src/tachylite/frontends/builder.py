@@ -1,6 +1,7 @@
 """What frontends build graphs with: tensors are named after what they came from, and unknown dimensions are kept track of."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.model.errors import OpError, TachyliteError
-from tachylite.model.graph import Graph, Operator, Quantization, Tensor
+from tachylite.model.graph import Graph, Operator, Quantization, Shape, Tensor
 from tachylite.ops import registry
 from tachylite.ops.builder import Builder
 from tachylite.ops.inference import infer
@@ -88,12 +89,31 @@ class FrontendBuilder(Builder):
     def constant(self, value: Any, name: str = "", quantization: Quantization | None = None) -> Tensor:
         """As Builder's; equal constants of one layer, and equal integers without a name, are one tensor."""
         data = np.asarray(value)
-        stem = self._scope[-1].partition("@")[0] + "/" + (name or "constant") if self._scope else name or "constant"
+        layer = [re.sub(r"@\d+", "", path) for path in self._scope[-1:]]  # whichever call of it this is
+        stem = "/".join([*layer, name or "constant"])
         owner = "" if not name and data.dtype.kind in "iu" else stem
         key = (owner, data.shape, str(data.dtype), hashlib.blake2b(np.ascontiguousarray(data).data).digest(), id(quantization))
         if key not in self._constants:
             self._constants[key] = super().constant(value, self.unique(stem), quantization)
         return self._constants[key]
+
+    def value(self, tensor: Tensor) -> np.ndarray | None:
+        """The tensor's value where it is certain before the model runs, whatever unknown dimensions will be; read-only."""
+        now, later = self._spec(tensor), self._after_resize(tensor)
+        if now is None or now.value is None or later is None or later.value is None:
+            return None
+        return now.value if now.value is later.value or np.array_equal(now.value, later.value) else None
+
+    def sizes(self, tensor: Tensor) -> list[int | None] | None:
+        """A vector of sizes, None for those that follow from unknown dimensions; None where it is computed from other values."""
+        now, later = self._spec(tensor), self._after_resize(tensor)
+        if now is None or now.value is None or later is None or later.value is None or now.shape != later.shape:
+            return None
+        return [int(a) if a == b else None for a, b in zip(now.value.reshape(-1), later.value.reshape(-1), strict=True)]
+
+    def resized_shape(self, tensor: Tensor) -> Shape:
+        """The shape that the tensor would have with other sizes of the unknown dimensions."""
+        return self._resized[tensor].shape if tensor in self._resized else tensor.shape
 
     def _append(self, definition: registry.OpDef, inputs: Sequence[Any], keywords: dict[str, Any]) -> Any:
         stem = keywords.pop("name", "") or definition.name.lower()
@@ -101,8 +121,17 @@ class FrontendBuilder(Builder):
         result = super()._append(definition, inputs, keywords)
         op = self.graph.operators[-1]
         op.source = self._scope[-1] if self._scope else ""
+        self._fold(op)
         self._infer_resized(op)
         return result
+
+    def _fold(self, op: Operator) -> None:
+        """Note the outputs' values where they are certain; many references tell them only once the operator has outputs."""
+        specs = [self._spec(t) for t in op.inputs]
+        if any(self._specs[t].value is None for t in op.outputs if t in self._specs) and all(
+            s is None or s.value is not None for s in specs
+        ):
+            self._specs.update(zip(op.outputs, infer(op, specs) or (), strict=False))
 
     def _infer_resized(self, op: Operator) -> None:
         """Mark the outputs' dimensions that change with the unknown ones of the inputs. Raises FixedShapeError."""

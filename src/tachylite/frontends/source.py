@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras
+from . import keras, tf
 from .options import Options, Shapes
 
 
@@ -24,9 +24,10 @@ def convert(
 ) -> Model:
     """A trained model as a `.tflite` Model; `.save(path)` writes it.
 
-    source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras.
+    source: a path, bytes, or a live Keras model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's
+        folder, and frozen graphs (`.pb`).
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
-    input_shapes: a shape by input name, or one shape where there is one input; None or -1 leaves a dimension open.
+    input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
     optimize: fold constants, fuse operators and remove what does nothing (see `passes`).
     Raises UnsupportedError that lists everything without a counterpart, FileError where the source is damaged, OSError where it cannot
@@ -41,6 +42,8 @@ def convert(
 def _read(source: Any, options: Options) -> Model:
     if keras.is_live(source):
         return keras.convert_live(source, options)
+    if tf.is_live(source):
+        return tf.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -49,8 +52,12 @@ def _read(source: Any, options: Options) -> Model:
 
 
 def _convert_path(path: Path, options: Options) -> Model:
+    if path.name == "saved_model.pb":
+        path = path.parent
     if path.is_dir():
-        raise TachyliteError(f"{path}: a directory; give a .keras or .h5 file")
+        if not tf.is_saved_model(path):
+            raise TachyliteError(f"{path}: a directory without saved_model.pb; give a SavedModel or a file")
+        return tf.convert_saved_model(path, options)
     try:
         return _convert_bytes(map_file(path), options)
     except FileError as problem:
@@ -60,5 +67,9 @@ def _convert_path(path: Path, options: Options) -> Model:
 def _convert_bytes(data: memoryview, options: Options) -> Model:
     if keras.is_archive(data):
         return keras.convert(data, options)
+    if tf.is_graph(data):
+        return tf.convert_graph(data, options)
     found = bytes(data[:8])
-    raise FileError(f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5); it may be truncated")
+    raise FileError(
+        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb); it may be truncated"
+    )

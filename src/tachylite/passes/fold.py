@@ -51,7 +51,7 @@ def _probed(build: Rewriter, op: Operator) -> list[tuple[Spec | None, ...]]:
 def _is_value(*specs: Spec) -> bool:
     """Whether a value is known, the same in every probe, and such that a file can hold it."""
     first = specs[0].value
-    if first is None or first.dtype in (RESOURCE, VARIANT):
+    if first is None or specs[0].dtype in (RESOURCE, VARIANT):
         return False
     return all(s.value is not None and np.array_equal(first, s.value) for s in specs)
 

@@ -234,7 +234,7 @@ class Lowering:
                 copy = self._new(Kind.OUTPUT, spec, tensor.name)
                 moves.append((number, copy))
                 number = copy
-                if tensor not in self.scope.graph.inputs:
+                if not owned and tensor not in self.scope.graph.inputs:
                     self.scope.values[tensor] = copy
             outputs.append(number)
         if moves:

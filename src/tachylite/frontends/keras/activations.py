@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tachylite.frontends.builder import FrontendBuilder
-from tachylite.frontends.shaping import move_axis
+from tachylite.frontends.shaping import ints, move_axis
 from tachylite.model.graph import Tensor
 
 from .layer import Layer, Unsupported
@@ -216,7 +216,9 @@ def softmax(build: FrontendBuilder, x: Tensor, axis: Any = -1) -> Tensor:
     """Over one axis or several."""
     axes = sorted(a % len(x.shape) for a in (axis if isinstance(axis, list | tuple) else [axis]))
     if len(axes) > 1:
-        raise Unsupported(f"its softmax runs over axes {axes}; Reshape them into one")
+        over = ints(*axes)
+        y = build.EXP(build.SUB(x, build.REDUCE_MAX(x, over, keep_dims=True)))
+        return build.DIV(y, build.SUM(y, over, keep_dims=True))
     if axes == [len(x.shape) - 1]:
         return build.SOFTMAX(x, beta=1.0)
     return move_axis(build, build.SOFTMAX(move_axis(build, x, axes[0], -1), beta=1.0), -1, axes[0])

@@ -47,7 +47,21 @@ def _open_zip(data: memoryview) -> Iterator[Archive]:
             raise FileError("the archive holds no model.weights.h5 (sharded weights?); save the model with model.save('name.keras')")
         config = _parse(_unpack(archive, "config.json"), "config.json")
         with _hdf5_file(io.BytesIO(_unpack(archive, "model.weights.h5")), "model.weights.h5") as file:
-            yield Archive(config, StoredWeights(file), 3)
+            yield Archive(config, StoredWeights(file), _generation(_version_of(archive)))
+
+
+def _version_of(archive: zipfile.ZipFile) -> str:
+    """The version of Keras that metadata.json tells."""
+    try:
+        return str(json.loads(archive.read("metadata.json"))["keras_version"])
+    except (KeyError, ValueError, TypeError) as problem:
+        raise FileError(f"metadata.json tells no keras_version ({problem!r}); the archive is damaged") from problem
+
+
+def _generation(version: str) -> int:
+    """The major version; files from before 2 tell none."""
+    major = re.match(r"\d+", version)
+    return int(major[0]) if major else 1
 
 
 def _unpack(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -63,8 +77,8 @@ def _open_hdf5(data: memoryview) -> Iterator[Archive]:
         config = file.attrs.get("model_config")
         if config is None:
             raise FileError("the HDF5 file holds no model_config: it has weights alone; save the whole model with model.save('name.keras')")
-        version = re.match(r"\d+", _text(file.attrs.get("keras_version", "1")))
-        yield Archive(_parse(config, "model_config"), _LegacyFile(file.get("model_weights", file)), int(version[0]) if version else 1)
+        generation = _generation(_text(file.attrs.get("keras_version", "")))
+        yield Archive(_parse(config, "model_config"), _LegacyFile(file.get("model_weights", file)), generation)
 
 
 class _LegacyFile(ListedWeights):
@@ -77,7 +91,7 @@ class _LegacyFile(ListedWeights):
     def restart(self) -> "_LegacyFile":
         return self
 
-    def of_layers(self, layers: Any, *path: str) -> list[Weights]:
+    def of_layers(self, layers: Any) -> list[Weights]:
         return [ListedWeights(list(_listed(self._group, name))) for _, name in layers]
 
 

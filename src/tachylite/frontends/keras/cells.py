@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.frontends.builder import FrontendBuilder
+from tachylite.frontends.builder import FrontendBuilder, dims
+from tachylite.frontends.shaping import open_shape, reshape
 from tachylite.model.graph import Tensor
 
 from .activations import Activation, activation_function, activation_name
+from .dense import fully_connected
 from .layer import Layer, Unsupported
 
 States = Sequence[Tensor]
@@ -20,7 +22,7 @@ class Cell:
     """The weights of a simple cell; the other cells are classes of their own.
 
     kernel: [inputs, gates * units]; recurrent: [units, gates * units]; bias: [gates * units], or for a GRU [2, gates * units].
-    activation, gate: functions of (build, x).
+    activation, gate: functions of (build, x); config: the layer's or the cell's.
     """
 
     kernel: np.ndarray
@@ -28,7 +30,7 @@ class Cell:
     bias: np.ndarray
     activation: Activation
     gate: Activation
-    reset_after: bool = True
+    config: dict[str, Any]
 
     gates = 1
     #: How many tensors [n, units] the cell hands on. The first is its output.
@@ -43,6 +45,14 @@ class Cell:
         """What is added to the products of the inputs."""
         return self.bias if self.bias.ndim == 1 else self.bias[0]
 
+    def drive(self, layer: Layer, x: Tensor) -> Tensor:
+        """The products of the inputs at all steps, [n, steps, gates * units]."""
+        return fully_connected(layer, x, self.kernel, self.input_bias)
+
+    def state_shape(self, drive: Tensor) -> list[int | Tensor]:
+        """The shape of a state without the batch."""
+        return [self.units]
+
     def step(self, build: FrontendBuilder, x: Tensor, states: States) -> list[Tensor]:
         """The next states. x: the products of one step's inputs, [n, gates * units]."""
         return [self.activation(build, build.ADD(x, recur(build, states[0], self.recurrent)))]
@@ -56,11 +66,61 @@ class LstmCell(Cell):
 
     def step(self, build: FrontendBuilder, x: Tensor, states: States) -> list[Tensor]:
         h, c = states
-        drive = build.ADD(x, recur(build, h, self.recurrent))
-        into, forget, candidate, out = build.SPLIT(np.array(1, np.int32), drive, num_splits=4)
+        drive = build.ADD(x, self.back(build, h))
+        into, forget, candidate, out = build.SPLIT(np.array(len(x.shape) - 1, np.int32), drive, num_splits=4)
         kept = build.MUL(self.gate(build, forget), c)
         c = build.ADD(kept, build.MUL(self.gate(build, into), self.activation(build, candidate)))
         return [build.MUL(self.gate(build, out), self.activation(build, c)), c]
+
+    def back(self, build: FrontendBuilder, h: Tensor) -> Tensor:
+        """What h adds to the gates."""
+        return recur(build, h, self.recurrent)
+
+
+class ConvLstmCell(LstmCell):
+    """An LSTM whose products are convolutions. kernel: [*size, inputs, gates * units]; recurrent: [*size, units, gates * units]."""
+
+    @property
+    def units(self) -> int:
+        return self.recurrent.shape[-2]
+
+    def drive(self, layer: Layer, x: Tensor) -> Tensor:
+        build, rank = layer.build, self.kernel.ndim - 2
+        flat = reshape(build, x, [None, *dims(x)[2:]])
+        strides, dilation = (_each(self.config.get(key, 1), rank) for key in ("strides", "dilation_rate"))
+        y = correlate(build, flat, self.kernel, self.bias, strides, dilation, self.config.get("padding", "valid"))
+        return reshape(build, y, [*open_shape(build, x, 0, 2), *dims(y)[1:]])
+
+    def state_shape(self, drive: Tensor) -> list[int | Tensor]:
+        sizes = [size for size in dims(drive)[2:-1] if size is not None]
+        if len(sizes) != len(drive.shape) - 3:
+            raise Unsupported(f"its pictures have unknown sizes ({list(dims(drive))}); give them with input_shapes=")
+        return [*sizes, self.units]
+
+    def back(self, build: FrontendBuilder, h: Tensor) -> Tensor:
+        rank = self.kernel.ndim - 2
+        nothing = np.zeros(self.recurrent.shape[-1], np.float32)
+        return correlate(build, h, self.recurrent, nothing, [1] * rank, [1] * rank, "same")
+
+
+def _each(value: Any, rank: int) -> list[int]:
+    return [value] * rank if isinstance(value, int) else list(value) * (rank // len(value))
+
+
+def correlate(
+    build: FrontendBuilder, x: Tensor, kernel: np.ndarray, bias: np.ndarray, strides: list[int], dilation: list[int], padding: str
+) -> Tensor:
+    """A convolution in as many dimensions as the kernel has."""
+    rank = kernel.ndim - 2
+    if rank == 1:
+        flat = build.EXPAND_DIMS(x, np.array(1, np.int32))
+        return build.SQUEEZE(correlate(build, flat, kernel[None], bias, [1, *strides], [1, *dilation], padding), squeeze_dims=(1,))
+    options = {f"stride_{a}": s for a, s in zip("dhw"[-rank:], strides, strict=True)}
+    options |= {f"dilation_{a}_factor": d for a, d in zip("dhw"[-rank:], dilation, strict=True)}
+    offset = build.constant(bias, "bias")
+    if rank == 3:
+        return build.CONV_3D(x, build.constant(kernel, "kernel"), offset, padding=padding.upper(), **options)
+    return build.CONV_2D(x, build.constant(kernel.transpose(3, 0, 1, 2), "kernel"), offset, padding=padding.upper(), **options)
 
 
 class GruCell(Cell):
@@ -71,7 +131,7 @@ class GruCell(Cell):
     def step(self, build: FrontendBuilder, x: Tensor, states: States) -> list[Tensor]:
         (h,) = states
         x_update, x_reset, x_candidate = build.SPLIT(np.array(1, np.int32), x, num_splits=3)
-        if self.reset_after:
+        if self.config.get("reset_after", False):
             inner = recur(build, h, self.recurrent, self.bias[1] if self.bias.ndim == 2 else None)
             h_update, h_reset, h_candidate = build.SPLIT(np.array(1, np.int32), inner, num_splits=3)
             reset = self.gate(build, build.ADD(x_reset, h_reset))
@@ -93,7 +153,7 @@ def recur(build: FrontendBuilder, h: Tensor, weights: np.ndarray, bias: np.ndarr
     )
 
 
-KINDS = {"LSTM": LstmCell, "GRU": GruCell, "SimpleRNN": Cell}
+KINDS = {"LSTM": LstmCell, "GRU": GruCell, "SimpleRNN": Cell, "ConvLSTM": ConvLstmCell}
 
 
 def cell_of(self: Layer, config: dict[str, Any], kind: str, *path: str) -> Cell:
@@ -103,10 +163,10 @@ def cell_of(self: Layer, config: dict[str, Any], kind: str, *path: str) -> Cell:
     return KINDS[kind](
         kernel,
         recurrent,
-        bias[0] if bias else np.zeros(kernel.shape[1], np.float32),
+        bias[0] if bias else np.zeros(kernel.shape[-1], np.float32),
         _function(self, config.get("activation", "tanh")),
         _function(self, config.get("recurrent_activation", "sigmoid")),
-        config.get("reset_after", False),
+        config,
     )
 
 

@@ -1,6 +1,5 @@
 """Models as graphs of layers: Functional and Sequential, at the top or within another model, as every Keras since 1.x writes them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -9,7 +8,7 @@ import numpy as np
 from tachylite.model.errors import FileError
 from tachylite.model.graph import Tensor
 
-from .converter import flatten
+from .converter import Unconverted, as_config, flatten
 from .layer import Layer, is_operation, layer
 
 History = tuple[str, int, int]
@@ -17,22 +16,29 @@ History = tuple[str, int, int]
 
 
 class Nodes:
-    """The calls of a functional model's layers. A call is a node; its arguments refer to outputs of other nodes."""
+    """The calls of a functional model's layers. A call is a node; its arguments refer to outputs of other nodes.
+
+    Models within a model began with a call of their own, from which Keras 2 counts, mostly, and Keras 3 where it refers to outputs.
+    """
 
     def __init__(self, config: dict[str, Any]):
         self.layers = {part.get("name") or part["config"]["name"]: part for part in config["layers"]}
-        self._counts = {name: len(part.get("inbound_nodes", ())) for name, part in self.layers.items()}
-        used = [h for part in config["layers"] for node in part.get("inbound_nodes", ()) for h in _histories(node)]
-        self._shift_inside = self._shifts(used)
-        self._shift_outside = self._shifts([*ends(config["output_layers"])])
+        models = {name for name, part in self.layers.items() if "layers" in as_config(part)}
+        nodes = [node for part in config["layers"] for node in part.get("inbound_nodes", ())]
+        self._shift_of_outputs = self._shift = {}
+        if any(isinstance(node, dict) for node in nodes):
+            self._shift_of_outputs = {name: 1 for name in models if "input_layers" in as_config(self.layers[name])}
+        else:
+            used = [h for node in nodes for h in _histories(node)] + ends(config["output_layers"])
+            self._shift = self._shift_of_outputs = {name: min(n for used_name, n, _ in used if used_name == name) for name in models}
 
-    def _shifts(self, used: list[History]) -> dict[str, int]:
-        """Models within a model count their calls from 1, because they began with one of their own; not all files do."""
-        return {name: 1 for name, node, _ in used if 0 < self._counts.get(name, 0) == node}
+    def needs(self, name: str, node: int) -> set[tuple[str, int]]:
+        """The calls whose results a call takes."""
+        return {self.key(history)[:2] for history in _histories(self.layers[name]["inbound_nodes"][node])}
 
     def key(self, history: History, is_output: bool = False) -> History:
         name, node, index = history
-        return name, node - (self._shift_outside if is_output else self._shift_inside).get(name, 0), index
+        return name, node - (self._shift_of_outputs if is_output else self._shift).get(name, 0), index
 
 
 @layer("Functional", "Model", mask="own")
@@ -49,31 +55,38 @@ def run_functional(self: Layer, inputs: dict[str, Tensor]) -> Any:
     nodes = Nodes(self.config)
     weights = dict(zip(*_weights(self, list(nodes.layers.items())), strict=True))
     values: dict[History, Any] = {(name, 0, 0): tensor for name, tensor in inputs.items()}
+    done = {(name, 0) for name in inputs}
     pending = [(name, i) for name, part in nodes.layers.items() for i in range(len(part.get("inbound_nodes", ()))) if name not in inputs]
-    while pending:
+    while pending:  # once, where the layers are listed in the order of their use
         waiting = []
-        for name, i in pending:
-            node = nodes.layers[name]["inbound_nodes"][i]
-            if any(nodes.key(h) not in values for h in _histories(node)):
-                waiting.append((name, i))
-                continue
-            args, kwargs = _arguments(node, lambda history: values[nodes.key(history)])
-            result = self.call(nodes.layers[name], weights[name], *args, **kwargs)
-            values.update(_outputs(name, i, result))
-        if len(waiting) == len(pending):
-            raise FileError(
-                f"calls of layers {sorted({name for name, _ in waiting})[:5]} need what nothing computes; the config is damaged"
-            )
+        for call in pending:
+            if nodes.needs(*call) <= done:
+                values.update(_call(self, nodes, call, weights[call[0]], values))
+                done.add(call)
+            else:
+                waiting.append(call)
+        if waiting == pending:
+            names = sorted({name for name, _ in waiting})[:5]
+            raise FileError(f"calls of layers {names} need what nothing computes; the config is damaged")
         pending = waiting
-    return _restructure(self.config["output_layers"], lambda history: values[nodes.key(history, is_output=True)])
+    try:
+        return _restructure(self.config["output_layers"], lambda history: values[nodes.key(history, is_output=True)])
+    except KeyError:
+        raise Unconverted from None
 
 
-def _outputs(name: str, node: int, result: Any) -> Iterator[tuple[History, Any]]:
-    """A call's results by history. An unknown result stands for any number of outputs."""
-    leaves = flatten(result)
-    if not isinstance(leaves[0], Tensor):
-        leaves = leaves * 8
-    yield from (((name, node, i), leaf) for i, leaf in enumerate(leaves))
+def _call(self: Layer, nodes: Nodes, call: tuple[str, int], weights: Any, values: dict[History, Any]) -> dict[History, Any]:
+    """Results of one call by history; none where it depends on what cannot be converted."""
+    name, i = call
+    node = nodes.layers[name]["inbound_nodes"][i]
+    if any(nodes.key(history) not in values for history in _histories(node)):
+        return {}
+    args, kwargs = _arguments(node, lambda history: values[nodes.key(history)])
+    try:
+        results = flatten(self.call(nodes.layers[name], weights.restart(), *args, **kwargs))
+    except Unconverted:
+        return {}
+    return {(name, i, position): result for position, result in enumerate(results)}
 
 
 def _weights(self: Layer, parts: list[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[Any]]:
@@ -113,7 +126,7 @@ def _arguments(node: Any, look: Any) -> tuple[list[Any], dict[str, Any]]:
     """Arguments of a call, with `look(history)` for every tensor."""
     if isinstance(node, dict):
         return [_decode(arg, look) for arg in node["args"]], {name: _decode(value, look) for name, value in node["kwargs"].items()}
-    entries = [node] if _is_history(node) else node
+    entries = [node] if isinstance(node[0], str) else node
     kwargs = {}
     for entry in entries:
         kwargs.update({name: _decode_old(value, look) for name, value in (entry[3] if len(entry) > 3 else {}).items()})

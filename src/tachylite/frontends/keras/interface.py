@@ -1,6 +1,5 @@
 """A serialized model's inputs and outputs: their names, shapes and types."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,7 +76,9 @@ def named_outputs(serialized: dict[str, Any], outputs: Any) -> dict[str, Tensor]
 
 
 def _distinct(names: list[str]) -> Iterator[str]:
-    used: Counter[str] = Counter()
+    used: set[str] = set()
     for name in names:
-        yield f"{name}_{used[name]}" if used[name] else name
-        used[name] += 1
+        candidates = (name, *(f"{name}_{i}" for i in range(1, len(names) + 1)))
+        fresh = next(c for c in candidates if c not in used and (c == name or c not in names))
+        used.add(fresh)
+        yield fresh

@@ -77,7 +77,18 @@ def definition(config: Any) -> Definition | None:
     inner: Any = config.get("config")
     if isinstance(inner, dict) and "input_layers" in inner and "layers" in inner:
         return _layers["Functional"]  # a subclass of one's own is saved as what it was made of
-    return _layers.get(config["class_name"])
+    return None if is_foreign(config) else _layers.get(config["class_name"])
+
+
+def is_foreign(config: Any) -> bool:
+    """Whether the class is none of Keras's, whatever it is called. Files of Keras 2 do not tell."""
+    return str(config.get("module") or "keras").partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
+
+
+def operation_function(name: str) -> Callable[..., Any]:
+    """The function of an operation that is known."""
+    _load_families()
+    return _operations[name].function
 
 
 def is_operation(config: Any) -> bool:
@@ -90,8 +101,13 @@ def is_operation(config: Any) -> bool:
 
 def layer_names() -> list[str]:
     """Class names of all layers that are known."""
+    return sorted(entries()[0])
+
+
+def entries() -> tuple[dict[str, Definition], dict[str, Definition]]:
+    """All layers, and all operations on Keras tensors, by name."""
     _load_families()
-    return sorted(_layers)
+    return _layers, _operations
 
 
 @dataclass
@@ -135,13 +151,12 @@ class Layer:
 
 
 def nested_layers(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All serialized layers within a serialized model or layer, itself first."""
+    """All serialized layers within a serialized model or layer, itself first. Cells are not among them."""
     yield config
     inner: Any = config.get("config")
     if isinstance(inner, list):  # a Sequential of Keras 1
         inner = {"layers": inner}
     if isinstance(inner, dict):
-        single = (inner[key] for key in ("layer", "backward_layer", "cell") if key in inner)
-        for part in (*inner.get("layers", ()), *single, *inner.get("cells", ())):
+        for part in (*inner.get("layers", ()), *(inner[key] for key in ("layer", "backward_layer") if key in inner)):
             if isinstance(part, dict) and "class_name" in part:
                 yield from nested_layers(part)

@@ -9,18 +9,22 @@ import numpy as np
 
 from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
 from tachylite.frontends.options import Options
-from tachylite.model.errors import OpError, TachyliteError, UnsupportedError
+from tachylite.frontends.shaping import move_axis
+from tachylite.model.errors import OpError, TachyliteError
 from tachylite.model.files import map_file
-from tachylite.model.graph import Model, Signature
+from tachylite.model.graph import Model, Signature, Tensor
 
 from .archive import HDF5, ZIP, Archive, open_archive
-from .converter import Converter, check
+from .converter import Converter, as_config
 from .interface import model_inputs, named_outputs
-from .layer import NeedsFixedBatch, layer_names
+from .layer import NeedsFixedBatch, layer_names, nested_layers
 
 __all__ = ["convert", "convert_live", "is_archive", "is_live", "layer_names"]
 
 SIGNATURE = "serving_default"
+
+#: Ranks of pictures and volumes.
+PICTURES = (4, 5)
 
 #: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the layers can work on.
 OPEN_SIZES = (1, 16, 64, 256)
@@ -51,14 +55,7 @@ def convert(data: memoryview, options: Options) -> Model:
     if options.signatures not in ((), (SIGNATURE,)):
         raise TachyliteError(f"a Keras file has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     with open_archive(data) as archive:
-        unknown = check(archive.model)
-        if unknown:
-            raise _unsupported(unknown)
         return _with_sizes(archive, options)
-
-
-def _unsupported(problems: list[str]) -> UnsupportedError:
-    return UnsupportedError(f"{len(problems)} of the model's layers cannot be converted:\n  " + "\n  ".join(problems))
 
 
 def _with_sizes(archive: Archive, options: Options) -> Model:
@@ -91,18 +88,29 @@ def _inputs(serialized: dict[str, Any], options: Options) -> list[tuple[str, Dim
 def _build(archive: Archive, options: Options, open_size: int, batch: int | None = None) -> Model:
     """The model with `open_size` for unknown dimensions; batch: the size of an unknown batch, which then is known."""
     build = FrontendBuilder()
-    inputs = {}
+    is_turned = options.layout == "nhwc" and _is_channels_first(archive.model)
+    inputs: dict[str, Tensor] = {}
     for name, shape, dtype in _inputs(archive.model, options):
         dims = (batch, *shape[1:]) if shape[:1] == (None,) else shape
+        if is_turned and len(dims) in PICTURES:
+            dims = (dims[0], *dims[2:], dims[1])
         inputs[name] = build.input(name, dims, dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
-    converter = Converter(build, archive.generation)
-    outputs = converter.run(archive.model, archive.weights, list(inputs.values()))
-    if converter.problems:
-        raise _unsupported(converter.problems)
-    named = named_outputs(archive.model, outputs)
-    graph = build.outputs(*named.values())
+    given = [_turn(build, x, -1, 1) if is_turned else x for x in inputs.values()]
+    outputs = named_outputs(archive.model, Converter(build, archive.generation).run(archive.model, archive.weights, given))
+    if is_turned:
+        outputs = {name: _turn(build, y, 1, -1) for name, y in outputs.items()}
+    graph = build.outputs(*outputs.values())
     graph.name = "main"
     model = Model.of(graph)
-    model.signatures = [Signature(SIGNATURE, graph, inputs, named)]
+    model.signatures = [Signature(SIGNATURE, graph, inputs, outputs)]
     model.description = "converted from Keras by Tachylite"
     return model
+
+
+def _is_channels_first(serialized: dict[str, Any]) -> bool:
+    return any(as_config(part).get("data_format") == "channels_first" for part in nested_layers(serialized))
+
+
+def _turn(build: FrontendBuilder, x: Tensor, source: int, target: int) -> Tensor:
+    """A picture or a volume with its channels in another place; anything else as it is."""
+    return move_axis(build, x, source, target) if len(x.shape) in PICTURES else x

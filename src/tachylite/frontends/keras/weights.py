@@ -1,5 +1,6 @@
 """Where a layer finds its weights, in the order in which Keras lists them: by path in a `.keras` file, by position in an older `.h5`."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -24,8 +25,8 @@ class Weights(Protocol):
         """The same, from the first on: for another call of the layer."""
         ...
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
-        """The weights of each of a model's layers, given as (class, name); path: the list that holds them."""
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
+        """The weights of each of a model's layers, given as (class, name)."""
         ...
 
 
@@ -49,14 +50,18 @@ class StoredWeights:
     def restart(self) -> "StoredWeights":
         return self
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
-        return [self.child(*(path or ("layers",)), name) for name in stored_names(class_name for class_name, _ in layers)]
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
+        names = stored_names(class_name for class_name, _ in layers)
+        folder = "layers" if self._find("layers") is not None else "_layer_checkpoint_dependencies"  # before Keras 2.14
+        return [self.child(folder, name) for name in names]
 
     def _join(self, *path: str) -> str:
         return "/".join([*([self._path] if self._path else []), *path])
 
     def _find(self, *path: str) -> Any:
-        return self._group.get(self._join(*path))
+        """The group at a path, None where there is none. An attribute without a public name has an underscore before it."""
+        hidden = [f"_{part}" for part in path[:-1]] + [*path[-1:]]
+        return self._group.get(self._join(*path)) or self._group.get(self._join(*hidden))
 
 
 class ListedWeights:
@@ -81,7 +86,7 @@ class ListedWeights:
     def restart(self) -> "ListedWeights":
         return ListedWeights(self._named)
 
-    def of_layers(self, layers: Sequence[tuple[str, str]], *path: str) -> "list[Weights]":
+    def of_layers(self, layers: Sequence[tuple[str, str]]) -> "list[Weights]":
         """A model within a model lists all that can be trained first, so that its layers' weights are told apart by name."""
         names = {name for _, name in layers}
         owners: dict[str, list[tuple[str, Any]]] = {name: [] for name in names}
@@ -92,12 +97,14 @@ class ListedWeights:
         return [ListedWeights(owners[name]) for _, name in layers]
 
 
+#: Classes that a config names otherwise than Python does.
+_PYTHON_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+
+
 def stored_names(classes: Iterator[str]) -> Iterator[str]:
     """Names of a list's groups: the classes in snake case, numbered."""
-    import re
-
     used: dict[str, int] = {}
-    for class_name in classes:
+    for class_name in (_PYTHON_NAMES.get(name, name) for name in classes):
         spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
         name = re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
         used[name] = used.get(name, -1) + 1

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tachylite.frontends.keras.activations import scalar
+from tachylite.frontends.keras.dense import fully_connected
 from tachylite.frontends.keras.layer import Layer, layer
-from tachylite.frontends.keras.layers.core import fully_connected
 from tachylite.frontends.shaping import ints, open_shape, reshape, size_of, transpose
 from tachylite.model.graph import Tensor
 

@@ -4,18 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.frontends.keras.activations import activate, fused
+from tachylite.frontends.einsum import einsum
+from tachylite.frontends.keras.activations import activate, scalar
+from tachylite.frontends.keras.dense import fully_connected
 from tachylite.frontends.keras.layer import Layer, layer
+from tachylite.model.dtypes import TYPE_NAMES
 from tachylite.model.graph import Tensor
-
-
-def fully_connected(self: Layer, x: Tensor, kernel: np.ndarray, bias: np.ndarray | None, function: Any = None, name: str = "") -> Tensor:
-    """x @ kernel + bias on the last axis, then the activation. kernel: [inputs, units]."""
-    own, rest = fused(function)
-    filters = self.build.constant(np.ascontiguousarray(kernel.T), f"{name}kernel")
-    offset = self.build.constant(np.zeros(kernel.shape[1], np.float32) if bias is None else bias, f"{name}bias")
-    y = self.build.FULLY_CONNECTED(x, filters, offset, fused_activation_function=own, keep_num_dims=len(x.shape) != 2)
-    return y if rest is None else activate(self, y, rest)
 
 
 @layer("Dense", mask="pass")
@@ -28,8 +22,13 @@ def dense(self: Layer, x: Tensor) -> Tensor:
 def embedding(self: Layer, x: Tensor) -> Tensor:
     """Rows of a table. Where 0 stands for padding, the result has a mask."""
     (table,) = self.take(1)
+    return look_up(self, x, table)
+
+
+def look_up(self: Layer, x: Tensor, table: np.ndarray) -> Tensor:
+    """The rows of the table that x numbers."""
     if x.dtype not in (np.int32, np.int64):
-        x = self.build.CAST(x, in_data_type=type_name(x.dtype), out_data_type="INT32")
+        x = cast(self, x, np.int32)
     y = self.build.GATHER(self.build.constant(table, "embeddings"), x, axis=0)
     if self.get("mask_zero", False):
         self.masks[y] = self.build.NOT_EQUAL(x, np.array(0, x.dtype))
@@ -48,7 +47,7 @@ def masking(self: Layer, x: Tensor) -> Tensor:
 
 @layer(
     *"Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianDropout GaussianNoise AlphaDropout".split(),
-    *"ActivityRegularization Identity".split(),
+    *"ActivityRegularization Identity StochasticDepth".split(),
     mask="pass",
 )
 def identity(self: Layer, x: Any) -> Any:
@@ -56,8 +55,28 @@ def identity(self: Layer, x: Any) -> Any:
     return x
 
 
-def type_name(dtype: Any) -> str:
-    """The schema's name of an element type."""
-    from tachylite.model.dtypes import TYPE_NAMES
+def cast(self: Layer, x: Tensor, dtype: Any) -> Tensor:
+    """x in another element type."""
+    source, target = TYPE_NAMES[x.dtype], TYPE_NAMES[np.dtype(dtype)]
+    return x if source == target else self.build.CAST(x, in_data_type=source, out_data_type=target)
 
-    return TYPE_NAMES[np.dtype(dtype)]
+
+@layer("EinsumDense")
+def einsum_dense(self: Layer, x: Tensor) -> Tensor:
+    kernel, *bias = self.take(1 + (self.config.get("bias_axes") is not None))
+    y = einsum(self.build, self.config["equation"], x, self.build.constant(kernel, "kernel"))
+    if bias:
+        y = self.build.ADD(y, self.build.constant(bias[0], "bias"))
+    return activate(self, y, self.config.get("activation"))
+
+
+@layer("ReversibleEmbedding", mask="own")
+def reversible_embedding(self: Layer, x: Tensor, reverse: bool = False) -> Tensor:
+    """An embedding, or its transpose, with an optional soft bound on what comes out."""
+    is_tied = self.get("tie_weights", True)
+    weights = self.take(1 if is_tied else 2)
+    if not reverse:
+        return look_up(self, x, weights[0])
+    y = fully_connected(self, x, weights[0].T if is_tied else weights[1], None)
+    cap = self.config.get("logit_soft_cap")
+    return y if cap is None else self.build.MUL(self.build.TANH(self.build.MUL(y, scalar(1 / cap))), scalar(cap))

@@ -4,6 +4,7 @@ import numpy as np
 
 from tachylite.frontends.keras.activations import scalar
 from tachylite.frontends.keras.layer import Layer, layer
+from tachylite.frontends.keras.layers.merging import unit
 from tachylite.frontends.shaping import ints, move_axis, open_shape, reshape
 from tachylite.model.graph import Tensor
 
@@ -50,7 +51,7 @@ def layer_normalization(self: Layer, x: Tensor) -> Tensor:
     axes, epsilon = axes_of(self, x), self.get("epsilon", 1e-3)
     if not self.get("rms_scaling", False):
         return affine(self, standardize(self, x, axes, epsilon), *learned(self), axes)
-    gamma, _ = learned(self)
+    gamma = self.take(1)[0] if self.get("scale", True) else None
     mean = self.build.MEAN(x, ints(*axes), keep_dims=True)
     variance = self.build.MEAN(self.build.SQUARED_DIFFERENCE(x, mean), ints(*axes), keep_dims=True)
     return affine(self, self.build.MUL(x, self.build.RSQRT(self.build.ADD(variance, scalar(epsilon)))), gamma, None, axes)
@@ -65,9 +66,7 @@ def rms_normalization(self: Layer, x: Tensor) -> Tensor:
 
 @layer("UnitNormalization", mask="pass")
 def unit_normalization(self: Layer, x: Tensor) -> Tensor:
-    axes = ints(*axes_of(self, x))
-    power = self.build.SUM(self.build.SQUARE(x), axes, keep_dims=True)
-    return self.build.MUL(x, self.build.RSQRT(self.build.MAXIMUM(power, scalar(1e-24))))
+    return unit(self, x, *axes_of(self, x))
 
 
 @layer("GroupNormalization", mask="pass")
@@ -82,6 +81,12 @@ def group_normalization(self: Layer, x: Tensor) -> Tensor:
     y = standardize(self, grouped, inner, self.get("epsilon", 1e-3))
     y = reshape(self.build, y, [*open_shape(self.build, last, 0, len(x.shape) - 1), channels])
     return affine(self, move_axis(self.build, y, -1, axis), *learned(self), (axis,))
+
+
+@layer("LayerScale")
+def layer_scale(self: Layer, x: Tensor) -> Tensor:
+    """Of keras.applications."""
+    return affine(self, x, self.take(1)[0], None, (len(x.shape) - 1,))
 
 
 @layer("SpectralNormalization")

@@ -79,3 +79,37 @@ def masked_mean(self: Layer, x: Tensor, mask: Tensor, axes: Any, keep: bool) -> 
     )
     total = self.build.SUM(self.build.MUL(x, weight), axes, keep_dims=keep)
     return self.build.DIV(total, self.build.SUM(weight, axes, keep_dims=keep))
+
+
+@layer(*(f"Adaptive{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2, 3)))
+@channels_last
+def adaptive_pool(self: Layer, x: Tensor) -> Tensor:
+    """A given number of windows, which differ in size by one at most, along one axis after the other."""
+    rank = len(x.shape) - 2
+    counts = self.config["output_size"]
+    for axis, count in enumerate([counts] * rank if isinstance(counts, int) else counts, start=1):
+        x = adapt(self, x, axis, count)
+    return x
+
+
+def adapt(self: Layer, x: Tensor, axis: int, count: int) -> Tensor:
+    """x with `count` means or maxima of windows along an axis."""
+    size = dims(x)[axis]
+    if size is None:
+        raise self.refuse(f"its input has the unknown dimensions {list(dims(x))}", "give its size with input_shapes=")
+    reduce = self.build.MEAN if "Average" in self.class_name else self.build.REDUCE_MAX
+    if size == count:
+        return x
+    if size % count == 0:
+        apart = reshape(self.build, x, [*dims(x)[:axis], count, size // count, *dims(x)[axis + 1 :]])
+        return reduce(apart, ints(axis + 1), keep_dims=False)
+    windows = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+    parts = [reduce(section(self, x, axis, begin, end), ints(axis), keep_dims=True) for begin, end in windows]
+    return self.build.CONCATENATION(*parts, axis=axis)
+
+
+def section(self: Layer, x: Tensor, axis: int, begin: int, end: int) -> Tensor:
+    """x from `begin` up to `end` along an axis."""
+    rest = sum(1 << other for other in range(len(x.shape)) if other != axis)
+    first, last = (ints(*(value if other == axis else 0 for other in range(len(x.shape)))) for value in (begin, end))
+    return self.build.STRIDED_SLICE(x, first, last, ints(*[1] * len(x.shape)), begin_mask=rest, end_mask=rest)

@@ -1,31 +1,33 @@
 """Recurrent layers: an LSTM as one fused operator where that has its form, everything else as one loop over the steps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tachylite.frontends.builder import FrontendBuilder, dims
+from tachylite.frontends.builder import dims
 from tachylite.frontends.keras.activations import activation_name, scalar
-from tachylite.frontends.keras.cells import KINDS, Cell, LstmCell, cell_of
-from tachylite.frontends.keras.layer import Layer, NeedsFixedBatch, layer
-from tachylite.frontends.keras.layers.core import fully_connected
+from tachylite.frontends.keras.cells import KINDS, Cell, ConvLstmCell, LstmCell, cell_of
+from tachylite.frontends.keras.layer import Layer, layer
 from tachylite.frontends.keras.layers.merging import fold
-from tachylite.frontends.loops import while_loop
-from tachylite.frontends.shaping import ints, open_shape, reshape, shape_vector, size_of
+from tachylite.frontends.keras.recurrence import fixed_batch, loop, stateful_loop
+from tachylite.frontends.keras.weights import stored_names
+from tachylite.frontends.shaping import ints, move_axis, open_shape, reshape
 from tachylite.model.graph import Tensor
 
 
-def axis(value: int) -> np.ndarray:
-    """An axis as an operand."""
-    return np.array(value, np.int32)
-
-
-@layer("LSTM", "CuDNNLSTM", "GRU", "SimpleRNN", mask="own")
+@layer("LSTM", "CuDNNLSTM", "GRU", "CuDNNGRU", "SimpleRNN", mask="own")
 def recurrent(self: Layer, x: Any, initial_state: Any = None, mask: Tensor | None = None, **kwargs: Any) -> Any:
     """x: [n, steps, features]; Keras 2 gives the initial states with it."""
+    if self.get("time_major", False):
+        raise self.refuse("its steps come before the batch (time_major)", "Permute, and set time_major to False")
     kind = self.class_name.removeprefix("CuDNN")
-    return run(self, x, [cell_of(self, self.config, kind, "cell")], initial_state, mask)
+    cell = cell_of(self, self.config, kind, "cell")
+    if kind != self.class_name:  # for a GPU of Keras 2: two biases, and a GRU that resets after the product
+        both = cell.bias.reshape(2, -1)
+        cell = replace(cell, bias=both if kind == "GRU" else both.sum(0), config={**self.config, "reset_after": True})
+    return run(self, x, [cell], initial_state, mask)
 
 
 @layer("RNN", mask="own")
@@ -43,9 +45,22 @@ def rnn(self: Layer, x: Any, initial_state: Any = None, mask: Tensor | None = No
 
 
 def _cell_paths(parts: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    from tachylite.frontends.keras.weights import stored_names
-
     return [("cell", "cells", name) for name in stored_names(part["class_name"] for part in parts)]
+
+
+@layer("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", mask="own")
+def conv_lstm(self: Layer, x: Any, initial_state: Any = None, mask: Tensor | None = None, **kwargs: Any) -> Any:
+    """x: [n, steps, *size, channels], or with channels before the size, as all results are then."""
+    cell = cell_of(self, self.config, "ConvLSTM", "cell")
+    assert isinstance(cell, ConvLstmCell)
+    if not self.is_channels_first:
+        return run(self, x, [cell], initial_state, mask)
+    x, *states = x if isinstance(x, list | tuple) else [x, *(initial_state or ())]
+    last = [move_axis(self.build, x, 2, -1), *(move_axis(self.build, s, 1, -1) for s in states)]
+    y = run(self, last, [cell], None, mask)
+    is_sequence = self.get("return_sequences", False)
+    results = [move_axis(self.build, r, -1, 2 if is_sequence and i == 0 else 1) for i, r in enumerate(y if isinstance(y, list) else [y])]
+    return results if len(results) > 1 else results[0]
 
 
 def run(self: Layer, x: Any, cells: Sequence[Cell], initial_state: Any, mask: Tensor | None) -> Any:
@@ -77,8 +92,8 @@ def _run_cell(
     if self.get("stateful", False):
         if given:
             raise self.refuse("it is stateful and has an initial state", "drop one of both")
-        return _stateful_loop(self, cell, x, mask, is_sequence)
-    return loop(self, cell, x, given, mask, is_sequence)
+        return stateful_loop(self, cell, cell.drive(self, x), mask, is_sequence)
+    return loop(self, cell, cell.drive(self, x), given, mask, is_sequence)
 
 
 # The fused operator.
@@ -87,15 +102,12 @@ def _run_cell(
 def _is_fusible(self: Layer, cell: Cell) -> bool:
     config = self.config["cell"]["config"] if "cell" in self.config else self.config
     functions = activation_name(config.get("activation", "tanh")), activation_name(config.get("recurrent_activation", "sigmoid"))
-    return isinstance(cell, LstmCell) and "cells" not in config and functions == ("tanh", "sigmoid")
+    return type(cell) is LstmCell and "cells" not in config and functions == ("tanh", "sigmoid")
 
 
 def fused_lstm(self: Layer, cell: Cell, x: Tensor) -> Tensor:
     """All steps in one operator, which keeps its states from run to run until the interpreter's variables are reset."""
-    batch = dims(x)[0]
-    if batch is None:
-        raise NeedsFixedBatch(f"{self.name!r} keeps states for a fixed batch")
-    build = self.build
+    build, batch = self.build, fixed_batch(self, x)
     into = _by_gate(self, cell.kernel.T, "kernel")
     back = _by_gate(self, cell.recurrent.T, "recurrent_kernel")
     biases = _by_gate(self, cell.input_bias, "bias")
@@ -114,101 +126,6 @@ def last_step(self: Layer, y: Tensor) -> Tensor:
     """[n, units] of [n, steps, units]."""
     keep = 0b101
     return self.build.STRIDED_SLICE(y, ints(0, -1, 0), ints(0, 0, 0), ints(1, 1, 1), begin_mask=keep, end_mask=keep, shrink_axis_mask=2)
-
-
-# The loop.
-
-
-def loop(self: Layer, cell: Cell, x: Tensor, given: list[Tensor], mask: Tensor | None, is_sequence: bool) -> tuple[Tensor, list[Tensor]]:
-    """One WHILE over the steps, any batch. Returns the outputs, or the last, and the last states.
-
-    Its variables: the step, the inputs' products, the mask if there is one, the states, the output before where masked steps repeat it,
-    and the outputs where all are asked for.
-    """
-    build = self.build
-    drive = fully_connected(self, x, cell.kernel, cell.input_bias)
-    batch, steps = size_of(build, x, 0), size_of(build, x, 1)
-    states = given or [zeros(build, [batch, cell.units]) for _ in range(cell.states)]
-    fixed = [drive] if mask is None else [drive, mask]
-    moving = [*states]
-    if mask is not None:
-        moving.append(zeros(build, [batch, cell.units]))
-    if is_sequence:
-        moving.append(zeros(build, [batch, steps, cell.units]))
-    body = _Body(cell, len(fixed), mask is not None, is_sequence, bool(self.get("zero_output_for_mask", False)))
-    results = while_loop(build, _is_within, body.emit, [build.constant(axis(0), "step"), *fixed, *moving])
-    after = results[1 + len(fixed) :]
-    states = after[: cell.states]
-    return (after[-1] if is_sequence or mask is not None else states[0]), states
-
-
-def _is_within(build: FrontendBuilder, step: Tensor, drive: Tensor, *rest: Tensor) -> Tensor:
-    steps = size_of(build, drive, 1)
-    return build.LESS(step, steps if isinstance(steps, Tensor) else axis(steps))
-
-
-class _Body:
-    """One step of a loop; see `loop` for its variables."""
-
-    def __init__(self, cell: Cell, fixed: int, is_masked: bool, is_sequence: bool, masked_is_zero: bool):
-        self.cell = cell
-        self.fixed = fixed
-        self.is_masked = is_masked
-        self.is_sequence = is_sequence
-        self.masked_is_zero = masked_is_zero
-
-    def emit(self, build: FrontendBuilder, step: Tensor, *values: Tensor) -> list[Tensor]:
-        fixed, moving = values[: self.fixed], values[self.fixed :]
-        before, rest = list(moving[: self.cell.states]), list(moving[self.cell.states :])
-        after = self.cell.step(build, build.GATHER(fixed[0], step, axis=1), before)
-        y = after[0]
-        if self.is_masked:
-            is_kept = build.EXPAND_DIMS(build.GATHER(fixed[1], step, axis=1), axis(1))
-            y, rest[0] = self._masked_output(build, is_kept, y, rest[0])
-            after = [build.SELECT_V2(is_kept, new, old) for new, old in zip(after, before, strict=True)]
-        if self.is_sequence:
-            place = build.PACK(axis(0), step, axis(0), values_count=3, axis=0)
-            rest[-1] = build.DYNAMIC_UPDATE_SLICE(rest[-1], build.EXPAND_DIMS(y, axis(1)), place)
-        return [build.ADD(step, axis(1)), *fixed, *after, *rest]
-
-    def _masked_output(self, build: FrontendBuilder, is_kept: Tensor, y: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """The output of a step that may be masked, and the one that the next step has before it."""
-        repeated = build.SELECT_V2(is_kept, y, before)
-        if self.masked_is_zero:
-            return build.MUL(y, build.CAST(is_kept, in_data_type="BOOL", out_data_type="FLOAT32")), repeated
-        return repeated, repeated
-
-
-def zeros(build: FrontendBuilder, sizes: Sequence[int | Tensor]) -> Tensor:
-    """Zeros of these sizes; a constant where all are known."""
-    known = [size for size in sizes if not isinstance(size, Tensor)]
-    if len(known) == len(sizes):
-        return build.constant(np.zeros(known, np.float32), "zeros")
-    return build.FILL(shape_vector(build, sizes), scalar(0))
-
-
-def _stateful_loop(self: Layer, cell: Cell, x: Tensor, mask: Tensor | None, is_sequence: bool) -> tuple[Tensor, list[Tensor]]:
-    """A loop that begins with the states that the run before left, in resource variables."""
-    batch = dims(x)[0]
-    if batch is None:
-        raise NeedsFixedBatch(f"{self.name!r} keeps states for a fixed batch")
-    names = [f"{self.name}/state_{i}" for i in range(cell.states)]
-    initial = zeros(self.build, [batch, cell.units])
-    handles = [state_variable(self.build, name, initial) for name in names]
-    before = [self.build.READ_VARIABLE(h, out=self.build.tensor(f"{n}/value", initial.shape)) for h, n in zip(handles, names, strict=True)]
-    y, after = loop(self, cell, x, before, mask, is_sequence)
-    for handle, state in zip(handles, after, strict=True):
-        self.build.ASSIGN_VARIABLE(handle, state)
-    return y, after
-
-
-def state_variable(build: FrontendBuilder, name: str, initial: Tensor) -> Tensor:
-    """The handle of a variable that a graph called once sets to `initial`, a constant."""
-    first = build.body(f"{name}/initialization")
-    first.ASSIGN_VARIABLE(first.VAR_HANDLE(shared_name=name), first.constant(initial.data))
-    build.CALL_ONCE(subgraphs=[first.graph])
-    handle: Tensor = build.VAR_HANDLE(shared_name=name)
-    return handle
 
 
 # Wrappers.

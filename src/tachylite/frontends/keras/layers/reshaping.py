@@ -6,8 +6,8 @@ import numpy as np
 
 from tachylite.frontends.builder import dims
 from tachylite.frontends.keras.layer import Layer, layer
-from tachylite.frontends.keras.spatial import channels_last
-from tachylite.frontends.shaping import ints, move_axis, reshape, size_of, transpose
+from tachylite.frontends.keras.spatial import channels_last, spatial
+from tachylite.frontends.shaping import ints, move_axis, reshape, shape_vector, size_of, transpose
 from tachylite.model.graph import Tensor
 
 
@@ -71,3 +71,45 @@ def pairs(self: Layer, key: str, rank: int) -> list[tuple[int, int]]:
     if rank == 1 and all(isinstance(v, int) for v in value):
         value = [value]
     return [(v, v) if isinstance(v, int) else (v[0], v[1]) for v in value]
+
+
+@layer("UpSampling1D")
+def up_sampling_1d(self: Layer, x: Tensor) -> Tensor:
+    """Every step so many times."""
+    flat = self.build.EXPAND_DIMS(x, np.array(1, np.int32))
+    return self.build.SQUEEZE(enlarge(self, flat, [1, self.get("size", self.get("length", 2))]), squeeze_dims=(1,))
+
+
+@layer("UpSampling2D")
+@channels_last
+def up_sampling_2d(self: Layer, x: Tensor) -> Tensor:
+    return enlarge(self, x, spatial(self, "size", 2), self.get("interpolation", "nearest"))
+
+
+@layer("UpSampling3D")
+@channels_last
+def up_sampling_3d(self: Layer, x: Tensor) -> Tensor:
+    """Two dimensions, then the third."""
+    depth, *plane = spatial(self, "size", 3)
+    flat = enlarge(self, reshape(self.build, x, [None, *dims(x)[2:]]), plane)
+    _, height, width, channels = dims(flat)
+    columns = reshape(self.build, flat, [*dims(x)[:2], product((height, width)), channels])
+    y = enlarge(self, columns, [depth, 1])
+    return reshape(self.build, y, [dims(x)[0], dims(y)[1], height, width, channels])
+
+
+def enlarge(self: Layer, x: Tensor, factors: list[int], interpolation: str = "nearest") -> Tensor:
+    """[n, h, w, c] with h and w so many times as large."""
+    sizes: list[int | Tensor] = []
+    for axis, factor in zip((1, 2), factors, strict=True):
+        size = size_of(self.build, x, axis)
+        sizes.append(size * factor if isinstance(size, int) else self.build.MUL(size, np.array(factor, np.int32)))
+    return resize(self, x, sizes, interpolation)
+
+
+def resize(self: Layer, x: Tensor, sizes: list[int | Tensor], interpolation: str) -> Tensor:
+    """[n, h, w, c] in another size; samples lie in the middle of pixels."""
+    if interpolation not in ("nearest", "bilinear"):
+        raise self.refuse(f"it interpolates {interpolation!r}", "take 'bilinear' or 'nearest'")
+    operator = self.build.RESIZE_BILINEAR if interpolation == "bilinear" else self.build.RESIZE_NEAREST_NEIGHBOR
+    return operator(x, shape_vector(self.build, sizes), half_pixel_centers=True, align_corners=False)

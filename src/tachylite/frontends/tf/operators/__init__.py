@@ -1,0 +1,1 @@
+"""One function per operator of TensorFlow, a file for each family."""
