@@ -64,7 +64,8 @@ def find(ops: Sequence[Operator], outputs: Sequence[Tensor], start: int = 0) -> 
         for rule, match in _matches(last, producers):
             parts = operators(match, producers)
             positions = tuple(sorted(position[op] for op in parts))
-            if groups.keys().isdisjoint(positions) and _is_closed(parts, last, readers) and not any(t.is_variable for t in match.values()):
+            is_free = groups.keys().isdisjoint(positions) and not any(t.is_variable for t in match.values())
+            if is_free and positions[-1] == position[last] and _is_closed(parts, last, readers):
                 groups.update(dict.fromkeys(positions, Group(rule, match, positions, last.outputs[0])))
                 break
     return groups
