@@ -15,7 +15,7 @@ import numpy as np
 
 from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
-from tachylite.model.graph import Graph, Operator, Shape
+from tachylite.model.graph import Graph, Operator, Shape, Tensor
 
 from .families import MODULES
 from .permute import Permute
@@ -128,11 +128,12 @@ def load_families() -> None:
         importlib.import_module(f"{__package__}.{module.name}")
 
 
-@dataclass(eq=False)
 class Fused(Operator):
     """What a Program computes in place of several operators of a graph: an operator that brings its definition, and enters no file."""
 
-    definition: OpDef | None = None
+    def __init__(self, name: str, inputs: list[Tensor | None], options: Any, definition: OpDef):
+        super().__init__(name, inputs, [], options)
+        self.definition = definition
 
 
 def find(op: Operator) -> OpDef | None:
