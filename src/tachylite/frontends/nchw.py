@@ -50,13 +50,9 @@ class Window:
 
     def ceiled(self, inputs: int | None) -> "Window":
         """Reaching so much further that the last elements of the input are seen too, in one more place that begins before their end."""
-        if inputs is None:
-            return replace(self, after=self.after + self.stride - 1)
-        places = -(-(inputs + self.before + self.after - self.reach) // self.stride) + 1
-        if (places - 1) * self.stride >= inputs + self.before:
-            places -= 1
-        missing = (places - 1) * self.stride + self.reach - (inputs + self.before + self.after)
-        return replace(self, after=self.after + max(missing, 0))
+        after = min(self.after + self.stride - 1, self.reach - 1)
+        unseen = 0 if inputs is None else (inputs + self.before + after - self.reach) % self.stride
+        return replace(self, after=max(after - unseen, 0))
 
 
 Windows = Sequence[Window]
@@ -334,7 +330,7 @@ def _share(build: FrontendBuilder, x: Tensor, windows: Windows, wide: Windows, c
             for w, v in zip(windows, wide, strict=True)
         ):
             return None
-        ones = build.FILL(shape_vector(build, [1, *(size_of(build, x, i) for i in range(1, len(x.shape) - 1)), 1]), np.array(1, np.float32))
+        ones = build.FILL(shape_vector(build, [1, *_sizes(build, x, 1, len(x.shape) - 1), 1]), np.array(1, np.float32))
         counted = padded(build, ones, windows, 1 if count_padding else 0)
         rest = [replace(v, before=v.before - w.before, after=v.after - w.after) for w, v in zip(windows, wide, strict=True)]
         return _mean_of_windows(build, padded(build, counted, rest), wide)
@@ -384,12 +380,16 @@ def _in_turn(
     build: FrontendBuilder, x: Tensor, windows: Windows, pool_flat: Callable[[Tensor], Tensor], pool_deep: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """x [n, d, h, w, c] pooled over height and width, with the depth as part of the batch, and then over the depth."""
-    lead = open_shape(build, x, 0, 2)
-    y = pool_flat(reshape(build, x, [None, *dims(x)[2:]]))
-    y = reshape(build, y, [*lead, *dims(y)[1:]])
-    flat = reshape(build, y, [*open_shape(build, y, 0, 2), prod(y.shape[2:4]), y.shape[4]])
-    z = pool_deep(flat)
-    return reshape(build, z, [*open_shape(build, z, 0, 2), *y.shape[2:]])
+    y = pool_flat(reshape(build, x, [None, *_sizes(build, x, 2, 5)]))
+    y = reshape(build, y, [*open_shape(build, x, 0, 2), *_sizes(build, y, 1, 4)])
+    pixels = None if None in dims(y)[2:4] else prod(y.shape[2:4])
+    lead = _sizes(build, y, 0, 2) if pixels is None else open_shape(build, y, 0, 2)
+    z = pool_deep(reshape(build, y, [*lead, pixels, y.shape[4]]))
+    return reshape(build, z, [*open_shape(build, z, 0, 2), *_sizes(build, y, 2, 5)])
+
+
+def _sizes(build: FrontendBuilder, x: Tensor, first: int, last: int) -> list[int | Tensor]:
+    return [size_of(build, x, axis) for axis in range(first, last)]
 
 
 # Norms, in any layout.
