@@ -64,6 +64,14 @@ class FrontendBuilder(Builder):
         self._resized[tensor] = Spec(tuple(2 * size if d is None else d for d in shape), tensor.dtype)
         return tensor
 
+    def like(self, value: Tensor) -> Tensor:
+        """For `out=`, a tensor with the shape and type of another, and the same unknown dimensions."""
+        tensor = self.tensor(self.unique(f"{value.name}/next"), value.shape, value.dtype, value.quantization)
+        if value in self._resized:
+            tensor.shape_signature = value.shape_signature
+            self._resized[tensor] = self._resized[value]._replace(value=None)
+        return tensor
+
     def body(self, name: str) -> "FrontendBuilder":
         """A builder for a graph that an operator of this one calls."""
         inner = FrontendBuilder(Graph(name))
