@@ -42,6 +42,7 @@ LIBRARIES = {
     "onnx": {"frontends"},
     "torch": {"frontends"},
     "jax": {"frontends"},
+    "jaxlib": {"frontends"},
     "wgpu": {"delegates"},
     "openvino": {"delegates"},
     "dask": {"compress"},

@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras, tf
+from . import keras, stablehlo, tf
 from .options import Options, Shapes
 
 
@@ -44,6 +44,8 @@ def _read(source: Any, options: Options) -> Model:
         return keras.convert_live(source, options)
     if tf.is_live(source):
         return tf.convert_live(source, options)
+    if stablehlo.is_live(source):
+        return stablehlo.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -71,6 +73,8 @@ def _convert_bytes(data: memoryview, options: Options) -> Model:
         return keras.convert(data, options)
     if tf.is_graph(data):
         return tf.convert_graph(data, options)
+    if stablehlo.is_artifact(data):
+        return stablehlo.convert_artifact(data, options)
     found = bytes(data[:8])
     raise FileError(
         f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb); it may be truncated"

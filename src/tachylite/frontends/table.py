@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from .keras.layer import entries as keras_entries
+from .stablehlo.node import op as stablehlo
 from .tf.node import entries as tf_entries
 
 INTRODUCTION = """\
@@ -23,6 +24,7 @@ def markdown() -> str:
         *section("Keras layers", "`.keras` of Keras 3; `.h5` of Keras 1, 2 and 3; live Keras 3 models of any backend.", layers),
         *section("Operations on Keras tensors", "`keras.ops`, and functions of TensorFlow in models of Keras 2.", operations),
         *section("TensorFlow operators", "SavedModels of TensorFlow 1 and 2, and frozen GraphDefs (`.pb`).", tf_entries()),
+        *section("StableHLO operators", "JAX: what `jax.export` gives, live or serialized.", stablehlo.entries),
     ]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import numpy as np
 from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
 from tachylite.frontends.options import Options
 from tachylite.frontends.protobuf import Message
+from tachylite.frontends.shaping import distinct
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Graph, Model, Signature, Tensor
@@ -237,19 +238,10 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     strangers = [name for name, result in zip(interface.outputs, results, strict=True) if not isinstance(result, Tensor)]
     if strangers:
         raise FileError(f"the outputs {strangers} of {interface.key!r} are no tensors; the file is damaged")
-    outputs = dict(zip(interface.outputs, _distinct(build, inputs, results), strict=True))
+    outputs = dict(zip(interface.outputs, distinct(build, inputs.values(), results), strict=True))
     graph = build.outputs(*outputs.values())
     graph.name = interface.key
     if any(op.op in STATEFUL for called in Model.of(graph).graphs for op in called.operators):
         build.CALL_ONCE(subgraphs=[source.initializer])
         graph.operators.insert(0, graph.operators.pop())
     return Signature(interface.key, graph, inputs, outputs)
-
-
-def _distinct(build: FrontendBuilder, inputs: Mapping[str, Tensor], results: Sequence[Tensor]) -> list[Tensor]:
-    """Outputs that are neither inputs nor constants nor each other, which runtimes would not keep apart."""
-    taken = list(inputs.values())
-    for result in results:
-        is_new = not result.is_constant and not any(result is t for t in taken)
-        taken.append(result if is_new else build.RESHAPE(result, build.SHAPE(result, out_type="INT32")))
-    return taken[len(inputs) :]

@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from tachylite.frontends.keras.activations import scalar
+from tachylite.frontends import erf as polynomial
 from tachylite.frontends.tf.converter import Origin
 from tachylite.frontends.tf.node import Node, op
 from tachylite.model.graph import Tensor
-
-#: Abramowitz and Stegun, 7.1.26: good to 1.5e-7.
-WIDTH = 0.3275911
-COEFFICIENTS = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 
 #: A factor is looked for so many products deep.
 DEPTH = 3
@@ -17,24 +13,12 @@ DEPTH = 3
 
 @op("Erf")
 def erf(self: Node, x: Tensor) -> Tensor:
-    return self.build.MUL(self.build.SIGN(x), self.build.SUB(scalar(1), _tail(self, self.build.ABS(x))))
+    return polynomial.erf(self.build, x)
 
 
 @op("Erfc")
 def erfc(self: Node, x: Tensor) -> Tensor:
-    """1 - erf(x)."""
-    tail = _tail(self, self.build.ABS(x))
-    return self.build.SELECT_V2(self.build.LESS(x, scalar(0)), self.build.SUB(scalar(2), tail), tail)
-
-
-def _tail(self: Node, x: Tensor) -> Tensor:
-    """1 - erf(x) for x >= 0: a polynomial of 1 / (1 + WIDTH * x), times exp(-x * x)."""
-    build = self.build
-    t = build.DIV(scalar(1), build.ADD(build.MUL(x, scalar(WIDTH)), scalar(1)))
-    y = build.MUL(t, scalar(COEFFICIENTS[0]))
-    for coefficient in COEFFICIENTS[1:]:
-        y = build.MUL(build.ADD(y, scalar(coefficient)), t)
-    return build.MUL(y, build.EXP(build.NEG(build.MUL(x, x))))
+    return polynomial.erfc(self.build, x)
 
 
 @op("Mul")
