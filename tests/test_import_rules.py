@@ -40,6 +40,7 @@ LIBRARIES = {
     "PIL": {"data"},
     "h5py": {"frontends"},
     "onnx": {"frontends"},
+    "google": {"frontends"},  # protobuf, which comes with onnx
     "torch": {"frontends"},
     "jax": {"frontends"},
     "jaxlib": {"frontends"},

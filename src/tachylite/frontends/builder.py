@@ -57,6 +57,21 @@ class FrontendBuilder(Builder):
             self._resized[tensor] = Spec(resized, tensor.dtype)
         return tensor
 
+    def open_tensor(self, name: str, shape: Dims, dtype: Any, size: int = 1) -> Tensor:
+        """For `out=`, where only the run tells a shape: what is None has this size until then."""
+        tensor = self.tensor(self.unique(name), tuple(size if d is None else d for d in shape), dtype)
+        tensor.shape_signature = tuple(-1 if d is None else d for d in shape)
+        self._resized[tensor] = Spec(tuple(2 * size if d is None else d for d in shape), tensor.dtype)
+        return tensor
+
+    def like(self, value: Tensor) -> Tensor:
+        """For `out=`, a tensor with the shape and type of another, and the same unknown dimensions."""
+        tensor = self.tensor(self.unique(f"{value.name}/next"), value.shape, value.dtype, value.quantization)
+        if value in self._resized:
+            tensor.shape_signature = value.shape_signature
+            self._resized[tensor] = self._resized[value]._replace(value=None)
+        return tensor
+
     def body(self, name: str) -> "FrontendBuilder":
         """A builder for a graph that an operator of this one calls."""
         inner = FrontendBuilder(Graph(name))
@@ -92,7 +107,7 @@ class FrontendBuilder(Builder):
         layer = [re.sub(r"@\d+", "", path) for path in self._scope[-1:]]  # whichever call of it this is
         stem = "/".join([*layer, name or "constant"])
         owner = "" if not name and data.dtype.kind in "iu" else stem
-        key = (owner, data.shape, str(data.dtype), hashlib.blake2b(np.ascontiguousarray(data).data).digest(), id(quantization))
+        key = (owner, data.shape, str(data.dtype), _digest(data), id(quantization))
         if key not in self._constants:
             self._constants[key] = super().constant(value, self.unique(stem), quantization)
         return self._constants[key]
@@ -158,3 +173,9 @@ class FrontendBuilder(Builder):
 def dims(tensor: Tensor) -> Dims:
     """The tensor's shape with None for what is unknown."""
     return tuple(None if d < 0 else d for d in tensor.shape_signature or tensor.shape)
+
+
+def _digest(data: np.ndarray) -> bytes:
+    flat = np.ascontiguousarray(data).reshape(-1)
+    content: Any = flat if flat.dtype.hasobject else flat.view(np.uint8)
+    return hashlib.blake2b(content).digest()

@@ -1,6 +1,6 @@
 """Reshaping and reordering axes, whether or not all dimensions are known. These emit nothing where there is nothing to do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -62,13 +62,3 @@ def open_shape(build: FrontendBuilder, x: Tensor, first: int, last: int) -> list
         is_left = dims(x)[axis] is None and None not in sizes
         sizes.append(None if is_left else size_of(build, x, axis))
     return sizes
-
-
-def distinct(build: FrontendBuilder, inputs: Iterable[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
-    """Outputs of a graph that are neither its inputs nor constants nor each other, which runtimes would not keep apart."""
-    taken, found = list(inputs), []
-    for result in outputs:
-        is_new = not result.is_constant and not any(result is t for t in taken)
-        found.append(result if is_new else build.RESHAPE(result, build.SHAPE(result, out_type="INT32")))
-        taken.append(found[-1])
-    return found

@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras, stablehlo, tf
+from . import keras, onnx, stablehlo, tf
 from .options import Options, Shapes
 
 
@@ -25,7 +25,7 @@ def convert(
     """A trained model as a `.tflite` Model; `.save(path)` writes it.
 
     source: a path, bytes, or a live model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's folder, frozen
-        graphs (`.pb`), and live functions and modules.
+        graphs (`.pb`), and live functions and modules. ONNX: `.onnx`, with external data beside it, and live ModelProtos.
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
     input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
@@ -44,6 +44,8 @@ def _read(source: Any, options: Options) -> Model:
         return keras.convert_live(source, options)
     if tf.is_live(source):
         return tf.convert_live(source, options)
+    if onnx.is_live(source):
+        return onnx.convert_live(source, options)
     if stablehlo.is_live(source):
         return stablehlo.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
@@ -51,7 +53,7 @@ def _read(source: Any, options: Options) -> Model:
     if isinstance(source, bytes | bytearray | memoryview):
         return _convert_bytes(memoryview(source), options)
     raise TachyliteError(
-        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, or a model of Keras or TensorFlow"
+        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, or a model of Keras, TensorFlow or ONNX"
     )
 
 
@@ -63,7 +65,8 @@ def _convert_path(path: Path, options: Options) -> Model:
             raise TachyliteError(f"{path}: a directory without saved_model.pb; give a SavedModel or a file")
         return tf.convert_saved_model(path, options)
     try:
-        return _convert_bytes(map_file(path), options)
+        data = map_file(path)
+        return onnx.convert(data, options, path.parent) if onnx.is_model(data) else _convert_bytes(data, options)
     except FileError as problem:
         raise FileError(f"{path}: {problem}") from problem
 
@@ -73,9 +76,11 @@ def _convert_bytes(data: memoryview, options: Options) -> Model:
         return keras.convert(data, options)
     if tf.is_graph(data):
         return tf.convert_graph(data, options)
+    if onnx.is_model(data):
+        return onnx.convert(data, options)
     if stablehlo.is_artifact(data):
         return stablehlo.convert_artifact(data, options)
     found = bytes(data[:8])
     raise FileError(
-        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb); it may be truncated"
+        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx); it may be truncated"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tachylite.frontends.builder import FixedShapeError, FrontendBuilder
+from tachylite.frontends.erf import Origin
 from tachylite.frontends.protobuf import Message
 from tachylite.model.errors import FileError, OpError
 from tachylite.model.graph import Tensor
@@ -15,14 +16,6 @@ from .values import UNKNOWN, Unknown
 from .variables import Variables
 
 Values = dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The node that gave a tensor: its operator and its inputs, by which a later node recognizes what both compute together."""
-
-    node: Node
-    inputs: Sequence[Any]
 
 
 @dataclass

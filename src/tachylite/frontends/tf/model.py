@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
+from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.options import Options
 from tachylite.frontends.protobuf import Message
-from tachylite.frontends.shaping import distinct
+from tachylite.frontends.signature import distinct, first_sizes, with_open_sizes
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Graph, Model, Signature, Tensor
@@ -28,10 +28,6 @@ from .variables import Variables, checkpoint_names, variable_handle
 SERVING = "serve"
 INITIALIZERS = ("__saved_model_init_op", "__saved_model_train_op")
 DEFAULT_SIGNATURE = "serving_default"
-
-#: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the operators can work on.
-OPEN_SIZES = (1, 16, 64, 256)
-
 
 #: Operators that give what must be initialized first.
 STATEFUL = ("VAR_HANDLE", "HASHTABLE")
@@ -206,16 +202,7 @@ def _meaning(source: Source, interface: Interface) -> Hashable:
 
 def _with_sizes(source: Source, interface: Interface, options: Options) -> Signature:
     """Try sizes of the unknown dimensions."""
-    first: TachyliteError | None = None
-    for size in OPEN_SIZES:
-        try:
-            return _build(source, interface, options, size)
-        except (UnsupportedError, FixedShapeError) as problem:
-            first = first or problem
-            if not any(None in shape[1:] for shape in _shapes(interface, options).values()):
-                break
-    assert first is not None
-    raise first
+    return with_open_sizes(lambda size: _build(source, interface, options, size), _shapes(interface, options).values())
 
 
 def _shapes(interface: Interface, options: Options) -> dict[str, Dims]:
@@ -228,7 +215,7 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     build = FrontendBuilder()
     inputs: dict[str, Tensor] = {}
     for name, shape in _shapes(interface, options).items():
-        inputs[name] = build.input(name, shape, interface.inputs[name].dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
+        inputs[name] = build.input(name, shape, interface.inputs[name].dtype, sizes=first_sizes(shape, open_size))
     converter = Converter(build, source.library, source.variables)
     given = {Reference.of(x.reference).node: [inputs[name]] for name, x in interface.inputs.items()}
     results = converter.run(source.nodes, given, list(interface.outputs.values()))
@@ -238,7 +225,7 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     strangers = [name for name, result in zip(interface.outputs, results, strict=True) if not isinstance(result, Tensor)]
     if strangers:
         raise FileError(f"the outputs {strangers} of {interface.key!r} are no tensors; the file is damaged")
-    outputs = dict(zip(interface.outputs, distinct(build, inputs.values(), results), strict=True))
+    outputs = dict(zip(interface.outputs, distinct(build, inputs, results), strict=True))
     graph = build.outputs(*outputs.values())
     graph.name = interface.key
     if any(op.op in STATEFUL for called in Model.of(graph).graphs for op in called.operators):

@@ -9,7 +9,7 @@ from tachylite.frontends.erf import erf
 from tachylite.frontends.stablehlo.node import elementwise, op
 from tachylite.frontends.traced.converter import Call
 from tachylite.frontends.traced.values import Broadcast
-from tachylite.model.dtypes import TYPE_NAMES
+from tachylite.frontends.types import cast
 from tachylite.model.graph import Tensor
 
 #: Operators that TFLite has as they are.
@@ -84,20 +84,14 @@ def constant(self: Call, value: np.ndarray) -> Any:
 def compare(self: Call, x: Tensor, y: Tensor, comparison_direction: str) -> Tensor:
     """Booleans are compared as numbers."""
     if x.dtype == np.bool_ and comparison_direction not in ("EQ", "NE"):
-        x, y = (_cast(self, t, np.dtype(np.int32)) for t in (x, y))
+        x, y = (cast(self.build, t, np.int32) for t in (x, y))
     result: Tensor = getattr(self.build, COMPARISONS[comparison_direction])(x, y)
     return result
 
 
 @elementwise("convert")
 def convert(self: Call, x: Tensor) -> Tensor:
-    return _cast(self, x, np.dtype(self.output.dtype))
-
-
-def _cast(self: Call, x: Tensor, target: np.dtype) -> Tensor:
-    if x.dtype == target:
-        return x
-    return self.build.CAST(x, in_data_type=TYPE_NAMES[x.dtype], out_data_type=TYPE_NAMES[target])
+    return cast(self.build, x, self.output.dtype)
 
 
 @elementwise("clamp")

@@ -8,8 +8,9 @@ import numpy as np
 from tachylite.frontends.builder import dims
 from tachylite.frontends.shaping import ints, open_shape, reshape, transpose
 from tachylite.frontends.stablehlo.node import full
-from tachylite.frontends.stablehlo.operators.shape import as_int32, clipped, slice_from
+from tachylite.frontends.stablehlo.operators.shape import clipped, slice_from
 from tachylite.frontends.traced.converter import Call
+from tachylite.frontends.types import cast
 from tachylite.model.graph import Tensor
 
 
@@ -40,7 +41,7 @@ class Form:
         self.offsets, self.gone = list(numbers["offset_dims"]), list(numbers["collapsed_slice_dims"])
         self.batch, self.index_batch = list(numbers["operand_batching_dims"]), list(numbers["start_indices_batching_dims"])
         self.axes, self.vector = list(numbers["start_index_map"]), int(numbers["index_vector_dim"])
-        self.indices = as_int32(call, indices)
+        self.indices = cast(call.build, indices, np.int32)
         #: Axes of `indices` that are not the vectors.
         self.lead = [axis for axis in range(len(indices.shape)) if axis != self.vector]
 
@@ -80,7 +81,7 @@ class Form:
         begin = [0] * len(self.sizes)
         for axis, place in zip(self.axes, self.call.known(self.indices, "places").reshape(-1), strict=True):
             begin[axis] = int(place)
-        end = self.build.ADD(as_int32(self.call, sizes), ints(*begin))
+        end = self.build.ADD(cast(self.build, sizes, np.int32), ints(*begin))
         open_axes = sum(1 << axis for axis, whole in enumerate(is_whole) if whole)
         y = self.build.STRIDED_SLICE(self.x, ints(*begin), end, ints(*[1] * len(begin)), begin_mask=open_axes, end_mask=open_axes)
         return self._without_gone(y)
@@ -149,7 +150,7 @@ def scatter(self: Call, x: Tensor, indices: Tensor, updates: Tensor, scatter_dim
         raise self.refuse(
             "it scatters more than one window, or adds to what is there", "write it with x.at[i].set(window), or one-hot products"
         )
-    places = as_int32(self, indices)
+    places = cast(self.build, indices, np.int32)
     gone = list(numbers["inserted_window_dims"])
     sizes = iter(dims(updates))
     window = [1 if axis in gone else next(sizes) for axis in range(len(x.shape))]

@@ -12,6 +12,7 @@ from tachylite.frontends.shaping import transpose as permute
 from tachylite.frontends.stablehlo.node import full, op
 from tachylite.frontends.traced.converter import Call
 from tachylite.frontends.traced.values import Broadcast, as_tensor
+from tachylite.frontends.types import cast
 from tachylite.model.graph import Tensor
 
 
@@ -19,16 +20,6 @@ def shape_of(self: Call, sizes: Tensor | None = None) -> Dims:
     """The first output's shape; sizes: the operand that tells it, from which more may be known than the program says."""
     known = self.build.sizes(sizes) if sizes is not None else None
     return tuple(known) if known is not None else tuple(self.output.shape)
-
-
-def as_int32(self: Call, x: Tensor) -> Tensor:
-    """Sizes or positions in the type that all operators take."""
-    if x.dtype == np.int32:
-        return x
-    value = self.build.value(x)
-    if value is not None:
-        return self.build.constant(value.astype(np.int32))
-    return self.build.CAST(x, in_data_type=x.dtype.name.upper(), out_data_type="INT32")
 
 
 # Shapes.
@@ -41,7 +32,7 @@ def reshape(self: Call, x: Any) -> Any:
 
 @op("dynamic_reshape")
 def dynamic_reshape(self: Call, x: Any, sizes: Tensor) -> Any:
-    return _reshaped(self, x, shape_of(self, sizes), as_int32(self, sizes))
+    return _reshaped(self, x, shape_of(self, sizes), cast(self.build, sizes, np.int32))
 
 
 def _reshaped(self: Call, x: Any, shape: Dims, sizes: Tensor | None) -> Any:
@@ -64,7 +55,7 @@ def broadcast_in_dim(self: Call, x: Any, broadcast_dimensions: Sequence[int]) ->
 
 @op("dynamic_broadcast_in_dim")
 def dynamic_broadcast_in_dim(self: Call, x: Any, sizes: Tensor, broadcast_dimensions: Sequence[int], **known: Any) -> Any:
-    return _broadcast(self, x, broadcast_dimensions, shape_of(self, sizes), as_int32(self, sizes))
+    return _broadcast(self, x, broadcast_dimensions, shape_of(self, sizes), cast(self.build, sizes, np.int32))
 
 
 def _broadcast(self: Call, x: Any, axes: Sequence[int], shape: Dims, sizes: Tensor | None) -> Any:
@@ -125,7 +116,7 @@ def iota(self: Call, iota_dimension: int) -> Any:
 
 @full("dynamic_iota")
 def dynamic_iota(self: Call, sizes: Tensor, iota_dimension: int) -> Any:
-    return _counted(self, shape_of(self, sizes), iota_dimension, as_int32(self, sizes))
+    return _counted(self, shape_of(self, sizes), iota_dimension, cast(self.build, sizes, np.int32))
 
 
 def _counted(self: Call, shape: Dims, axis: int, sizes: Tensor | None) -> Any:
@@ -137,8 +128,7 @@ def _counted(self: Call, shape: Dims, axis: int, sizes: Tensor | None) -> Any:
         assert sizes is not None
         limit = self.build.STRIDED_SLICE(sizes, ints(axis), ints(axis + 1), ints(1), shrink_axis_mask=1)
         steps = self.build.RANGE(np.array(0, np.int32), limit, np.array(1, np.int32))
-        if dtype != np.int32:
-            steps = self.build.CAST(steps, in_data_type="INT32", out_data_type=dtype.name.upper())
+        steps = cast(self.build, steps, dtype)
         numbers = reshape_to(self.build, steps, [None, *[1] * (len(shape) - axis - 1)])
     return numbers if len(shape) == 1 else Broadcast(numbers, shape, sizes)
 
@@ -169,7 +159,7 @@ def real_dynamic_slice(self: Call, x: Tensor, begin: Tensor, end: Tensor, steps:
     whole = 0
     if starts is not None and ends is not None:
         whole = sum(1 << i for i, (a, b) in enumerate(zip(starts, ends, strict=True)) if a == 0 and b == known[i])
-    return self.build.STRIDED_SLICE(x, *(as_int32(self, t) for t in (begin, end, steps)), begin_mask=whole, end_mask=whole)
+    return self.build.STRIDED_SLICE(x, *(cast(self.build, t, np.int32) for t in (begin, end, steps)), begin_mask=whole, end_mask=whole)
 
 
 @full("dynamic_slice")
@@ -192,7 +182,7 @@ def slice_from(self: Call, x: Tensor, starts: Sequence[Tensor], sizes: Sequence[
         if whole is not None and start is not None:
             begin[axis] = int(np.clip(start, 0, whole - size))
         else:
-            first = reshape_to(self.build, as_int32(self, starts[axis]), [1])
+            first = reshape_to(self.build, cast(self.build, starts[axis], np.int32), [1])
             first = clipped(self, first, None if whole is None else whole - size + 1, x, axis, size)
             places = first if size == 1 else self.build.ADD(first, np.arange(size, dtype=np.int32))
             x = self.build.GATHER(x, places, axis=axis)
@@ -219,7 +209,7 @@ def dynamic_update_slice(self: Call, x: Tensor, update: Tensor, *starts: Tensor)
     if all(v is not None for v in values):
         places = self.build.constant(ints(*(int(v) for v in values if v is not None)))
     else:
-        places = self.build.PACK(*(as_int32(self, start) for start in starts), values_count=len(starts), axis=0)
+        places = self.build.PACK(*(cast(self.build, start, np.int32) for start in starts), values_count=len(starts), axis=0)
     return self.build.DYNAMIC_UPDATE_SLICE(x, update, places)
 
 
