@@ -95,7 +95,7 @@ def elementwise() -> Iterator[Case]:
     yield "rounding", lambda x: (jnp.floor(x), jnp.ceil(x), jnp.round(x), lax.round(x), jnp.mod(x, 0.7), lax.rem(x, jnp.float32(0.7))), [x]
     yield (
         "activations",
-        lambda x: (jax.nn.silu(x), jax.nn.softplus(x), jax.nn.elu(x), jax.nn.selu(x), jax.nn.hard_swish(x), lax.erf(x)),
+        lambda x: (jax.nn.silu(x), jax.nn.softplus(x), jax.nn.elu(x), jax.nn.selu(x), lax.erf(x)),
         [x],
     )
     yield "powers", lambda x: (x**2, x**3, abs(x) ** 0.5, jnp.sqrt(abs(x)), lax.rsqrt(abs(x)), jnp.arctan2(x, x + 1)), [x]
@@ -183,7 +183,7 @@ def control() -> Iterator[Case]:
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     packed = importlib.import_module("tests.frontends.plain").packed
-    contents: dict[str, np.ndarray] = {}
+    contents: dict[str, Any] = {}
     for family in (nets, elementwise, reductions, shapes, linear, control):
         for name, function, inputs, *named in family():
             scope = export.SymbolicScope()

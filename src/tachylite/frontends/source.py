@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras, onnx, stablehlo, tf
+from . import keras, onnx, stablehlo, tf, torch
 from .options import Options, Shapes
 
 
@@ -48,6 +48,8 @@ def _read(source: Any, options: Options) -> Model:
         return onnx.convert_live(source, options)
     if stablehlo.is_live(source):
         return stablehlo.convert_live(source, options)
+    if torch.is_live(source):
+        return torch.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -72,6 +74,8 @@ def _convert_path(path: Path, options: Options) -> Model:
 
 
 def _convert_bytes(data: memoryview, options: Options) -> Model:
+    if torch.is_archive(data):
+        return torch.convert_archive(data, options)
     if keras.is_archive(data):
         return keras.convert(data, options)
     if tf.is_graph(data):

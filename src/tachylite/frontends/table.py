@@ -8,6 +8,7 @@ from .keras.layer import entries as keras_entries
 from .onnx.node import entries as onnx_entries
 from .stablehlo.node import op as stablehlo
 from .tf.node import entries as tf_entries
+from .torch.node import op as torch
 
 INTRODUCTION = """\
 Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these;
@@ -31,6 +32,7 @@ def markdown() -> str:
         *section("TensorFlow operators", "SavedModels of TensorFlow 1 and 2, and frozen GraphDefs (`.pb`).", tf_entries()),
         *section("ONNX operators", ONNX, onnx_entries()),
         *section("StableHLO operators", "JAX: what `jax.export` gives, live or serialized.", stablehlo.entries),
+        *section("PyTorch operators", "Programs of `torch.export`, live or in `.pt2` files, and modules.", torch.entries),
     ]
     return "\n".join(lines)
 

@@ -43,8 +43,3 @@ def elementwise(*names: str) -> Callable[[Function], Function]:
         return function
 
     return enter
-
-
-def only(results: list[Any]) -> Any:
-    """What a function of several outputs returns: the output itself where there is one."""
-    return results[0] if len(results) == 1 else results

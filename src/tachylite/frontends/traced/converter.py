@@ -36,6 +36,10 @@ class Call:
         """What the source says about the first output."""
         return self.node.outputs[0]
 
+    def reads(self, position: int) -> bool:
+        """Whether anything may read this output."""
+        return len(self.node.outputs) > position
+
     def refuse(self, found: str, remedy: str) -> Unsupported:
         """An exception to raise: what of the node cannot be converted, and what to do instead."""
         return Unsupported(f"{found}; {remedy}")
@@ -72,12 +76,11 @@ class Converter:
         values = dict(outside or {})
         values.update(zip((value.name for value in body.arguments), arguments, strict=True))
         for node in body.nodes:
-            results = self._compute(node, values)
-            values.update(zip((value.name for value in node.outputs), results, strict=True))
+            values.update(zip((value.name for value in node.outputs), self._compute(node, values), strict=False))
         return [resolved(x, values) for x in body.results]
 
     def _compute(self, node: Node, values: Mapping[str, Any]) -> list[Any]:
-        """The values of a node's outputs."""
+        """The values of a node's outputs, and of such that nobody reads."""
         inputs = [resolved(x, values) for x in node.inputs]
         known = self.operations.find(node.op)
         if known is None:
@@ -89,7 +92,10 @@ class Converter:
         except (Unsupported, UnsupportedError, OpError) as problem:
             self._note(node, str(problem))
             return [UNKNOWN] * len(node.outputs)
-        return [result] if len(node.outputs) == 1 else list(result or ())
+        results = list(result) if isinstance(result, list | tuple) else [result] if node.outputs else []
+        if len(results) < len(node.outputs):
+            self._note(node, f"its output number {len(results)} has no counterpart; use the others alone")
+        return [*results, *[UNKNOWN] * (len(node.outputs) - len(results))]
 
     def _note(self, node: Node, problem: str) -> None:
         place = ", ".join(part for part in (node.op, node.source) if part)

@@ -28,7 +28,7 @@ class Node:
     """One operation.
 
     inputs: Refs, plain values, or lists of both; attributes: plain values and arrays, by name; bodies: what it calls.
-    A node of one output may give a list, as torch's do. name: a path of scopes, empty for what
+    outputs: without those behind the last one that is read. name: a path of scopes, empty for what
     needs none; source: the line of code that it comes from.
     """
 

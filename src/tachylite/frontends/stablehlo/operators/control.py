@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.frontends.stablehlo.node import only, op
+from tachylite.frontends.stablehlo.node import op
 from tachylite.frontends.traced.control import branches, loop
 from tachylite.frontends.traced.converter import Call
 from tachylite.frontends.traced.values import as_tensor
@@ -17,7 +17,7 @@ CHECKS, IDENTITIES = ("shape_assertion",), ("Sharding", "SPMDFullToShardShape", 
 @op("func.call")
 def call(self: Call, *arguments: Any, callee: str) -> Any:
     """What the function emits stands in the caller's graph."""
-    return only(self.converter.call(callee, arguments))
+    return self.converter.call(callee, arguments)
 
 
 @op("composite")
@@ -25,7 +25,7 @@ def composite(self: Call, *operands: Any, name: str, decomposition: str, **attri
     """By its name where that is known, else by what it is made of."""
     known = self.converter.operations.find(name)
     if known is None:
-        return only(self.converter.call(decomposition, operands))
+        return self.converter.call(decomposition, operands)
     return known.function(self, *operands, **attributes.get("composite_attributes", {}))
 
 
@@ -44,7 +44,7 @@ def custom_call(self: Call, *operands: Any, call_target_name: str, **attributes:
 @op("while")
 def while_(self: Call, *values: Any) -> Any:
     condition, body = self.node.bodies
-    return only(loop(self, condition, body, [as_tensor(self.build, x) for x in values]))
+    return loop(self, condition, body, [as_tensor(self.build, x) for x in values])
 
 
 @op("case")
@@ -55,8 +55,8 @@ def case(self: Call, index: Tensor) -> Any:
     if certain is not None:
         number = int(certain)
         bodies = self.node.bodies
-        return only(self.converter.run(bodies[number if 0 <= number < len(bodies) else -1], [], self.values))
+        return self.converter.run(bodies[number if 0 <= number < len(bodies) else -1], [], self.values)
     if len(self.node.bodies) != 2:
         raise self.refuse(f"it has {len(self.node.bodies)} branches", "write it as nested lax.cond, each of two")
     first, second = self.node.bodies
-    return only(branches(self, build.EQUAL(index, np.array(0, np.int32)), [first, second]))
+    return branches(self, build.EQUAL(index, np.array(0, np.int32)), [first, second])

@@ -146,4 +146,4 @@ def erf_(self: Call, x: Tensor, **attributes: Any) -> Tensor:
 
 @op("optimization_barrier")
 def barrier(self: Call, *values: Any) -> Any:
-    return values[0] if len(values) == 1 else list(values)
+    return list(values)

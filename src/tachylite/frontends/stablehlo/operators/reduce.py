@@ -8,7 +8,7 @@ import numpy as np
 from tachylite.frontends import nchw
 from tachylite.frontends.builder import dims
 from tachylite.frontends.shaping import ints, move_axis, reshape, transpose
-from tachylite.frontends.stablehlo.node import full, only, op
+from tachylite.frontends.stablehlo.node import full, op
 from tachylite.frontends.traced.converter import Call
 from tachylite.frontends.traced.program import Ref
 from tachylite.frontends.traced.values import Broadcast, as_tensor
@@ -184,7 +184,7 @@ def sort(self: Call, x: Any, *others: Any, dimension: int) -> Any:
     last = move_axis(self.build, self.build.NEG(x) if is_upward else x, dimension, -1)
     values, positions = self.build.TOPK_V2(last, np.array(size, np.int32))
     values = self.build.NEG(values) if is_upward else values
-    return only([move_axis(self.build, t, -1, dimension) for t in (values, positions)][: 1 + len(others)])
+    return [move_axis(self.build, t, -1, dimension) for t in (values, positions)][: 1 + len(others)]
 
 
 @full("chlo.top_k", "mhlo.topk")
