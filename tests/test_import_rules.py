@@ -43,6 +43,7 @@ LIBRARIES = {
     "google": {"frontends"},  # protobuf, which comes with onnx
     "torch": {"frontends"},
     "jax": {"frontends"},
+    "jaxlib": {"frontends"},
     "wgpu": {"delegates"},
     "openvino": {"delegates"},
     "dask": {"compress"},

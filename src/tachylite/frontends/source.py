@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras, onnx, tf
+from . import keras, onnx, stablehlo, tf, torch
 from .options import Options, Shapes
 
 
@@ -46,6 +46,10 @@ def _read(source: Any, options: Options) -> Model:
         return tf.convert_live(source, options)
     if onnx.is_live(source):
         return onnx.convert_live(source, options)
+    if stablehlo.is_live(source):
+        return stablehlo.convert_live(source, options)
+    if torch.is_live(source):
+        return torch.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -70,12 +74,16 @@ def _convert_path(path: Path, options: Options) -> Model:
 
 
 def _convert_bytes(data: memoryview, options: Options) -> Model:
+    if torch.is_archive(data):
+        return torch.convert_archive(data, options)
     if keras.is_archive(data):
         return keras.convert(data, options)
     if tf.is_graph(data):
         return tf.convert_graph(data, options)
     if onnx.is_model(data):
         return onnx.convert(data, options)
+    if stablehlo.is_artifact(data):
+        return stablehlo.convert_artifact(data, options)
     found = bytes(data[:8])
     raise FileError(
         f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx); it may be truncated"
