@@ -273,51 +273,14 @@ def lower_gelu(low: Any, op: Operator) -> None:
     lower_unary(GELU_BY_TANH if by_tanh else GELU, int16=lower_int16(_gelu_function))(low, op)
 
 
-#: LiteRT reads an int16 alpha as bytes.
-_BYTES = Integer(("s8", "u8"))
-
-_register = partial(define, infer=infer_unary)
-_register(
-    "RELU",
-    clipping(0, math.inf),
-    "f32 f16 s8 u8 s16",
-    version=version_by_type(s8=2, u8=2, s16=3),
-    lower=lower_clipping(0, math.inf),
-    integer=OWN,
-)
-_register(
-    "RELU6",
-    clipping(0, 6),
-    "f32 f16 s8 u8 s16",
-    version=version_by_type(s8=2, s16=3),
-    lower=lower_clipping(0, 6),
-    integer=OWN,
-)
-_register(
-    "RELU_N1_TO_1",
-    clipping(-1, 1),
-    "f32 f16 s8 u8",
-    lower=lower_clipping(-1, 1),
-    integer=OWN,
-)
-_register(
-    "RELU_0_TO_1",
-    clipping(0, 1),
-    "f32 f16 s8 u8",
-    lower=lower_clipping(0, 1),
-    integer=OWN,
-)
-_register(
-    "LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu, integer=OWN
-)
-_register(
-    "PRELU",
-    prelu,
-    "f32 s8 u8 s16",
-    infer=infer_prelu,
-    lower=lower_prelu,
-    integer=_BYTES,
-)
+_register = partial(define, infer=infer_unary, integer=OWN)
+_register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3), lower=lower_clipping(0, math.inf))
+_register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3), lower=lower_clipping(0, 6))
+_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1))
+_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1))
+_register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
+# LiteRT reads an int16 alpha as bytes.
+_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu, integer=Integer(("s8", "u8")))
 _register(
     "LOGISTIC",
     logistic,
@@ -336,22 +299,6 @@ _register(
     lower=lower_unary(TANH, int16=partial(lower_sigmoid_int16, is_tanh=True)),
     integer=UNIT,
 )
-_register(
-    "ELU",
-    elu,
-    "f32 f16 s8",
-    lower=lower_unary(ELU),
-    integer=OWN,
-)
-_register(
-    "GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3), lower=lower_gelu, integer=OWN
-)
-_register(
-    "HARD_SWISH",
-    hard_swish,
-    "f32 f16 s8 u8",
-    "HardSwishOptions",
-    infer=infer_hard_swish,
-    lower=lower_unary(HARD_SWISH),
-    integer=OWN,
-)
+_register("ELU", elu, "f32 f16 s8", lower=lower_unary(ELU))
+_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3), lower=lower_gelu)
+_register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish, lower=lower_unary(HARD_SWISH))

@@ -171,43 +171,15 @@ _register("CEIL", plain(np.ceil), "f32 f16", lower=lower_unary(CEIL))
 _register("ROUND", plain(np.rint), "f32 f16", lower=lower_unary(ROUND))  # halves to even
 _register("ZEROS_LIKE", plain(np.zeros_like), "f32 i32 i64", "ZerosLikeOptions", lower=lower_zeros)
 
-_register = partial(_register, version=version_by_type(s8=2, s16=2))
-_register(
-    "EXP",
-    tabulated(np.exp),
-    "f32 f16 s8 s16",
-    "ExpOptions",
-    lower=lower_unary(EXP, int16=lower_int16(lambda op: rounded(np.exp))),
-    integer=OWN,
-)
-_register(
-    "LOG",
-    logarithm,
-    "f32 f16 s8 s16",
-    lower=lower_unary(LOG, int16=lower_int16(_saturating_log)),
-    integer=OWN,
-)
-_register(
-    "SQRT",
-    square_root,
-    "f32 f16 s8 s16",
-    lower=lower_root(SQRT, lower_square_root_int16),
-    integer=OWN,
-)
+_register = partial(_register, version=version_by_type(s8=2, s16=2), integer=OWN)
+_register("EXP", tabulated(np.exp), "f32 f16 s8 s16", "ExpOptions", lower=lower_unary(EXP, int16=lower_int16(lambda op: rounded(np.exp))))
+_register("LOG", logarithm, "f32 f16 s8 s16", lower=lower_unary(LOG, int16=lower_int16(_saturating_log)))
+_register("SQRT", square_root, "f32 f16 s8 s16", lower=lower_root(SQRT, lower_square_root_int16))
 _register(
     "RSQRT",
     reciprocal_square_root,
     "f32 f16 s8 s16",
     version=version_by_type(s8=2, s16=3),
     lower=lower_root(RSQRT, lower_int16(_saturating_rsqrt)),
-    integer=OWN,
 )
-_register(
-    "ABS",
-    absolute,
-    "f32 s8 s16 i32",
-    "AbsOptions",
-    version=absolute_version,
-    lower=lower_unary(ABS, int16=lower_absolute_int16),
-    integer=OWN,
-)
+_register("ABS", absolute, "f32 s8 s16 i32", "AbsOptions", version=absolute_version, lower=lower_unary(ABS, int16=lower_absolute_int16))
