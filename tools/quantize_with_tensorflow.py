@@ -25,9 +25,8 @@ def converter_of(source: Path) -> Any:
     import tensorflow as tf
 
     if source.is_dir():
-        loaded = tf.saved_model.load(str(source))
-        function = loaded.signatures["serving_default"]
-        return tf.lite.TFLiteConverter.from_concrete_functions([function], loaded)
+        # The newer converter of TensorFlow 2.21 cannot load SavedModels of early Keras.
+        return tf.compat.v1.lite.TFLiteConverter.from_saved_model(str(source))
 
     class OldDepthwise(tf.keras.layers.DepthwiseConv2D):  # type: ignore[misc]
         """Keras 2 wrote an argument that Keras 3 refuses."""

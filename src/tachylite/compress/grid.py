@@ -62,13 +62,10 @@ def per_tensor(grid: Grid) -> Quantization:
     return Quantization.per_tensor(grid.scale, grid.zero_point)
 
 
-def to_steps(
-    values: np.ndarray, scale: np.ndarray | float, zero_point: np.ndarray | int, dtype: np.dtype, narrow: bool = False
-) -> np.ndarray:
-    """Real numbers in steps: to the nearest, halves away from zero, and saturated; narrow: without the least integer."""
-    low, high = limits(dtype)
-    steps = round_half_away(np.asarray(values, np.float64) / scale) + zero_point
-    return np.clip(steps, low + narrow, high).astype(np.int32).astype(dtype)
+def to_steps(values: np.ndarray, grid: Grid, dtype: np.dtype) -> np.ndarray:
+    """Real numbers in steps: to the nearest, halves away from zero, and saturated."""
+    steps = round_half_away(np.asarray(values, np.float64) / grid.scale) + grid.zero_point
+    return np.clip(steps, *limits(dtype)).astype(np.int32).astype(dtype)
 
 
 # Weights.
@@ -81,12 +78,11 @@ def quantize_weights(weights: np.ndarray, dtype: np.dtype, axis: int | None, blo
     """
     if dtype == UINT8:
         grid = activation_grid(range_of(weights), dtype)
-        return constant(name, to_steps(weights, grid.scale, grid.zero_point, dtype), per_tensor(grid))
+        return constant(name, to_steps(weights, grid, dtype), per_tensor(grid))
     if block_size:
         return _quantize_blocks(weights, dtype, block_size, name)
     scales = weight_scales(weights, dtype, axis)
-    steps = to_steps(weights, along(scales, axis, weights.ndim), 0, dtype, narrow=True)
-    return constant(name, steps, symmetric(scales, axis))
+    return constant(name, balanced_steps(weights, scales, axis, dtype), symmetric(scales, axis))
 
 
 def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None) -> np.ndarray:
@@ -98,21 +94,39 @@ def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None) -> np.
     return (magnitudes / limits(dtype)[1]).astype(np.float32)
 
 
+LIKENESS = 0.5
+"""What is supposed of the inputs that weights meet: the square of their mean, as a part of their variance."""
+
+
+def balanced_steps(weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: np.dtype) -> np.ndarray:
+    """Weights in steps, of which those that lie near the middle between two go the other way where that balances their slice.
+
+    Inputs that are of one sign, as after a RELU, multiply the sum of a slice's errors, so that it pays to keep that small: what is made
+    least is the sum of the squared errors and LIKENESS times the square of their sum.
+    """
+    most, position = limits(dtype)[1], axis or 0
+    slices = np.moveaxis(weights, position, 0)
+    real = slices.reshape(len(slices) if axis is not None else 1, -1) / scales.astype(np.float64)[:, None]
+    steps = np.clip(round_half_away(real), -most, most)
+    total = (real - steps).sum(axis=1, keepdims=True)
+    errors = np.where(np.abs(steps) < most, real - steps, 0) * np.sign(total)
+    order = np.argsort(-errors, axis=1, kind="stable")
+    gain = LIKENESS * (2 * (np.abs(total) - np.arange(order.shape[1])) - 1)
+    flips = gain > 1 - 2 * np.take_along_axis(errors, order, axis=1)
+    np.put_along_axis(steps, order, np.take_along_axis(steps, order, axis=1) + flips * np.sign(total), axis=1)
+    return np.moveaxis(steps.reshape(slices.shape), 0, position).astype(np.int32).astype(dtype)
+
+
 def symmetric(scales: np.ndarray, axis: int | None) -> Quantization:
     """Scales along an axis, zero points of 0."""
     return Quantization(scales, np.zeros(len(scales), np.int64), axis or 0)
-
-
-def along(scales: np.ndarray, axis: int | None, rank: int) -> np.ndarray:
-    """Scales in a shape that broadcasts against an array of this rank."""
-    return scales.reshape([-1 if i == axis else 1 for i in range(rank)]) if axis is not None else scales.reshape([1] * rank)
 
 
 def _quantize_blocks(weights: np.ndarray, dtype: np.dtype, size: int, name: str) -> Tensor:
     blocks = weights.reshape(-1, size)
     scales = weight_scales(blocks, dtype, 0).astype(np.float16)
     scales[scales == 0] = np.finfo(np.float16).smallest_subnormal
-    steps = to_steps(blocks, scales.astype(np.float64)[:, None], 0, dtype, narrow=True).reshape(weights.shape)
+    steps = balanced_steps(blocks, scales, 0, dtype).reshape(weights.shape)
     kept = constant(f"{name}/scales", scales.reshape(len(weights), -1), None)
     details = Blockwise(kept, None, size)
     return constant(name, steps, Quantization(np.zeros(0, np.float32), np.zeros(0, np.int64), 0, details=details))

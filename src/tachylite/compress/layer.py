@@ -121,7 +121,7 @@ def quantized(tensor: Tensor, dtype: np.dtype, found: Grid) -> Tensor:
     """The tensor's twin of integers; a constant's holds its value."""
     q = grid.per_tensor(found)
     if tensor.is_constant:
-        return grid.constant(tensor.name, grid.to_steps(dense(tensor), found.scale, found.zero_point, dtype), q)
+        return grid.constant(tensor.name, grid.to_steps(dense(tensor), found, dtype), q)
     return Tensor(tensor.name, tensor.shape, dtype, q, shape_signature=tensor.shape_signature, has_rank=tensor.has_rank)
 
 
@@ -143,7 +143,7 @@ def _weights(tensor: Tensor, work: Work, axis: int | None, bias: np.ndarray | No
     if bias is not None and work.activations != INT16:
         needed = np.abs(bias.ravel()) / (factor * limits(np.dtype(np.int32))[1] / 2)
         scales = np.maximum(scales, needed if axis is not None else needed.max(initial=0)).astype(np.float32)
-    steps = grid.to_steps(value, grid.along(scales, axis, value.ndim), 0, dtype, narrow=True)
+    steps = grid.balanced_steps(value, scales, axis, dtype)
     return grid.constant(tensor.name, steps, grid.symmetric(scales, axis))
 
 
