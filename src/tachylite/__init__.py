@@ -17,6 +17,8 @@ _PUBLIC = {
     "quantize": "tachylite.compress.quantize",
     "calibrate": "tachylite.compress.calibrate",
     "Calibration": "tachylite.compress.calibrate",
+    "compare": "tachylite.compress.compare",
+    "suggest": "tachylite.compress.suggest",
     "Model": "tachylite.model.graph",
     "Graph": "tachylite.model.graph",
     "Tensor": "tachylite.model.graph",

@@ -141,24 +141,28 @@ def tensor_keys(model: Model) -> dict[Tensor, str]:
 
 
 Observer = Callable[[Tensor, Operator | None, np.ndarray], None]
-"""Is told a float tensor's value and what computed it (None: an input of the graph). The array is only lent."""
+"""Is told a tensor's value and what computed it (None: an input of the graph). The array is only lent."""
 
 
-def instrument(model: Model, observe: Observer) -> Model:
-    """The model with an observer behind every float32 value. It shares tensors with `model`, and computes the same."""
+def is_real(tensor: Tensor) -> bool:
+    """Whether a tensor is float32."""
+    return tensor.dtype == FLOAT
+
+
+def instrument(model: Model, observe: Observer, is_watched: Callable[[Tensor], bool] = is_real) -> Model:
+    """The model with an observer behind every value that is watched. It shares tensors with `model`, and computes the same."""
     copies = {id(graph): replace(graph, operators=[]) for graph in model.graphs}
     for graph in model.graphs:
         copy = copies[id(graph)]
-        copy.operators = _watch(graph.inputs, None, observe)
+        copy.operators = _watch([t for t in graph.inputs if is_watched(t)], None, observe)
         for op in graph.operators:
             copy.operators.append(replace(op, subgraphs=[copies[id(g)] for g in op.subgraphs]) if op.subgraphs else op)
-            copy.operators += _watch(op.outputs, op, observe)
+            copy.operators += _watch([t for t in op.outputs if is_watched(t)], op, observe)
     signatures = [replace(s, graph=copies[id(s.graph)]) for s in model.signatures]
     return replace(model, graphs=list(copies.values()), signatures=signatures)
 
 
-def _watch(tensors: Sequence[Tensor], maker: Operator | None, observe: Observer) -> list[Operator]:
-    watched = [t for t in tensors if t.dtype == FLOAT]
+def _watch(watched: Sequence[Tensor], maker: Operator | None, observe: Observer) -> list[Operator]:
     if not watched:
         return []
 
