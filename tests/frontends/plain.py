@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def packed(program: Program, prefix: str) -> dict[str, np.ndarray]:
 
     def plain(x: Any) -> Any:
         if is_dataclass(x):
-            return {"": type(x).__name__, **{f.name: plain(getattr(x, f.name)) for f in fields(x)}}
+            record = {"": type(x).__name__, **{f.name: plain(getattr(x, f.name)) for f in fields(x)}}
+            return record | {"source": Path(record["source"]).name} if "source" in record else record  # without this machine's folders
         if isinstance(x, np.ndarray):
             is_one = bool(x.ndim and x.size and not any(x.strides))
             arrays.append(x.reshape(-1)[0] if is_one else x)

@@ -26,6 +26,8 @@ def convert(
 
     source: a path, bytes, or a live model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's folder, frozen
         graphs (`.pb`), and live functions and modules. ONNX: `.onnx`, with external data beside it, and live ModelProtos.
+        PyTorch: what `torch.export.export` gives, its `.pt2` files, and modules, with input_shapes. JAX: what `jax.export` gives, live or
+        serialized.
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
     input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
@@ -55,7 +57,8 @@ def _read(source: Any, options: Options) -> Model:
     if isinstance(source, bytes | bytearray | memoryview):
         return _convert_bytes(memoryview(source), options)
     raise TachyliteError(
-        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, or a model of Keras, TensorFlow or ONNX"
+        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, a model of Keras, TensorFlow or ONNX, "
+        "or what torch.export or jax.export gives"
     )
 
 
@@ -86,5 +89,6 @@ def _convert_bytes(data: memoryview, options: Options) -> Model:
         return stablehlo.convert_artifact(data, options)
     found = bytes(data[:8])
     raise FileError(
-        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx); it may be truncated"
+        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx, .pt2, jax.export); "
+        "it may be truncated"
     )

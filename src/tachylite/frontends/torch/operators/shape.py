@@ -66,8 +66,7 @@ def transpose(self: Call, x: Tensor, first: int, second: int) -> Tensor:
 def move_axes(self: Call, x: Tensor, source: Any, target: Any) -> Tensor:
     if isinstance(source, int):
         return move_axis(self.build, x, source, target)
-    order = [int(i) for i in np.argsort(np.moveaxis(np.arange(len(x.shape)).reshape([1] * 0 + [-1]), 0, 0))]
-    rest = [axis for axis in order if axis not in axes_of(x, source)]
+    rest = [axis for axis in range(len(x.shape)) if axis not in axes_of(x, source)]
     for place, axis in sorted(zip(axes_of(x, target), axes_of(x, source), strict=True)):
         rest.insert(place, axis)
     return permute(self, x, rest)
@@ -230,6 +229,11 @@ def unbind(self: Call, x: Tensor, dim: int = 0) -> list[Tensor]:
 def cat(self: Call, parts: Sequence[Tensor], dim: int = 0) -> Tensor:
     given = [tensor(self, x, result_type(self)) for x in parts if dims(x) != (0,)]
     return given[0] if len(given) == 1 else move(self.build, "CONCATENATION", given, axis=dim % len(given[0].shape))
+
+
+@op("aten.hstack")
+def hstack(self: Call, parts: Sequence[Tensor]) -> Tensor:
+    return cat(self, parts, min(len(parts[0].shape) - 1, 1))
 
 
 @op("aten.stack")
