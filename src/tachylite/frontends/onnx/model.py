@@ -14,6 +14,8 @@ from tachylite.frontends.signature import distinct, first_sizes, with_open_sizes
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.extras import extra
 from tachylite.model.graph import Model, Signature, Tensor
+from tachylite.passes.integer import INTEGER
+from tachylite.passes.runner import run
 
 from .converter import Converter
 from .functions import Functions, versions_of
@@ -115,7 +117,7 @@ def _build(model: Any, options: Options, shapes: Mapping[str, Dims], folder: Pat
     converted = Model.of(graph)
     converted.signatures = [Signature(SIGNATURE, graph, inputs, outputs)]
     converted.description = "converted from ONNX by Tachylite"
-    return converted
+    return run(converted, INTEGER)
 
 
 def _outputs(
