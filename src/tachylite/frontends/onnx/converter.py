@@ -7,7 +7,7 @@ from typing import Any
 
 from tachylite.frontends.builder import FixedShapeError, FrontendBuilder
 from tachylite.frontends.erf import Origin
-from tachylite.model.errors import FileError, OpError
+from tachylite.model.errors import FileError, OpError, UnsupportedError
 from tachylite.model.graph import Tensor
 
 from .functions import Function, Functions
@@ -93,7 +93,7 @@ class Converter:
                 return _as_list(known.function(node, *inputs))
             with self.build.scope(node.name) as path:
                 results = _as_list(known.function(node, *inputs))
-        except (Unsupported, OpError) as problem:
+        except (Unsupported, UnsupportedError, OpError) as problem:
             self.problems.append(f"{node.name!r} ({node.op}): {problem}")
             return [UNKNOWN] * len(node.is_read)
         except (FileError, FixedShapeError) as problem:
