@@ -7,7 +7,7 @@ from typing import Any
 
 from tachylite.frontends.builder import FixedShapeError, FrontendBuilder
 from tachylite.frontends.erf import Origin
-from tachylite.model.errors import FileError, OpError
+from tachylite.model.errors import FileError, OpError, UnsupportedError
 from tachylite.model.graph import Tensor
 
 from .functions import Function, Functions
@@ -44,12 +44,14 @@ class Converter:
             raise FileError("holds sparse constants; convert the model with dense ones")
         return self._run(graph.node, values, [x.name for x in graph.output])
 
-    def call(self, function: Function, attributes: Mapping[str, Any], inputs: Sequence[Value]) -> list[Value]:
-        """The results of a function, built in place; parameters that the caller leaves out are None."""
+    def call(self, function: Function, attributes: Mapping[str, Any], inputs: Sequence[Value], is_read: Sequence[bool]) -> list[Value]:
+        """The results of a function that are read, built in place, UNKNOWN for others; parameters that the caller leaves out are None."""
         names = list(function.inputs)
         values: Values = dict(zip(names, [*inputs, *[None] * (len(names) - len(inputs))], strict=True))
         inner = replace(self, versions={**self.versions, **function.versions})
-        return inner._run(function.bound(attributes), values, list(function.outputs))
+        wanted = [name for name, is_wanted in zip(function.outputs, is_read, strict=False) if is_wanted]
+        found = dict(zip(wanted, inner._run(function.bound(attributes), values, wanted), strict=True))
+        return [found.get(name, UNKNOWN) for name in function.outputs[: len(is_read)]]
 
     def _run(self, nodes: Sequence[Any], values: Values, wanted: Sequence[str]) -> list[Value]:
         for node, is_read in _needed(nodes, wanted):
@@ -82,7 +84,7 @@ class Converter:
             )
             return [UNKNOWN] * len(message.output)
         with self.build.scope(node.name):
-            return self.call(function, node.attributes, inputs)
+            return self.call(function, node.attributes, inputs, node.is_read)
 
     def _call(self, node: Node, known: Operation, inputs: list[Any]) -> list[Value]:
         """Call a node's function; what is wrong with it is told with the node's name."""
@@ -91,7 +93,7 @@ class Converter:
                 return _as_list(known.function(node, *inputs))
             with self.build.scope(node.name) as path:
                 results = _as_list(known.function(node, *inputs))
-        except (Unsupported, OpError) as problem:
+        except (Unsupported, UnsupportedError, OpError) as problem:
             self.problems.append(f"{node.name!r} ({node.op}): {problem}")
             return [UNKNOWN] * len(node.is_read)
         except (FileError, FixedShapeError) as problem:

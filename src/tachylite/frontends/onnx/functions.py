@@ -49,7 +49,7 @@ def _bound(node: Any, attributes: Mapping[str, Any]) -> Any:
     copy.attribute.extend(a for a in node.attribute if not a.ref_attr_name)
     for a in references:
         if a.ref_attr_name in attributes:
-            copy.attribute.append(helper.make_attribute(a.name, attributes[a.ref_attr_name], attr_type=a.type))
+            copy.attribute.append(helper.make_attribute(a.name, attributes[a.ref_attr_name], attr_type=a.type or None))
     return copy
 
 

@@ -14,10 +14,13 @@ from tachylite.frontends.signature import distinct, first_sizes, with_open_sizes
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.extras import extra
 from tachylite.model.graph import Model, Signature, Tensor
+from tachylite.passes.integer import INTEGER
+from tachylite.passes.runner import run
 
 from .converter import Converter
 from .functions import Functions, versions_of
 from .tensors import dtype_of, shape_of
+from .values import Value
 
 SIGNATURE = "serving_default"
 
@@ -104,7 +107,7 @@ def _build(model: Any, options: Options, shapes: Mapping[str, Dims], folder: Pat
         inputs[name] = build.input(name, last, dtype, sizes=first_sizes(shape, open_size))
     converter = Converter(build, Functions(model), versions_of(model), folder)
     given = {name: _turn(build, x, -1, 1) if is_turned else x for name, x in inputs.items()}
-    results = converter.run(model.graph, given)
+    results = _run(converter, model.graph, given)
     if converter.problems:
         listed = "\n  ".join(dict.fromkeys(converter.problems))
         raise UnsupportedError(f"{len(set(converter.problems))} of the model's nodes cannot be converted:\n  {listed}")
@@ -115,7 +118,17 @@ def _build(model: Any, options: Options, shapes: Mapping[str, Dims], folder: Pat
     converted = Model.of(graph)
     converted.signatures = [Signature(SIGNATURE, graph, inputs, outputs)]
     converted.description = "converted from ONNX by Tachylite"
-    return converted
+    return run(converted, INTEGER)
+
+
+def _run(converter: Converter, graph: Any, given: Mapping[str, Value]) -> list[Value]:
+    """What the graph gives. Raises FileError where names or types in it are none."""
+    try:
+        return converter.run(graph, given)
+    except TachyliteError:
+        raise
+    except (TypeError, KeyError, AttributeError, ValueError) as problem:
+        raise FileError(f"the graph does not hang together ({type(problem).__name__}: {problem}); the file is corrupted") from problem
 
 
 def _outputs(

@@ -236,6 +236,8 @@ def loop(self: Node, count: Tensor | None = None, condition: Tensor | None = Non
 @op("Scan")
 def scan(self: Node, *operands: Tensor) -> list[Value]:
     """The body: states and one element of each sequence to states and what is collected."""
+    if self.version < 9:
+        raise self.refuse("before operator set 9 it works on each member of a batch", "export the model in operator set 9 or later")
     build, count = self.build, self.need("num_scan_inputs")
     states, sequences = list(operands[: len(operands) - count]), list(operands[len(operands) - count :])
     axes = self.get("scan_input_axes") or [0] * count

@@ -14,6 +14,7 @@ from tachylite.frontends.shaping import ints, reshape
 from tachylite.frontends.types import cast
 from tachylite.model.dtypes import limits
 from tachylite.model.graph import Quantization, Tensor
+from tachylite.passes.integer import MOVES
 from tachylite.passes.rewrite import same_quantization
 
 QUANTIZED = tuple(np.dtype(t) for t in (np.int8, np.uint8, np.int16))
@@ -73,11 +74,19 @@ def as_quantized(build: FrontendBuilder, x: Tensor, quantization: Quantization) 
     """x, integers, as a tensor that knows what they stand for; None where it stands for something else already."""
     if x.data is not None:
         return build.constant(x.data, x.name, quantization)
-    like = Tensor("", x.shape, x.dtype, quantization)
+    return x if _note(build, x, quantization) else None
+
+
+def _note(build: FrontendBuilder, x: Tensor, quantization: Quantization) -> bool:
+    """Note what integers stand for, and those that they were only moved from; False where these stand for something else already."""
     if x.is_quantized:
-        return x if same_quantization(x, like) else None
+        return same_quantization(x, Tensor("", x.shape, x.dtype, quantization))
+    maker = next((op for op in reversed(build.graph.operators) if x in op.outputs), None)
+    source = maker.inputs[0] if maker is not None and maker.op in MOVES else None
+    if source is not None and source.data is None and not _note(build, source, quantization):
+        return False
     x.quantization = quantization
-    return x
+    return True
 
 
 def _spread(self: Node, x: Tensor, values: Tensor) -> Tensor:
@@ -109,14 +118,14 @@ def conv_quantized(
     bias: Tensor | None = None,
 ) -> Tensor:
     """The bias is int32, in steps of both scales."""
-    real, filters = _real(self, x, x_scale, x_zero), _real(self, kernel, kernel_scale, kernel_zero, axis=0)
+    pixels, filters = real(self, x, x_scale, x_zero), real(self, kernel, kernel_scale, kernel_zero, axis=0)
     if bias is not None:
         step = self.known(x_scale, "scales") * self.known(kernel_scale, "scales")
         bias = self.build.constant((self.known(bias, "biases") * step).astype(np.float32), "bias")
-    return quantize_linear(self, conv(self, real, filters, bias), scale, zero)
+    return quantize_linear(self, conv(self, pixels, filters, bias), scale, zero)
 
 
-def _real(self: Node, x: Tensor, scale: Tensor, zero: Tensor | None, axis: int = 1) -> Tensor:
+def real(self: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None, *, axis: int = 1) -> Tensor:
     """What integers stand for."""
     inner = Node(self.converter, self.name, self.op, self.version, {"axis": axis}, [True])
     return dequantize_linear(inner, x, scale, zero)
@@ -126,13 +135,15 @@ def _real(self: Node, x: Tensor, scale: Tensor, zero: Tensor | None, axis: int =
 def matmul_quantized(
     self: Node, a: Tensor, a_scale: Tensor, a_zero: Tensor, b: Tensor, b_scale: Tensor, b_zero: Tensor, scale: Tensor, zero: Tensor
 ) -> Tensor:
-    left, right = _real(self, a, a_scale, a_zero, axis=-2), _real(self, b, b_scale, b_zero, axis=-1)
+    left, right = real(self, a, a_scale, a_zero, axis=-2), real(self, b, b_scale, b_zero, axis=-1)
     return quantize_linear(self, matmul(self, left, right), scale, zero)
 
 
 @op("ConvInteger")
 def conv_integer(self: Node, x: Tensor, kernel: Tensor, x_zero: Tensor | None = None, kernel_zero: Tensor | None = None) -> Tensor:
     """Sums as int32. TFLite's quantized operators give none, float32 has them exactly up to 2^24."""
+    if kernel_zero is not None and len(kernel_zero.shape) == 1:
+        kernel_zero = self.build.RESHAPE(kernel_zero, ints(-1, *[1] * (len(kernel.shape) - 1)))
     y = conv(self, _centred(self, x, x_zero), _centred(self, kernel, kernel_zero))
     return cast(self.build, y, np.int32)
 

@@ -156,9 +156,10 @@ def cumulative_sum(self: Node, x: Tensor, axis: Tensor) -> Tensor:
 @op("LpNormalization")
 def lp_normalization(self: Node, x: Tensor) -> Tensor:
     build, axis = self.build, ints(self.get("axis", -1) % len(x.shape))
-    if self.get("p", 2) == 2:
-        return build.DIV(x, build.SQRT(build.SUM(build.MUL(x, x), axis, keep_dims=True)))
-    return build.DIV(x, build.SUM(build.ABS(x), axis, keep_dims=True))
+    is_euclidean = self.get("p", 2) == 2
+    total = build.SUM(build.MUL(x, x) if is_euclidean else build.ABS(x), axis, keep_dims=True)
+    norm = build.SQRT(total) if is_euclidean else total
+    return build.DIV(x, build.MAXIMUM(norm, np.array(np.finfo(np.float32).tiny, np.float32)))
 
 
 @op("Hardmax")

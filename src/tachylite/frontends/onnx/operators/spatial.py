@@ -91,14 +91,13 @@ def average_pool(self: Node, x: Tensor) -> Tensor:
 
 @op("LpPool")
 def lp_pool(self: Node, x: Tensor) -> Tensor:
-    """The p-norm of each window, where p is 2 or 1."""
+    """The p-norm of each window."""
     build, p = self.build, self.get("p", 2)
-    if p not in (1, 2):
-        raise self.refuse(f"its p is {p}", "take 1 or 2")
     windows = windows_of(self, x, self.need("kernel_shape"))
-    powers = build.MUL(x, x) if p == 2 else build.ABS(x)
+    size = build.ABS(x)
+    powers = size if p == 1 else build.MUL(x, x) if p == 2 else build.POW(size, np.array(p, np.float32))
     sums = nchw.average_pool(build, powers, windows, is_ceiled=bool(self.get("ceil_mode", 0)), divisor=1)
-    return build.SQRT(sums) if p == 2 else sums
+    return sums if p == 1 else build.SQRT(sums) if p == 2 else build.POW(sums, np.array(1 / p, np.float32))
 
 
 def _global(name: str) -> Callable[..., Tensor]:
