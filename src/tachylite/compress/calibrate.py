@@ -77,13 +77,19 @@ class Calibration:
 
 
 def calibrate(
-    model: Any, data: Any, *, method: str = "min_max", into: Calibration | None = None, progress: Progress | None = None
+    model: Any,
+    data: Any,
+    *,
+    method: str = "min_max",
+    into: Calibration | None = None,
+    signature: str | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Run a model on samples and remember what its tensors held.
 
     model: a path, bytes or a Model. data: see `samples.samples_of`. into: statistics to add to, of an earlier run, whose method stays.
-    progress: called after each sample. Raises TachyliteError where there are no samples, UnsupportedError that names every operator
-    whose results are not finite.
+    signature: the key of the one to run, by default the main graph. progress: called after each sample. Raises TachyliteError where there
+    are no samples, UnsupportedError that names every operator whose results are not finite.
     """
     model = open_model(model)
     result = into if into is not None else Calibration(method)
@@ -94,12 +100,21 @@ def calibrate(
         if not result.at(keys[tensor]).add(values):
             bad.setdefault(tensor, maker)
 
-    count = _run(instrument(model, observe), samples_of(data, model), progress)
+    called = model if signature is None else _called(model, signature)
+    count = _run(instrument(called, observe), samples_of(data, called), progress)
     if not count:
         raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
     if bad:
         raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
     return result
+
+
+def _called(model: Model, key: str) -> Model:
+    """The model with a signature's graph as the main one."""
+    found = next((s.graph for s in model.signatures if s.key == key), None)
+    if found is None:
+        raise TachyliteError(f"there is no signature {key!r}; the model has {sorted(s.key for s in model.signatures)}")
+    return replace(model, graphs=[found, *(g for g in model.graphs if g is not found)])
 
 
 def _run(model: Model, samples: Iterable[Mapping[Tensor, np.ndarray]], progress: Progress | None) -> int:
