@@ -845,6 +845,8 @@ int32_t tl_hard_swish_f32(const tl_no_params *p, void *const *t, tl_range r);
 int32_t tl_hybrid_depthwise_f32(const tl_hybrid_depthwise_params *p, void *const *t, tl_range r);
 #define tl_hybrid_product_f32 TL_TIERED(tl_hybrid_product_f32)
 int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r);
+#define tl_hybrid_product_quads TL_TIERED(tl_hybrid_product_quads)
+int32_t tl_hybrid_product_quads(const tl_hybrid_product_params *p, void *const *t, tl_range r);
 #define tl_interpolate_s16 TL_TIERED(tl_interpolate_s16)
 int32_t tl_interpolate_s16(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_l2_normalization_f32 TL_TIERED(tl_l2_normalization_f32)
@@ -1033,6 +1035,8 @@ int32_t tl_quantize_u8(const tl_quantize_params *p, void *const *t, tl_range r);
 int32_t tl_quantize_s16(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_quantize_rows_f32 TL_TIERED(tl_quantize_rows_f32)
 int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r);
+#define tl_quantize_rows_quads TL_TIERED(tl_quantize_rows_quads)
+int32_t tl_quantize_rows_quads(const tl_quantize_rows_params *p, void *const *t, tl_range r);
 #define tl_reduce_all_bool TL_TIERED(tl_reduce_all_bool)
 int32_t tl_reduce_all_bool(const tl_reduce_params *p, void *const *t, tl_range r);
 #define tl_reduce_any_bool TL_TIERED(tl_reduce_any_bool)

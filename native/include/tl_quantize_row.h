@@ -7,9 +7,7 @@
 
 /* To the nearest integer, halves away from zero, for |x| < 2^31. */
 TL_INLINE int32_t tl_nearest_f32(float x) {
-    const int32_t whole = (int32_t)x;
-    const float rest = x - (float)whole;
-    return whole + (rest >= 0.5f) - (rest <= -0.5f);
+    return (int32_t)(x + __builtin_copysignf(0.49999997f, x)); /* The sum rounds to the next integer from 0.5 on. */
 }
 
 TL_INLINE int32_t tl_nearest_f64(double x) {
@@ -21,6 +19,7 @@ TL_INLINE int32_t tl_nearest_f64(double x) {
 /* How a row becomes steps from its zero point: clamp(nearest(x * inverse)). */
 typedef struct {
     float inverse, low, high;
+    int32_t zero_point;
 } tl_grid;
 
 /* The greatest magnitude is 127 steps. Returns the scale. */
@@ -33,7 +32,7 @@ static inline float tl_symmetric_grid(const float *x, int32_t count, tl_grid *g)
     }
     float reach;
     tl_copy(&reach, &most, sizeof reach);
-    *g = (tl_grid){127.0f / (reach == 0 ? 1 : reach), -127, 127};
+    *g = (tl_grid){127.0f / (reach == 0 ? 1 : reach), -127, 127, 0};
     return reach == 0 ? 1 : reach / 127.0f;
 }
 
@@ -52,7 +51,7 @@ static inline float tl_asymmetric_grid(const float *x, int32_t count, tl_grid *g
     float least, greatest;
     tl_copy(&least, &lowest, sizeof least);
     tl_copy(&greatest, &highest, sizeof greatest);
-    *g = (tl_grid){0, 0, 0};
+    *g = (tl_grid){0, 0, 0, 0};
     if (least == greatest) return 1;
     const double scale = (double)(greatest - least) / 255.0;
     const float step = (float)scale;
@@ -60,18 +59,21 @@ static inline float tl_asymmetric_grid(const float *x, int32_t count, tl_grid *g
     /* Of the two candidates, the one whose terms are smaller has the smaller rounding error. */
     const double exact = 128.0 - below < 127.0 + above ? -128.0 - below : 127.0 - above;
     const int32_t zero_point = TL_MIN(TL_MAX(tl_nearest_f64(exact), -128), 127);
-    *g = (tl_grid){step > 0 ? 1.0f / step : 0, (float)(-128 - zero_point), (float)(127 - zero_point)};
+    *g = (tl_grid){step > 0 ? 1.0f / step : 0, (float)(-128 - zero_point), (float)(127 - zero_point), zero_point};
     return step;
+}
+
+/* How many steps x is from the zero point. */
+TL_INLINE int32_t tl_steps_of(float x, const tl_grid *g) {
+    float step = x * g->inverse;
+    step = step > g->low ? step : g->low;
+    step = step < g->high ? step : g->high;
+    return tl_nearest_f32(step);
 }
 
 /* The steps of a row. */
 static inline void tl_take_steps(const float *x, int16_t *y, int32_t count, const tl_grid *g) {
-    for (int32_t i = 0; i < count; ++i) {
-        float step = x[i] * g->inverse;
-        step = step > g->low ? step : g->low;
-        step = step < g->high ? step : g->high;
-        y[i] = (int16_t)tl_nearest_f32(step);
-    }
+    for (int32_t i = 0; i < count; ++i) y[i] = (int16_t)tl_steps_of(x[i], g);
 }
 
 #endif

@@ -5,6 +5,22 @@
 
 #include "tl_vector.h"
 
+/* Filters lie in panels of sixteen outputs, [steps][16][elements of a step]. */
+#define TL_PANEL_OUTPUTS 16
+#define TL_PANEL_VECTORS (TL_PANEL_OUTPUTS / TL_WIDTH)
+
+/* As many rows as the registers hold sums of, beside one step of filters. */
+#if TL_WIDTH == 16
+#define TL_ROWS 12
+#elif TL_WIDTH == 8
+#define TL_ROWS 6
+#else
+#define TL_ROWS 2
+#endif
+
+/* A single row is summed in parts that do not wait for each other. */
+#define TL_PARTS (4 / TL_PANEL_VECTORS > 2 ? 4 / TL_PANEL_VECTORS : 2)
+
 enum {
     TL_PAIRS_W8,  /* pairs of int16 against int8 */
     TL_PAIRS_W16, /* pairs of int16 against int16 */
@@ -83,6 +99,51 @@ TL_ALWAYS_INLINE tl_lanes tl_add_step(tl_lanes sum, tl_lanes x, tl_lanes w, cons
         sum = tl_add(sum, ((x << (24 - 8 * byte)) >> 24) * ((w << (24 - 8 * byte)) >> 24));
     return sum;
 #endif
+}
+
+typedef tl_lanes tl_row_sums[TL_PANEL_VECTORS];
+
+/* sums[m] += some steps of row x[m] times a panel, of which only the first `vectors` vectors count. Counts of rows and
+ * vectors are constants where it is called. Returns the end of the panel. */
+TL_ALWAYS_INLINE const char *tl_add_steps(tl_row_sums *sums, const char *const *x, const char *w, int32_t steps,
+                                          const int rows, const int vectors, const int kind) {
+    for (int32_t j = 0; j < steps; ++j, w += TL_PANEL_OUTPUTS * TL_STEP_BYTES(kind)) {
+        tl_lanes b[TL_PANEL_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) b[v] = tl_load_step(w + v * TL_WIDTH * TL_STEP_BYTES(kind), kind);
+#pragma GCC unroll 16
+        for (int m = 0; m < rows; ++m) {
+            const tl_lanes a = tl_splat_step(x[m] + 4 * j);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; ++v) sums[m][v] = tl_add_step(sums[m][v], a, b[v], kind);
+        }
+    }
+    return w;
+}
+
+/* The same for one row, whose sum is that of all parts. */
+TL_ALWAYS_INLINE const char *tl_add_steps_of_one(tl_row_sums *parts, const char *x, const char *w, int32_t steps,
+                                                 const int vectors, const int kind) {
+    for (int32_t j = 0; j < steps; j += TL_PARTS) {
+#pragma GCC unroll 4
+        for (int q = 0; q < TL_PARTS; ++q) {
+            if (j + q == steps) break;
+            const tl_lanes a = tl_splat_step(x + 4 * (j + q));
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; ++v)
+                parts[q][v] =
+                    tl_add_step(parts[q][v], a, tl_load_step(w + v * TL_WIDTH * TL_STEP_BYTES(kind), kind), kind);
+            w += TL_PANEL_OUTPUTS * TL_STEP_BYTES(kind);
+        }
+    }
+    return w;
+}
+TL_ALWAYS_INLINE void tl_add_parts(tl_lanes *sums, tl_row_sums *parts, const int vectors) {
+#pragma GCC unroll 4
+    for (int q = 0; q < TL_PARTS; ++q) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) sums[v] = tl_add(sums[v], parts[q][v]);
+    }
 }
 
 #endif

@@ -15,19 +15,10 @@
 
 typedef tl_conv_int_params params;
 
-#define PANEL 16
-#define VECTORS (PANEL / TL_WIDTH)
+#define PANEL TL_PANEL_OUTPUTS
+#define VECTORS TL_PANEL_VECTORS
+#define ROWS TL_ROWS
 #define MAX_PIXELS 96
-
-/* As many rows as the registers hold sums of, beside one step of filters. */
-#define PARTS (4 / VECTORS > 2 ? 4 / VECTORS : 2)
-#if TL_WIDTH == 16
-#define ROWS 12
-#elif TL_WIDTH == 8
-#define ROWS 6
-#else
-#define ROWS 2
-#endif
 
 /* The pixels of a block: where their windows begin in what was laid out, and where they are in the output, in bytes. */
 typedef struct {
@@ -48,7 +39,7 @@ typedef struct {
     tl_output output;
 } job;
 
-typedef tl_lanes sums_of[ROWS][VECTORS];
+typedef tl_row_sums sums_of[ROWS];
 
 /* sums[m] += runs [first, end) of the m-th pixel from i on times the panel. Counts are constants where it is called. */
 TL_INLINE void add_runs(sums_of sums, const job *k, int32_t i, const int rows, const int vectors, const int kind,
@@ -59,45 +50,17 @@ TL_INLINE void add_runs(sums_of sums, const job *k, int32_t i, const int rows, c
         const char *x[ROWS];
 #pragma GCC unroll 16
         for (int m = 0; m < rows; ++m) x[m] = k->x + (k->at->x[i + m] + k->runs[run]);
-        for (int32_t j = 0; j < steps; ++j, w += PANEL * TL_STEP_BYTES(kind)) {
-            tl_lanes b[VECTORS];
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; ++v) b[v] = tl_load_step(w + v * TL_WIDTH * TL_STEP_BYTES(kind), kind);
-#pragma GCC unroll 16
-            for (int m = 0; m < rows; ++m) {
-                const tl_lanes a = tl_splat_step(x[m] + 4 * j);
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; ++v) sums[m][v] = tl_add_step(sums[m][v], a, b[v], kind);
-            }
-        }
+        w = tl_add_steps(sums, x, w, steps, rows, vectors, kind);
     }
 }
 
-/* The same for one pixel, in parts that do not wait for each other. */
-TL_INLINE void add_runs_of_one(sums_of sums, const job *k, int32_t i, const int vectors, const int kind, int32_t first,
-                               int32_t end) {
-    const int32_t steps = k->p->steps;
-    const char *w = k->weights + (size_t)first * (size_t)(steps * PANEL * TL_STEP_BYTES(kind));
-    tl_lanes parts[PARTS][VECTORS] = {{{0}}};
-    for (int32_t run = first; run < end; ++run) {
-        const char *x = k->x + (k->at->x[i] + k->runs[run]);
-        for (int32_t j = 0; j < steps; j += PARTS) {
-#pragma GCC unroll 4
-            for (int q = 0; q < PARTS; ++q) {
-                if (j + q == steps) break;
-                const tl_lanes a = tl_splat_step(x + 4 * (j + q));
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; ++v, w += TL_WIDTH * TL_STEP_BYTES(kind))
-                    parts[q][v] = tl_add_step(parts[q][v], a, tl_load_step(w, kind), kind);
-                w += (VECTORS - vectors) * TL_WIDTH * TL_STEP_BYTES(kind);
-            }
-        }
-    }
-#pragma GCC unroll 4
-    for (int q = 0; q < PARTS; ++q) {
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v) sums[0][v] = tl_add(sums[0][v], parts[q][v]);
-    }
+/* The same for one pixel. */
+TL_INLINE void add_runs_of_one(sums_of sums, const job *k, int32_t i, const int vectors, const int kind) {
+    tl_row_sums parts[TL_PARTS] = {{{0}}};
+    const char *w = k->weights;
+    for (int32_t run = 0; run < k->p->runs; ++run)
+        w = tl_add_steps_of_one(parts, k->x + (k->at->x[i] + k->runs[run]), w, k->p->steps, vectors, kind);
+    tl_add_parts(sums[0], parts, vectors);
 }
 
 /* Sums of `rows` pixels from the i-th on. */
@@ -129,7 +92,7 @@ TL_INLINE void tile(const job *k, int32_t i, const int rows, const int vectors, 
         for (int v = 0; v < vectors; ++v) tl_copy(&sums[m][v], start + v, sizeof(tl_lanes));
     }
     if (rows == 1)
-        add_runs_of_one(sums, k, i, vectors, kind, 0, k->p->runs);
+        add_runs_of_one(sums, k, i, vectors, kind);
     else
         add_runs(sums, k, i, rows, vectors, kind, 0, k->p->runs);
     if (vectors == VECTORS && k->is_fast) {

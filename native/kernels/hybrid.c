@@ -1,9 +1,10 @@
 /* Hybrid operators: float activations that are quantized on the fly, to meet integer weights.
  *
- * First each row (of a matrix, or a whole image) becomes int16 steps from its zero point, then sums of their products
- * with the weights are exact integers, and last these become real numbers again. */
+ * First each row (of a matrix, or a whole image) becomes steps, int16 from its zero point or bytes, then sums of their
+ * products with the weights are exact integers, and last these become real numbers again. */
 #include "tl_params.h"
 #include "tl_quantize_row.h"
+#include "tl_steps.h"
 
 /* t[0] images [height][width] float32, t[1] their steps, int16, laid out with zeros around and between the elements,
  * t[2] scales, float32. An element is `channels` numbers. A work item is one image. */
@@ -34,94 +35,130 @@ int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, t
     return TL_OK;
 }
 
-/* A tile is TILE neighbouring outputs (rows of a matrix, pixels) by two panels. */
-#define TILE 4
-#define PANELS 2
-#define COLUMNS (PANELS * TL_LANES)
+/* t[0] rows [channels], float32, t[1] their steps from -128 on plus TL_FLIP, four to a step of tl_steps.h, t[2] scales,
+ * float32, t[3] what the steps of 0 are, int32. A work item is one row. */
+int32_t tl_quantize_rows_quads(const tl_quantize_rows_params *p, void *const *t, tl_range r) {
+    const int32_t count = p->channels;
+    for (int32_t i = r.begin; i < r.end; ++i) {
+        const float *x = (const float *)t[0] + (size_t)i * count;
+        uint8_t *y = (uint8_t *)t[1] + (size_t)i * p->image;
+        tl_grid g;
+        ((float *)t[2])[i] = p->symmetric ? tl_symmetric_grid(x, count, &g) : tl_asymmetric_grid(x, count, &g);
+        const int32_t zero = ((int32_t *)t[3])[i] = g.zero_point + TL_FLIP;
+        for (int32_t c = 0; c < count; ++c) y[c] = (uint8_t)(tl_steps_of(x[c], &g) + zero);
+    }
+    return TL_OK;
+}
 
-/* What a tile works on. */
+/* A work item is BLOCK neighbouring outputs (rows of a matrix, pixels) by one panel. */
+#define BLOCK 24
+#define PANEL TL_PANEL_OUTPUTS
+#define VECTORS TL_PANEL_VECTORS
+
+typedef tl_hybrid_product_params params;
+
+/* What an item works on: of each row where its window lies, its scale, what its steps of 0 are, and its result. */
 typedef struct {
-    const int16_t *x[TILE];
-    float scale[TILE];
-    float *y[TILE];
-    const int8_t *w;
+    const char *x[BLOCK], *w;
+    float scale[BLOCK];
+    int32_t zero[BLOCK];
+    float *y[BLOCK];
     const float *scales, *bias;
+    const int32_t *totals; /* of the filters, for each run that has scales; NULL where the steps of 0 are 0 */
     int32_t columns;
-} tile;
+} block;
 
 /* Real numbers to where they belong: plus bias, within the activation's range. */
-TL_INLINE void finish(const tl_hybrid_product_params *p, const tile *s, int r, int c, tl_f32x8 y) {
-    if (s->bias) y += tl_load_f32(s->bias + c * TL_LANES);
-    y = tl_clamp_f32(y, p->low, p->high);
-    const int32_t columns = s->columns - c * TL_LANES;
-    if (columns >= TL_LANES)
-        tl_store_f32(s->y[r] + c * TL_LANES, y);
-    else if (columns > 0)
-        tl_copy(s->y[r] + c * TL_LANES, &y, (size_t)columns * sizeof(float));
+TL_INLINE void finish(const params *p, const block *s, int i, int v, tl_vector y) {
+    if (s->bias) y += tl_load(s->bias + v * TL_WIDTH);
+    const int32_t columns = s->columns - v * TL_WIDTH;
+    if (columns > 0) tl_store_up_to(s->y[i] + v * TL_WIDTH, tl_clip(y, tl_splat(p->low), tl_splat(p->high)), columns);
 }
 
 /* The sums of one run of neighbouring inputs. */
-TL_INLINE void add_run(const tl_hybrid_product_params *p, const tile *s, int rows, int32_t run, tl_s32x8 *sums) {
+TL_INLINE void add_run(const params *p, const block *s, int i, const int rows, const int kind, int32_t run,
+                       tl_row_sums *sums) {
     const size_t at = (size_t)(run / p->run_columns) * p->run_row_step + (size_t)(run % p->run_columns) * p->run_step;
-    const int16_t *x[TILE];
-    for (int r = 0; r < rows; ++r) x[r] = s->x[r] + at;
-    const size_t panel = TL_PANEL(p->length);
-    tl_dot_s16(sums, x, rows, s->w + (size_t)run * panel, (size_t)p->runs * panel, p->length);
+    const int32_t steps = (p->length + TL_STEP(kind) - 1) / TL_STEP(kind);
+    const char *w = s->w + (size_t)run * (size_t)(steps * PANEL * TL_STEP_BYTES(kind)), *x[TL_ROWS];
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) x[m] = s->x[i + m] + at * (4 / TL_STEP(kind));
+    if (rows > 1) {
+        tl_add_steps(sums, x, w, steps, rows, VECTORS, kind);
+    } else {
+        tl_row_sums parts[TL_PARTS] = {{{0}}};
+        tl_add_steps_of_one(parts, x[0], w, steps, VECTORS, kind);
+        tl_add_parts(sums[0], parts, VECTORS);
+    }
+}
+
+/* Sums of products with what steps are from their zero point. */
+TL_INLINE tl_vector centred(const block *s, int i, int v, const int kind, int32_t run, tl_lanes sums) {
+    if (kind == TL_QUADS_W8) {
+        tl_lanes totals;
+        tl_copy(&totals, s->totals + run * PANEL + v * TL_WIDTH, sizeof totals);
+        sums -= totals * s->zero[i];
+    }
+    return __builtin_convertvector(sums, tl_vector);
 }
 
 /* One scale for each output, over all of its inputs. */
-TL_INLINE void whole(const tl_hybrid_product_params *p, const tile *s, int rows) {
-    tl_s32x8 sums[TILE * PANELS] = {{0}};
-    for (int32_t run = 0; run < p->runs; ++run) add_run(p, s, rows, run, sums);
-    for (int r = 0; r < rows; ++r)
-        for (int c = 0; c < PANELS; ++c) {
-            const tl_f32x8 scales = tl_load_f32(s->scales + c * TL_LANES);
-            const tl_f32x8 total = __builtin_convertvector(sums[r * PANELS + c], tl_f32x8);
-            finish(p, s, r, c, p->scales_first ? total * scales * s->scale[r] : total * (scales * s->scale[r]));
+TL_INLINE void whole(const params *p, const block *s, int i, const int rows, const int kind) {
+    tl_row_sums sums[TL_ROWS];
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) tl_fill(sums[m], 0, sizeof sums[m]);
+    for (int32_t run = 0; run < p->runs; ++run) add_run(p, s, i, rows, kind, run, sums);
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) {
+        const float scale = s->scale[i + m];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) {
+            const tl_vector scales = tl_load(s->scales + v * TL_WIDTH),
+                            total = centred(s, i + m, v, kind, 0, sums[m][v]);
+            finish(p, s, i + m, v, p->scales_first ? total * scales * scale : total * (scales * scale));
         }
+    }
 }
 
 /* One scale for each output and run. */
-TL_INLINE void blockwise(const tl_hybrid_product_params *p, const tile *s, int rows) {
-    tl_f32x8 totals[TILE * PANELS] = {{0}};
+TL_INLINE void blockwise(const params *p, const block *s, int i, const int rows, const int kind) {
+    tl_vector totals[TL_ROWS][VECTORS] = {{{0}}};
     for (int32_t run = 0; run < p->runs; ++run) {
-        tl_s32x8 sums[TILE * PANELS] = {{0}};
-        add_run(p, s, rows, run, sums);
+        tl_row_sums sums[TL_ROWS] = {{{0}}};
+        add_run(p, s, i, rows, kind, run, sums);
         const float *scales = s->scales + (size_t)run * p->scale_step;
-        for (int i = 0; i < rows * PANELS; ++i)
-            totals[i] += __builtin_convertvector(sums[i], tl_f32x8) * tl_load_f32(scales + i % PANELS * TL_LANES);
+        for (int m = 0; m < rows; ++m)
+            for (int v = 0; v < VECTORS; ++v)
+                totals[m][v] += centred(s, i + m, v, kind, run, sums[m][v]) * tl_load(scales + v * TL_WIDTH);
     }
-    for (int r = 0; r < rows; ++r)
-        for (int c = 0; c < PANELS; ++c) finish(p, s, r, c, totals[r * PANELS + c] * s->scale[r]);
+    for (int m = 0; m < rows; ++m)
+        for (int v = 0; v < VECTORS; ++v) finish(p, s, i + m, v, totals[m][v] * s->scale[i + m]);
 }
 
-#define BY_ROWS(function)                                                                         \
-    static void function##_tile(const tl_hybrid_product_params *p, const tile *s, int32_t rows) { \
-        switch (rows) {                                                                           \
-        case 1:                                                                                   \
-            function(p, s, 1);                                                                    \
-            break;                                                                                \
-        case 2:                                                                                   \
-            function(p, s, 2);                                                                    \
-            break;                                                                                \
-        case 3:                                                                                   \
-            function(p, s, 3);                                                                    \
-            break;                                                                                \
-        default:                                                                                  \
-            function(p, s, TILE);                                                                 \
-        }                                                                                         \
+/* All rows of an item. */
+#define ROWS_OF(name, tile, kind)                                                              \
+    static void name(const params *p, const block *s, int32_t count) {                         \
+        int32_t i = 0;                                                                         \
+        for (; i + TL_ROWS <= count; i += TL_ROWS) tile(p, s, i, TL_ROWS, kind);               \
+        for (; i + 4 <= count && TL_ROWS > 4; i += 4) tile(p, s, i, TL_MIN(4, TL_ROWS), kind); \
+        for (; i + 2 <= count && TL_ROWS > 2; i += 2) tile(p, s, i, 2, kind);                  \
+        for (; i < count; ++i) tile(p, s, i, 1, kind);                                         \
     }
-BY_ROWS(whole)
-BY_ROWS(blockwise)
+ROWS_OF(whole_pairs, whole, TL_PAIRS_W8)
+ROWS_OF(whole_quads, whole, TL_QUADS_W8)
+ROWS_OF(blockwise_pairs, blockwise, TL_PAIRS_W8)
+ROWS_OF(blockwise_quads, blockwise, TL_QUADS_W8)
 
-/* Where the rows of a tile lie: `first` counts outputs of one image after another. */
-static void locate(const tl_hybrid_product_params *p, tile *s, const int16_t *x, const float *scale, float *y,
-                   int32_t first, int32_t rows) {
+/* Where the rows of an item lie: `first` counts outputs of one image after another. */
+static void locate(const params *p, block *s, const char *x, int32_t bytes, const float *scale, const int32_t *zero,
+                   float *y, int32_t first, int32_t rows) {
     const int32_t pixels = p->height * p->width;
     int32_t image = first / pixels, h = first % pixels / p->width, w = first % p->width;
     for (int32_t r = 0; r < rows; ++r) {
-        s->x[r] = x + (size_t)image * p->image + (size_t)h * p->row_step + (size_t)w * p->column_step;
+        s->x[r] =
+            x + bytes * ((size_t)image * p->image + (size_t)h * p->row_step + (size_t)w * p->column_step + p->start);
         s->scale[r] = scale[image];
+        s->zero[r] = zero ? zero[image] : 0;
         s->y[r] = y + (size_t)(first + r) * (size_t)(p->groups * p->outputs);
         if (++w < p->width) continue;
         w = 0;
@@ -131,28 +168,40 @@ static void locate(const tl_hybrid_product_params *p, tile *s, const int16_t *x,
     }
 }
 
-/* t[0] steps and t[1] scales as quantize_rows leaves them, t[2] panels of weights, t[3] a scale for each output, t[4]
- * bias or NULL, t[5] the result, float32. Scales and bias are padded to whole tiles. A work item is a tile. */
-int32_t tl_hybrid_product_f32(const tl_hybrid_product_params *p, void *const *t, tl_range r) {
-    const int32_t tiles = (p->rows + TILE - 1) / TILE;
-    const int32_t blocks = (p->outputs + COLUMNS - 1) / COLUMNS, all_blocks = blocks * p->groups;
-    const size_t block_bytes = (size_t)p->runs * TL_PANEL(p->length) * PANELS;
-    for (int32_t i = r.begin; i < r.end; ++i) {
-        const int32_t at_row = p->columns_inner ? i / all_blocks : i % tiles;
-        const int32_t at_column = p->columns_inner ? i % all_blocks : i / tiles;
-        const int32_t group = at_column / blocks, block = at_column % blocks;
-        const int32_t first = at_row * TILE, rows = TL_MIN(TILE, p->rows - first);
-        tile s;
-        locate(p, &s, (const int16_t *)t[0] + p->start + (size_t)group * p->length, t[1],
-               (float *)t[5] + (size_t)group * p->outputs + (size_t)block * COLUMNS, p->first + first, rows);
-        s.w = (const int8_t *)t[2] + (size_t)at_column * block_bytes;
-        s.scales = (const float *)t[3] + (size_t)at_column * COLUMNS;
-        s.bias = t[4] ? (const float *)t[4] + (size_t)at_column * COLUMNS : NULL;
-        s.columns = p->outputs - block * COLUMNS;
-        (p->scale_step ? blockwise_tile : whole_tile)(p, &s, rows);
+TL_INLINE int32_t product(const params *p, void *const *t, tl_range r, const int kind) {
+    const int32_t down = (p->rows + BLOCK - 1) / BLOCK, panels = (p->outputs + PANEL - 1) / PANEL;
+    const int32_t across = panels * p->groups, steps = (p->length + TL_STEP(kind) - 1) / TL_STEP(kind);
+    const size_t panel_bytes = (size_t)p->runs * (size_t)(steps * PANEL * TL_STEP_BYTES(kind));
+    const int32_t bytes = 4 / TL_STEP(kind), runs = p->scale_step ? p->runs : 1;
+    for (int32_t item = r.begin; item < r.end; ++item) {
+        const int32_t at_row = p->columns_inner ? item / across : item % down;
+        const int32_t at_column = p->columns_inner ? item % across : item / down;
+        const int32_t group = at_column / panels, panel = at_column % panels;
+        const int32_t first = at_row * BLOCK, rows = TL_MIN(BLOCK, p->rows - first);
+        block s;
+        locate(p, &s, (const char *)t[0] + (size_t)(group * p->length * bytes), bytes, t[1], t[5],
+               (float *)t[7] + (size_t)group * p->outputs + (size_t)panel * PANEL, p->first + first, rows);
+        s.w = (const char *)t[2] + (size_t)at_column * panel_bytes;
+        s.scales = (const float *)t[3] + (size_t)at_column * PANEL;
+        s.bias = t[4] ? (const float *)t[4] + (size_t)at_column * PANEL : NULL;
+        s.totals = t[6] ? (const int32_t *)t[6] + (size_t)(at_column * runs) * PANEL : NULL;
+        s.columns = p->outputs - panel * PANEL;
+        if (kind == TL_QUADS_W8)
+            (p->scale_step ? blockwise_quads : whole_quads)(p, &s, rows);
+        else
+            (p->scale_step ? blockwise_pairs : whole_pairs)(p, &s, rows);
     }
     return TL_OK;
 }
+
+/* t[0] steps and t[1] scales as quantize_rows leaves them, t[2] panels of weights of all groups, see tl_steps.h, t[3] a
+ * scale for each output, t[4] bias or NULL, all padded to whole panels, t[5] and t[6] nothing, t[7] the result,
+ * float32. */
+int32_t tl_hybrid_product_f32(const params *p, void *const *t, tl_range r) { return product(p, t, r, TL_PAIRS_W8); }
+
+/* The same of steps as quantize_rows_quads leaves them, t[5] what those of 0 are, t[6] totals of the weights: int32
+ * [panels][runs that have scales][PANEL]. */
+int32_t tl_hybrid_product_quads(const params *p, void *const *t, tl_range r) { return product(p, t, r, TL_QUADS_W8); }
 
 /* t[0] steps and t[1] scales as quantize_rows leaves them, t[2] weights [taps][channels], int8, t[3] a scale for each
  * channel, t[4] bias or NULL, t[5] the result, float32. Each channel goes through its own filter. A work item is a row

@@ -26,22 +26,24 @@ int32_t tl_l2_normalization_f32(const tl_normalize_params *p, void *const *t, tl
     return TL_OK;
 }
 
-/* The sum over a row of x - mean, or of its square. */
+/* The sum over a row of x - mean, or of its square; in four parts that do not wait for each other. */
 TL_ALWAYS_INLINE float deviation(const float *x, int32_t n, float mean, const int squared) {
-    const tl_vector zero = tl_splat(0.0f);
-    tl_vector a = zero, b = zero;
-    for (int32_t i = 0; i < n; i += 2 * TL_WIDTH) {
-        tl_vector u = zero, v = zero;
-        if (n - i >= 2 * TL_WIDTH) {
-            u = tl_load(x + i) - mean, v = tl_load(x + i + TL_WIDTH) - mean;
-        } else {
-            const int32_t rest = n - i - TL_WIDTH;
-            u = tl_select(tl_first(n - i), tl_load_up_to(x + i, n - i) - mean, zero);
-            if (rest > 0) v = tl_select(tl_first(rest), tl_load_part(x + i + TL_WIDTH, rest) - mean, zero);
+    tl_vector parts[4];
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) parts[q] = tl_splat(0.0f);
+    int32_t i = 0;
+    for (; n - i >= 4 * TL_WIDTH; i += 4 * TL_WIDTH) {
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; ++q) {
+            const tl_vector u = tl_load(x + i + q * TL_WIDTH) - mean;
+            parts[q] += squared ? u * u : u;
         }
-        a += squared ? u * u : u, b += squared ? v * v : v;
     }
-    return tl_sum(a + b);
+    for (; i < n; i += TL_WIDTH) {
+        const tl_vector u = tl_select(tl_first(n - i), tl_load_up_to(x + i, n - i) - mean, tl_splat(0.0f));
+        parts[0] += squared ? u * u : u;
+    }
+    return tl_sum((parts[0] + parts[1]) + (parts[2] + parts[3]));
 }
 
 /* LAYER_NORM: t[0] input [rows, channels], t[1] scales and t[2] offsets of the channels, t[3] output, which may be the

@@ -1,6 +1,7 @@
 """The command `tachylite`. Commands read like sentences; results go to standard output, errors to standard error with exit status 1."""
 
 import json
+import runpy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
@@ -175,15 +176,161 @@ def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
         raise TachyliteError(f"--input-shape {text!r}: give whole numbers with commas between them, such as image=1,224,224,3") from None
 
 
-def show_conversion(before: "Counter[str]", after: "Counter[str]") -> None:
+def show_conversion(before: "Counter[str]", after: "Counter[str]", *titles: str) -> None:
     """How often each operator occurs, as the source has it and in the file."""
     table = Table("operator", box=None, pad_edge=False)
-    table.add_column("in the source", justify="right")
-    table.add_column("in the file", justify="right")
+    for title in titles or ("in the source", "in the file"):
+        table.add_column(title, justify="right")
     for name in sorted(before | after):
         table.add_row(name, str(before[name] or ""), str(after[name] or ""))
     table.add_row("[bold]all[/]", str(before.total()), str(after.total()))
     console.print(table)
+
+
+@app.command()
+def quantize(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
+    recipe: Annotated[str, typer.Option(help="A scheme, such as static_wi8_ai8, or a .json file of rules.")] = "dynamic_wi8_afp32",
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Samples: .npz, .npy, a folder of pictures; or .json statistics of an earlier run.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="min_max, moving_average, percentile:99.9, entropy or mse.")] = "min_max",
+    inputs: Annotated[str, typer.Option(help="The type of the inputs: float32, int8, uint8, int16.")] = "float32",
+    outputs: Annotated[str, typer.Option(help="The type of the outputs.")] = "float32",
+    statistics: Annotated[Path | None, typer.Option(metavar="FILE", help="Save what calibration found as JSON.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Show operators, and with --data how close the outputs are.")] = False,
+    data: Annotated[Path | None, typer.Option(metavar="DATA", help="Samples to compare both models on, for --report.")] = None,
+) -> None:
+    """Make a model smaller and faster by storing and computing with integers."""
+    from tachylite.compress.calibrate import Calibration, calibrate
+    from tachylite.compress.compare import compare as compared
+    from tachylite.compress.quantize import quantize as quantized
+    from tachylite.compress.recipe import needs_samples, read_rules
+    from tachylite.model import codec
+
+    with explained():
+        source, rules = codec.read_file(model), read_rules(recipe)
+        ranges: Calibration | None = None
+        if calibration is not None and calibration.suffix == ".json":
+            ranges = Calibration.load(calibration)
+        elif calibration is not None and (needs_samples(rules) or statistics):
+            with counting("calibrating") as progress:
+                ranges = calibrate(source, calibration, method=method, progress=progress)
+        if ranges is not None and statistics:
+            ranges.save(statistics)
+        result = quantized(source, rules, ranges, inputs=inputs, outputs=outputs)
+        result.save(output)
+        if report:
+            show_conversion(Counter(op.op for op in source.operators()), Counter(op.op for op in result.operators()), "before", "after")
+        before, after = model.stat().st_size, output.stat().st_size
+        console.print(f"{output}  {size_text(after)}, {after / before:.1%} of {size_text(before)}", highlight=False)
+        if report and data is not None:
+            show_agreement(compared(source, result, data))
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Any]:
+    """A bar whose end is not known: the function to call with the number of samples done."""
+    columns = TextColumn("{task.description}"), SpinnerColumn(), TextColumn("{task.completed}")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda count: bar.update(task, completed=count)
+
+
+@app.command()
+def compare(
+    model: Annotated[Path, typer.Argument(metavar="FLOAT", help="The float .tflite file.")],
+    quantized: Annotated[Path, typer.Argument(metavar="QUANTIZED", help="The .tflite file that was made of it.")],
+    data: Annotated[Path, typer.Option(metavar="DATA", help="Samples: .npz, .npy, or a folder of pictures.")],
+    rows: Annotated[int, typer.Option(min=1, help="How many tensors to show, the worst first.")] = 15,
+    target_sqnr: Annotated[float | None, typer.Option(metavar="DB", help="Suggest a recipe whose outputs reach this SQNR.")] = None,
+    target_accuracy: Annotated[float | None, typer.Option(help="Suggest a recipe that reaches this with --labels or --metric.")] = None,
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="The samples' classes, .npy; accuracy is how many are met.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="FILE.py:NAME", help="A function from the outputs of all samples, as dicts, to a number.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="What the suggestion begins with: a scheme or a .json file of rules.")] = "static_wi8_ai8",
+    suggestion: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Write the suggested rules as JSON.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with tensors and graph.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """Show what quantizing a model cost, tensor by tensor, and which operators had better stay float."""
+    from tachylite.compress import compare as comparing
+    from tachylite.compress import page as pages
+
+    with explained():
+        with counting("comparing") as progress:
+            comparison = comparing.compare(model, quantized, data, progress=progress)
+        sizes = [path.stat().st_size for path in (model, quantized)]
+        content = {"model": model.name, "quantized": quantized.name, "bytes": sizes, **comparison.as_data()}
+        if target_sqnr is not None or target_accuracy is not None:
+            content["suggestion"] = suggested(model, recipe, data, target_sqnr, target_accuracy, metric_of(labels, metric))
+            if suggestion:
+                suggestion.write_text(json.dumps(content["suggestion"]["rules"], indent=1) + "\n", encoding="utf-8")
+        if page:
+            pages.write(content, page)
+        if as_json:
+            print(json.dumps(content, indent=2))
+            return
+        show_comparison_of(comparison, rows)
+        if "suggestion" in content:
+            show_suggestion(content["suggestion"])
+
+
+def metric_of(labels: Path | None, function: str | None) -> Any:
+    """The metric that was asked for, None where none was. Raises TachyliteError, OSError."""
+    from tachylite.compress.suggest import top_1
+    from tachylite.data import arrays
+
+    if function is None:
+        return None if labels is None else top_1(arrays.read_one(labels).ravel())
+    path, _, name = function.rpartition(":")
+    if not path or not Path(path).is_file():
+        raise TachyliteError(f"--metric {function!r}: give a Python file and the name of a function in it, such as metrics.py:accuracy")
+    found = runpy.run_path(path).get(name)
+    if not callable(found):
+        raise TachyliteError(f"{path} defines no function {name!r}")
+    return found
+
+
+def suggested(model: Path, recipe: str, data: Path, sqnr: float | None, accuracy: float | None, metric: Any) -> dict[str, Any]:
+    """The recipe that reaches the target with the fewest float operators."""
+    from tachylite.compress.recipe import read_rules
+    from tachylite.compress.suggest import suggest
+
+    with counting("trying recipes") as progress:
+        found = suggest(model, read_rules(recipe), data, target_sqnr=sqnr, target_accuracy=accuracy, metric=metric, progress=progress)
+    return {"rules": [vars(rule) for rule in found.rules], "kept": list(found.kept), "reached": found.reached}
+
+
+def show_comparison_of(comparison: Any, count: int) -> None:
+    """The outputs, and the tensors whose operators cost most."""
+    show_agreement(comparison)
+    table = Table("tensor", "operator", "type", box=None, pad_edge=False)
+    for column in ("SQNR", "cost", "cosine", "greatest error", "saturated"):
+        table.add_column(column, justify="right")
+    worst = comparison.worst()
+    for row in worst[:count]:
+        a = row.agreement
+        numbers = (f"{a.sqnr:.1f} dB", f"{row.lost:.1f} dB", f"{a.cosine:.5f}", f"{a.max_error:.3g}", f"{a.saturation:.1%}")
+        table.add_row(escape(row.name), row.operator, row.dtype, *numbers)
+    console.print(table)
+    if len(worst) > count:
+        console.print(f"and {len(worst) - count} others; --rows shows more", highlight=False)
+
+
+def show_agreement(comparison: Any) -> None:
+    """How close the outputs are."""
+    a = comparison.outputs
+    found = f"SQNR [bold]{a.sqnr:.2f} dB[/], cosine {a.cosine:.5f}, greatest error {a.max_error:.3g}"
+    console.print(f"outputs of {comparison.samples} samples: {found}", highlight=False)
+
+
+def show_suggestion(suggestion: dict[str, Any]) -> None:
+    """The operators to leave in float."""
+    kept = ", ".join(suggestion["kept"]) or "none"
+    console.print(f"float operators that reach {suggestion['reached']:.4g}: [bold]{escape(kept)}[/]", highlight=False)
 
 
 @app.command()

@@ -306,3 +306,15 @@ def test_a_dtype_that_the_schema_lacks():
     model.graph.tensors[0].dtype = np.dtype("datetime64[s]")
     with pytest.raises(TachyliteError, match="'image' is datetime64"):
         model.to_bytes()
+
+
+def test_equal_small_vectors_are_written_once():
+    """Zero points of every channel are zeros: eight bytes each, as much as the weights of a small layer."""
+    build = Builder()
+    x, q = build.input("x", (1, 4)), Quantization(np.ones(512, np.float32), np.zeros(512, np.int64))
+    layers = [build.constant(np.full((512, 4), i, np.int8), f"weights_{i}", q) for i in range(4)]
+    for weights in layers:
+        x = build.SLICE(build.FULLY_CONNECTED(x, weights, None), np.array([0, 0], np.int32), np.array([1, 4], np.int32))
+    content = Model.of(build.outputs(x)).to_bytes()
+    assert len(content) < 4 * 512 * 4 + 8 * 512 + 4 * 512 + 3000
+    assert codec.read(content) == Model.of(build.graph)

@@ -5,6 +5,7 @@ import pytest
 
 from tachylite import Interpreter, Model
 from tachylite.model.dtypes import INT2, INT4
+from tachylite.runtime import native
 
 from .harness import Case, case, constant, out
 from .test_ops import EXECUTORS, oracle, outputs
@@ -18,8 +19,11 @@ def assert_equal_to_litert(layer: Case) -> None:
     (expected,) = oracle(layer)
     (actual,) = outputs(EXECUTORS["reference"](model_content=content), layer)
     np.testing.assert_array_equal(actual, expected)
-    (native,) = outputs(Interpreter(model_content=content), layer)
-    np.testing.assert_allclose(native, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+    for tier in native.tiers():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TACHYLITE_ISA", tier)
+            (actual,) = outputs(Interpreter(model_content=content), layer)
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
 
 
 def activations(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -47,7 +51,8 @@ per_channel_or_not = pytest.mark.parametrize("per_channel", [False, True], ids=[
 def test_fully_connected(name: str, per_channel: bool, asymmetric: bool) -> None:
     rng = np.random.default_rng(0)
     for _ in range(25):
-        rows, inputs, units = rng.integers(1, 9), rng.integers(1, 300), rng.integers(2, 20)
+        # Single rows, tiles and blocks of them; inputs that are whole quads, and others.
+        rows, inputs, units = rng.choice([1, 2, 5, 12, 37]), rng.integers(1, 75) * rng.choice([1, 4]), rng.integers(2, 40)
         scale = rng.uniform(0.001, 0.1, units if per_channel else 1)
         # The zero point of uint8 weights counts for nothing.
         zero_point = rng.integers(256) if name == "uint8" else 0

@@ -8,6 +8,7 @@ import pytest
 import tachylite
 from tachylite import Builder, Interpreter, Model, OpDef, Spec, TachyliteError, Tensor
 from tachylite.interpreter import InterpreterWithCustomOps
+from tachylite.model.dtypes import DTYPES, STRING
 from tachylite.model.graph import Operator
 
 
@@ -217,3 +218,15 @@ def test_an_operator_that_takes_too_much_memory_says_so() -> None:
     tachylite.register(OpDef("Greedy", infer=lambda op, x: x, reference=lambda op, x: np.empty(2**50), is_custom=True))
     with pytest.raises(RuntimeError, match=r"Greedy #0 'y' \(subgraph 0\): takes more memory than there is \(.*\); use smaller shapes"):
         tachylite.load(custom_model("Greedy"))(np.ones(3, np.float32))
+
+
+def test_what_an_operator_computes_counts_and_not_the_type_that_the_file_gives_its_output() -> None:
+    build = Builder()
+    words = build.input("words", (2,), STRING)
+    result = build.GATHER(words, build.constant(np.array([1], np.int32)))
+    result.dtype = DTYPES["FLOAT8_E5M2"]
+    interpreter = Interpreter(model_content=Model.of(build.outputs(result)))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.array([b"a", b"b"], object))
+    interpreter.invoke()
+    assert interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).tolist() == [b"b"]

@@ -31,6 +31,16 @@ def read(path: str | os.PathLike[str]) -> np.ndarray | dict[str, np.ndarray]:
             ) from problem
 
 
+def read_one(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of a .npy file, or the only one of a .npz file. Raises FileError, OSError."""
+    content = read(path)
+    if isinstance(content, dict):
+        if len(content) != 1:
+            raise FileError(f"{path} holds {len(content)} arrays named {sorted(content)}; give a file with one")
+        return next(iter(content.values()))
+    return content
+
+
 def read_raw(path: str | os.PathLike[str], tensor: Tensor) -> np.ndarray:
     """A file of nothing but elements, in the tensor's type and order. Its length tells the size of a dimension that is not known."""
     signature = tensor.shape_signature or tensor.shape

@@ -126,6 +126,11 @@ class FrontendBuilder(Builder):
             return None
         return [int(a) if a == b else None for a, b in zip(now.value.reshape(-1), later.value.reshape(-1), strict=True)]
 
+    def is_size_of(self, sizes: Tensor, position: int, x: Tensor, axis: int) -> bool:
+        """Whether an element of a vector of sizes is that of an axis of x, whatever unknown dimensions will be."""
+        pairs = [(self._spec(sizes), x.shape), (self._after_resize(sizes), self.resized_shape(x))]
+        return all(spec is not None and spec.value is not None and spec.value.flat[position] == shape[axis] for spec, shape in pairs)
+
     def resized_shape(self, tensor: Tensor) -> Shape:
         """The shape that the tensor would have with other sizes of the unknown dimensions."""
         return self._resized[tensor].shape if tensor in self._resized else tensor.shape

@@ -96,7 +96,7 @@ def turned(build: FrontendBuilder, kernel: Tensor, axes: Sequence[int]) -> Tenso
     q = kernel.quantization
     if q is not None and q.is_per_channel:
         q = Quantization(q.scale, q.zero_point, list(axes).index(q.axis))
-    return build.constant(kernel.data.transpose(axes), kernel.name, q)
+    return build.constant(kernel.data.transpose(axes), kernel.name.rpartition("/")[2], q)
 
 
 # Padding.

@@ -10,7 +10,7 @@ from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model
 
-from . import keras, onnx, tf
+from . import keras, onnx, stablehlo, tf, torch
 from .options import Options, Shapes
 
 
@@ -26,6 +26,8 @@ def convert(
 
     source: a path, bytes, or a live model. Keras: `.keras`, and `.h5` of any Keras. TensorFlow: a SavedModel's folder, frozen
         graphs (`.pb`), and live functions and modules. ONNX: `.onnx`, with external data beside it, and live ModelProtos.
+        PyTorch: what `torch.export.export` gives, its `.pt2` files, and modules, with input_shapes. JAX: what `jax.export` gives, live or
+        serialized.
     signatures: keys of those to convert, all by default. Keras models have one, "serving_default".
     input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
@@ -46,12 +48,17 @@ def _read(source: Any, options: Options) -> Model:
         return tf.convert_live(source, options)
     if onnx.is_live(source):
         return onnx.convert_live(source, options)
+    if stablehlo.is_live(source):
+        return stablehlo.convert_live(source, options)
+    if torch.is_live(source):
+        return torch.convert_live(source, options)
     if isinstance(source, str | os.PathLike):
         return _convert_path(Path(source), options)
     if isinstance(source, bytes | bytearray | memoryview):
         return _convert_bytes(memoryview(source), options)
     raise TachyliteError(
-        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, or a model of Keras, TensorFlow or ONNX"
+        f"a {type(source).__name__} is no model that can be converted; give a path, bytes, a model of Keras, TensorFlow or ONNX, "
+        "or what torch.export or jax.export gives"
     )
 
 
@@ -70,13 +77,18 @@ def _convert_path(path: Path, options: Options) -> Model:
 
 
 def _convert_bytes(data: memoryview, options: Options) -> Model:
+    if torch.is_archive(data):
+        return torch.convert_archive(data, options)
     if keras.is_archive(data):
         return keras.convert(data, options)
     if tf.is_graph(data):
         return tf.convert_graph(data, options)
     if onnx.is_model(data):
         return onnx.convert(data, options)
+    if stablehlo.is_artifact(data):
+        return stablehlo.convert_artifact(data, options)
     found = bytes(data[:8])
     raise FileError(
-        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx); it may be truncated"
+        f"begins with {found!r}, which is none of the formats that can be converted (.keras, .h5, GraphDef .pb, .onnx, .pt2, jax.export); "
+        "it may be truncated"
     )

@@ -6,7 +6,9 @@ from typing import Any
 
 from .keras.layer import entries as keras_entries
 from .onnx.node import entries as onnx_entries
+from .stablehlo.node import op as stablehlo
 from .tf.node import entries as tf_entries
+from .torch.node import op as torch
 
 INTRODUCTION = """\
 Generated from the frontends' entries by `make format`. A family is the file in `src/tachylite/frontends/` that converts these;
@@ -29,6 +31,8 @@ def markdown() -> str:
         *section("Operations on Keras tensors", "`keras.ops`, and functions of TensorFlow in models of Keras 2.", operations),
         *section("TensorFlow operators", "SavedModels of TensorFlow 1 and 2, and frozen GraphDefs (`.pb`).", tf_entries()),
         *section("ONNX operators", ONNX, onnx_entries()),
+        *section("StableHLO operators", "JAX: what `jax.export` gives, live or serialized.", stablehlo.entries),
+        *section("PyTorch operators", "Programs of `torch.export`, live or in `.pt2` files, and modules.", torch.entries),
     ]
     return "\n".join(lines)
 

@@ -39,7 +39,7 @@ class Reader:
     def __init__(self, data: memoryview):
         self.data = data
         self.size = len(data)
-        self._allowance = 2 * self.size + 4096
+        self._allowance = 4 * self.size + 4096
         self._tables = 0
 
     def root(self, table: str, identifier: bytes) -> Any:
@@ -52,7 +52,7 @@ class Reader:
         return self.table(table, self.offset(0))
 
     def spend(self, size: int) -> None:
-        """Count `size` bytes as read. In honest files each is read about once; raises FileError where some are read over and over."""
+        """Count `size` bytes as read: once in honest files, or a few times what is shared. Raises FileError where it is more."""
         self._allowance -= size
         if self._allowance < 0:
             raise FileError("its tables overlap so much that reading it would take far more than its size; it is damaged or hostile")
@@ -210,6 +210,10 @@ def _read_elements(reader: Reader, at: int, what: str, element: Callable[..., An
     return tuple(elements)
 
 
+MOST_SHARED = 1 << 16
+"""Bytes of a vector, at most, that is looked for among those before it: longer ones are the data of constants, which a model keeps once."""
+
+
 class Cell(NamedTuple):
     """One field on its way into a table: what stands in the table itself, and for an offset what it leads to."""
 
@@ -220,11 +224,16 @@ class Cell(NamedTuple):
 
 
 class Writer:
-    """Writes records as tables, each before what it refers to; equal records give equal bytes."""
+    """Writes records as tables, each before what it refers to; equal records give equal bytes.
+
+    Strings and vectors of scalars that are equal (zero points, shapes) are written once: behind all tables, since offsets lead forward.
+    """
 
     def __init__(self) -> None:
         self.out = bytearray()
         self._layouts: dict[bytes, int] = {}
+        #: By alignment and bytes, where the offsets stand that are to lead there.
+        self._shared: dict[tuple[int, bytes], list[int]] = {}
 
     def root(self, record: Any, identifier: bytes) -> bytearray:
         """The whole flatbuffer.
@@ -233,6 +242,11 @@ class Writer:
         """
         self.out += bytes(4) + identifier
         self._refer(0, self.table(record))
+        for (boundary, content), places in self._shared.items():
+            target = self._align(boundary, ahead=4)
+            self.out += content
+            for at in places:
+                self._refer(at, target)
         return self.out
 
     def table(self, record: Any) -> int:
@@ -255,40 +269,50 @@ class Writer:
             self.out += cell.inline
         for cell in cells:
             if cell.target is not None:
-                self._refer(at + places[cell.slot], self._target(cell.field, cell.target))
+                self._write(cell.field, cell.target, at + places[cell.slot])
         return at
 
-    def _target(self, field: Field, value: Any) -> int:
+    def _write(self, field: Field, value: Any, at: int) -> None:
+        """Write what the offset at `at` is to lead to, now or behind the tables."""
         if field.kind == "string" and not field.is_vector:
-            return self._string(value)
-        if not field.is_vector:
-            return self.table(value)
-        if field.kind == "string":
-            return self._references(value, self._string)
-        if field.kind == "table":
-            return self._references(value, self.table)
-        return self._scalars(field, value)
+            self._share_string(value, at)
+        elif not field.is_vector:
+            self._refer(at, self.table(value))
+        elif field.kind in ("string", "table"):
+            self._references(field, value, at)
+        else:
+            self._scalars(field, value, at)
 
-    def _scalars(self, field: Field, value: Any) -> int:
+    def _scalars(self, field: Field, value: Any, at: int) -> None:
         scalar = _scalar(field)
-        at = self._align(max(4, field.align or scalar.size), ahead=4)
-        self.out += UINT32.pack(len(value))
+        boundary, count = max(4, field.align or scalar.size), UINT32.pack(len(value))
         # Data and bytes are as they should stand.
-        self.out += memoryview(value) if field.align or field.type == "ubyte" else b"".join(_packed(field, scalar, v) for v in value)
-        return at
+        as_is = memoryview(value) if field.align or field.type == "ubyte" else None
+        if as_is is not None and as_is.nbytes > MOST_SHARED:
+            self._refer(at, self._align(boundary, ahead=4))
+            self.out += count
+            self.out += as_is
+        else:
+            content = b"".join(_packed(field, scalar, v) for v in value) if as_is is None else as_is
+            self._share(count + bytes(content), boundary, at)
 
-    def _string(self, value: str) -> int:
+    def _share_string(self, value: str, at: int) -> None:
         data = value.encode("utf-8", "surrogateescape")
-        at = self._align(4)
-        self.out += UINT32.pack(len(data)) + data + b"\0"
-        return at
+        self._share(UINT32.pack(len(data)) + data + b"\0", 4, at)
 
-    def _references(self, values: Sequence[Any], append: Callable[[Any], int]) -> int:
-        at = self._align(4)
+    def _share(self, content: bytes, boundary: int, at: int) -> None:
+        self._shared.setdefault((boundary, content), []).append(at)
+
+    def _references(self, field: Field, values: Sequence[Any], at: int) -> None:
+        start = self._align(4)
+        self._refer(at, start)
         self.out += UINT32.pack(len(values)) + bytes(4 * len(values))
         for i, value in enumerate(values):
-            self._refer(at + 4 + 4 * i, append(value))
-        return at
+            place = start + 4 + 4 * i
+            if field.kind == "string":
+                self._share_string(value, place)
+            else:
+                self._refer(place, self.table(value))
 
     def _refer(self, at: int, target: int) -> None:
         UINT32.pack_into(self.out, at, target - at)

@@ -19,6 +19,7 @@ from .elementwise import Lowering, define, infer_unary, is_quantized, lower_unar
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .fused import stored_range
+from .integer import OWN, PROBABILITY, UNIT, Integer
 from .kernel import NoParams, Params, kernel
 from .lut import Function, look_up, lower_int16, lower_sigmoid_int16, rounded, sigmoid_int16, sigmoid_scaling, tanh_int16
 from .registry import Spec, broadcast_shapes
@@ -272,13 +273,14 @@ def lower_gelu(low: Any, op: Operator) -> None:
     lower_unary(GELU_BY_TANH if by_tanh else GELU, int16=lower_int16(_gelu_function))(low, op)
 
 
-_register = partial(define, infer=infer_unary)
+_register = partial(define, infer=infer_unary, integer=OWN)
 _register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3), lower=lower_clipping(0, math.inf))
 _register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3), lower=lower_clipping(0, 6))
 _register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1))
 _register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1))
 _register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
-_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu)
+# LiteRT reads an int16 alpha as bytes.
+_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu, integer=Integer(("s8", "u8")))
 _register(
     "LOGISTIC",
     logistic,
@@ -286,6 +288,7 @@ _register(
     infer=infer_sigmoid,
     version=version_by_type(s8=2, s16=3),
     lower=lower_unary(LOGISTIC, int16=lower_sigmoid_int16),
+    integer=PROBABILITY,
 )
 _register(
     "TANH",
@@ -294,6 +297,7 @@ _register(
     infer=infer_sigmoid,
     version=version_by_type(s8=2, s16=3),
     lower=lower_unary(TANH, int16=partial(lower_sigmoid_int16, is_tanh=True)),
+    integer=UNIT,
 )
 _register("ELU", elu, "f32 f16 s8", lower=lower_unary(ELU))
 _register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3), lower=lower_gelu)

@@ -16,6 +16,7 @@ from .cast import is_float
 from .elementwise import Lowering, define, infer_binary, is_quantized, is_wide_broadcast, lower_binary, require, through_table
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
 from .fused import activate, activate_steps, activation_range, check_activation, plain_range, real_range
+from .integer import OWN, SHARED, Integer
 from .kernel import Kernel, kernel
 from .registry import Spec
 from .rescaling import small_rescale
@@ -412,6 +413,9 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
     return total
 
 
+#: The converter's int16 sums have scales that are no powers of two.
+_SUM = Integer(options={"s16": {"pot_scale_int16": False}})
+
 _register = partial(define, infer=infer_binary)
 _register(
     "ADD",
@@ -421,6 +425,7 @@ _register(
     infer=infer_arithmetic,
     version=add_version,
     lower=lower_arithmetic(ADD, _sum_params),
+    integer=_SUM,
 )
 _register(
     "SUB",
@@ -430,6 +435,7 @@ _register(
     infer=infer_arithmetic,
     version=subtract_version,
     lower=lower_arithmetic(SUB, _sum_params),
+    integer=_SUM,
 )
 _register(
     "MUL",
@@ -439,6 +445,7 @@ _register(
     infer=infer_multiply,
     version=multiply_version,
     lower=lower_arithmetic(MUL, _product_params),
+    integer=OWN,
 )
 _register(
     "DIV",
@@ -448,6 +455,7 @@ _register(
     infer=infer_arithmetic,
     version=lambda op: 2 if is_wide_broadcast(op) else 1,
     lower=lower_divide,
+    integer=OWN,
 )
 _register(
     "SQUARED_DIFFERENCE",
@@ -456,6 +464,7 @@ _register(
     "SquaredDifferenceOptions",
     version=version_by_type(s8=2),
     lower=lower_squared_difference,
+    integer=OWN,
 )
 _register("POW", power, "f32 i32", "PowOptions", lower=lower_power)
 _register(
@@ -470,10 +479,22 @@ _register(
     "FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2), lower=lower_floor(FLOOR_MOD)
 )
 _register(
-    "MAXIMUM", maximum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_stored(MAXIMUM)
+    "MAXIMUM",
+    maximum,
+    "f32 f16 bf16 s8 u8 s16 i32 i64",
+    "MaximumMinimumOptions",
+    version=extremum_version,
+    lower=lower_stored(MAXIMUM),
+    integer=SHARED,
 )
 _register(
-    "MINIMUM", minimum, "f32 f16 bf16 s8 u8 s16 i32 i64", "MaximumMinimumOptions", version=extremum_version, lower=lower_stored(MINIMUM)
+    "MINIMUM",
+    minimum,
+    "f32 f16 bf16 s8 u8 s16 i32 i64",
+    "MaximumMinimumOptions",
+    version=extremum_version,
+    lower=lower_stored(MINIMUM),
+    integer=SHARED,
 )
 _register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_stored(ATAN2))
 _register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n, lower=lower_add_n)

@@ -9,6 +9,7 @@ from tachylite.model.graph import Operator
 
 from .arguments import ANY_TYPE, amounts, check_type, new_shape, same_quantization, settle, vector, version_by_type
 from .copy import canvas, constant, fill_around, is_plain, lower_views, strided_copy
+from .integer import SHARED
 from .registry import OpDef, Spec, register
 from .scales import padding_of
 
@@ -185,10 +186,11 @@ for _name, _infer, _reference, _view, _options in (
             variants=("f32", "s8", "u8", "i32", "i64"),
             version=version_by_type(s8=2),
             lower=lower_views(_view),
+            integer=SHARED,
         )
     )
 for _name, _infer_blocks, _move, _lower, _options in (
     ("SPACE_TO_BATCH_ND", _infer_space_to_batch, space_to_batch_nd, lower_space_to_batch, "SpaceToBatchNDOptions"),
     ("BATCH_TO_SPACE_ND", _infer_batch_to_space, batch_to_space_nd, lower_batch_to_space, "BatchToSpaceNDOptions"),
 ):
-    register(OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower))
+    register(OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower, integer=SHARED))

@@ -14,6 +14,7 @@ from .broadcast import BroadcastParams, emit_binary
 from .copy import width
 from .elementwise import Lowering, define, infer_binary, infer_predicate, infer_unary, lower_binary, through_table
 from .fixedpoint import Multiplier, rescale
+from .integer import OWN, Integer
 from .kernel import Kernel, kernel
 from .lut import lower_table
 from .registry import Spec
@@ -122,6 +123,8 @@ for _name, _relation, _options, _variants, _versions, _lower in (
         version=version_by_type(**_versions),
         in_place=False,
         lower=_lower,
+        # LiteRT takes int16 for plain integers where it has no version for it.
+        integer=OWN if "s16" in _versions else Integer(("s8", "u8")),
     )
 
 _register("LOGICAL_AND", logical_and, "bool", "LogicalAndOptions", lower=lower_bits(AND))

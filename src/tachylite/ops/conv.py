@@ -12,6 +12,7 @@ from tachylite.model.graph import Operator, Shape
 
 from . import conv_float, conv_hybrid, conv_integer, depthwise_integer
 from .convolution import check, convolve, filter_scales, integer_layer
+from .integer import layer
 from .panels import panels
 from .registry import OpDef, Spec, register
 from .window import Window, sliding, spatial, taps
@@ -231,6 +232,7 @@ register(
         variants=_VARIANTS,
         version=_conv_2d_version,
         lower=lower_conv_2d,
+        integer=layer(axis=0),
     )
 )
 register(
@@ -242,5 +244,6 @@ register(
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
         lower=lower_depthwise_conv_2d,
+        integer=layer(axis=3),
     )
 )

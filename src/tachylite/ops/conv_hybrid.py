@@ -1,5 +1,7 @@
 """Hybrid operators natively: rows or images of floats become int16 steps from their zero point, whose products with the weights are exact.
 
+Where a machine multiplies bytes best, the steps of matrices are bytes, and what their zero point adds to the sums is taken off.
+
 One kernel serves all products: a row of the left operand is a few runs of neighbouring steps, `Runs`. A matrix has one run, a convolution
 one for each line of its window, weights with block-wise scales one for each block.
 """
@@ -20,8 +22,8 @@ from .kernel import Params, kernel
 from .registry import Spec
 from .window import Window
 
-LANES, COLUMNS, TILE = 8, 16, 4
-"""Outputs of a panel, outputs and rows of a tile: as in tl_dot.h and hybrid.c."""
+PANEL, BLOCK = 16, 24
+"""Outputs of a panel, and rows of a work item: as in tl_steps.h and hybrid.c."""
 
 #: Longer rows could overflow the sum.
 MAX_DEPTH = 2**31 // (255 * 128)
@@ -40,10 +42,8 @@ class HybridProductParams(Params):
     """
 
     _fields_ = (
-        *(
-            (name, c_int32)
-            for name in ("rows", "first", "outputs", "groups", "height", "width", "image", "start", "row_step", "column_step")
-        ),
+        *((name, c_int32) for name in ("rows", "first", "outputs", "groups", "height", "width")),
+        *((name, c_int32) for name in ("image", "start", "row_step", "column_step")),
         *((name, c_int32) for name in ("runs", "run_columns", "run_row_step", "run_step", "length")),
         *((name, c_int32) for name in ("scale_step", "scales_first", "columns_inner")),
         ("low", c_float),
@@ -62,8 +62,8 @@ class HybridDepthwiseParams(Params):
     )
 
 
-QUANTIZE_ROWS = kernel("quantize_rows", QuantizeRowsParams, "f32")
-HYBRID_PRODUCT = kernel("hybrid_product", HybridProductParams, "f32")
+QUANTIZE_ROWS = kernel("quantize_rows", QuantizeRowsParams, "f32", "quads")
+HYBRID_PRODUCT = kernel("hybrid_product", HybridProductParams, "f32", "quads")
 HYBRID_DEPTHWISE = kernel("hybrid_depthwise", HybridDepthwiseParams, "f32")
 
 
@@ -101,13 +101,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Steps:
-    """What quantize_rows left: values of the steps and of the scales, and the layout."""
+    """What quantize_rows left: values of the steps and of the scales, and the layout. zeros: the value of what steps of 0 are, of quads."""
 
     steps: int
     scales: int
     height: Axis
     width: Axis
     channels: int
+    zeros: int | None = None
 
     @property
     def line(self) -> int:
@@ -155,22 +156,22 @@ class Runs:
     length: int
 
 
-def panels(weights: np.ndarray) -> np.ndarray:
-    """Integers [groups, outputs, runs, length] in the layout of tl_dot.h, int8 [groups, panels, runs, pairs, LANES, 2]."""
+def panels(weights: np.ndarray, step: int = 2) -> np.ndarray:
+    """Integers [groups, outputs, runs, length] in the layout of tl_steps.h, int8 [groups, panels, runs, steps, PANEL, step]."""
     groups, outputs, runs, length = weights.shape
-    padded = np.zeros((groups, _whole_tiles(outputs), runs, length + length % 2), np.int8)
+    padded = np.zeros((groups, _whole_panels(outputs), runs, -(-length // step) * step), np.int8)
     padded[:, :outputs, :, :length] = weights
-    return np.ascontiguousarray(padded.reshape(groups, -1, LANES, runs, padded.shape[3] // 2, 2).transpose(0, 1, 3, 4, 2, 5))
+    return np.ascontiguousarray(padded.reshape(groups, -1, PANEL, runs, padded.shape[3] // step, step).transpose(0, 1, 3, 4, 2, 5))
 
 
-def _whole_tiles(outputs: int) -> int:
-    return -(-outputs // COLUMNS) * COLUMNS
+def _whole_panels(outputs: int) -> int:
+    return -(-outputs // PANEL) * PANEL
 
 
 def columns(values: np.ndarray, groups: int, outputs: int) -> np.ndarray:
-    """float32 [..., 1 or groups * outputs], padded to whole tiles in each group, [..., groups * padded]."""
+    """[..., 1 or groups * outputs], padded to whole panels in each group, [..., groups * padded]."""
     full = np.broadcast_to(values, (*values.shape[:-1], groups * outputs)).reshape(*values.shape[:-1], groups, outputs)
-    result = np.zeros((*full.shape[:-1], _whole_tiles(outputs)), np.float32)
+    result = np.zeros((*full.shape[:-1], _whole_panels(outputs)), values.dtype)
     result[..., :outputs] = full
     return result.reshape(*values.shape[:-1], -1)
 
@@ -185,12 +186,14 @@ def product(
     scales: np.ndarray,
     groups: int,
     scales_first: bool,
+    totals: np.ndarray | None = None,
     first: int = 0,
     result: int | None = None,
 ) -> None:
     """Emit the products of all windows with packed `weights`, to the operator's output, or its value `result`.
 
-    scales: [1 or outputs], or [runs, outputs]; first: the image to begin with.
+    scales: [1 or outputs], or [runs, outputs]; totals: int32 of the weights of each output, for each run that has scales,
+    [panels, runs, PANEL], which quads need; first: the image to begin with.
     """
     outputs = low.spec(op.outputs[0]).shape[-1] // groups
     result = low.define(op.outputs[0]) if result is None else result
@@ -217,14 +220,16 @@ def product(
         scale_step=padded.shape[-1] if padded.ndim > 1 else 0,
         scales_first=scales_first,
         # The smaller operand is the one to walk over again and again.
-        columns_inner=images * steps.image * 2 > groups * _whole_tiles(outputs) * runs.count * runs.length,
+        columns_inner=images * steps.image * 2 > groups * _whole_panels(outputs) * runs.count * runs.length,
         low=least,
         high=greatest,
     )
-    work = -(-rows // TILE) * groups * (_whole_tiles(outputs) // COLUMNS)
-    grain = -(-(1 << 17) // (runs.count * runs.length * TILE * COLUMNS))
-    inputs = [steps.steps, steps.scales, weights, _constant(low, padded), _bias(low, op, groups, outputs)]
-    low.call(HYBRID_PRODUCT, "f32", op, params, work=work, grain=grain, inputs=inputs, outputs=[result])
+    work = -(-rows // BLOCK) * groups * (_whole_panels(outputs) // PANEL)
+    grain = -(-(1 << 17) // (runs.count * runs.length * min(rows, BLOCK) * PANEL))
+    operands = steps.steps, steps.scales, weights, _constant(low, padded), _bias(low, op, groups, outputs)
+    inputs = [*operands, steps.zeros, None if totals is None else _constant(low, totals)]
+    variant = "f32" if totals is None else "quads"
+    low.call(HYBRID_PRODUCT, variant, op, params, work=work, grain=grain, inputs=inputs, outputs=[result])
 
 
 def _constant(low: Any, value: np.ndarray) -> int:
@@ -253,6 +258,9 @@ def is_supported(low: Any, op: Operator, depth: int) -> bool:
 
 # A matrix.
 
+_POINT = Axis(1, 1, 0, 0, 1, 1, 1)
+"""Rows are images of one element."""
+
 
 def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmetric: bool) -> None:
     """x [..., k] times weights [m, k]. scales: float32 [1 or m], or [k / block, m] for blocks of inputs."""
@@ -262,15 +270,36 @@ def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmet
     if not is_supported(low, op, depth):
         low.host(op)
         return
-    steps = _quantize_rows(low, op, low.value(x), rows, depth, asymmetric)
+    is_quads = _takes_quads(low, weights, rows, block)
+    emit, step = (_quantize_quads, 4) if is_quads else (quantize, 2)
+    steps = emit(low, op, low.value(x), rows, _POINT, _POINT, depth, symmetric=not asymmetric)
     count = depth // block
-    packed = low.packed(weights, f"panels{LANES}x{COLUMNS}x{block}", partial(_pack_matrix, block=block))
-    product(low, op, steps, rows, Runs(count, count, 0, block, block), packed, scales, groups=1, scales_first=False)
+    packed = low.packed(weights, f"panels{PANEL}x{step}x{block}", partial(_pack_matrix, block=block, step=step))
+    totals = _totals(low.spec(weights).value, count if scales.ndim > 1 else 1) if is_quads else None
+    product(low, op, steps, rows, Runs(count, count, 0, block, block), packed, scales, 1, scales_first=False, totals=totals)
 
 
-def _quantize_rows(low: Any, op: Operator, x: int, rows: int, depth: int, asymmetric: bool) -> Steps:
-    one = Axis(1, 1, 0, 0, 1, 1, 1)
-    return quantize(low, op, x, rows, one, one, depth, symmetric=not asymmetric)
+def _takes_quads(low: Any, weights: Tensor | None, rows: int, block: int) -> bool:
+    """Whether steps of 8 bits suit the machine, as for integers (see conv_integer); runs of them begin on whole quads."""
+    isa = low.program.target.isa
+    suits = isa == "avx512vnni" or (isa == "avx2" and rows == 1 and bool((_signed(low.spec(weights).value) != -128).all()))
+    return suits and block % 4 == 0
+
+
+def _quantize_quads(low: Any, op: Operator, x: int, rows: int, height: Axis, width: Axis, depth: int, symmetric: bool) -> Steps:
+    """As `quantize`, of rows alone."""
+    room = ((rows, depth), np.uint8), ((rows,), np.float32), ((rows,), np.int32)
+    steps, scales, zeros = (low.temporary(Spec(shape, np.dtype(dtype))) for shape, dtype in room)
+    params = QuantizeRowsParams(channels=depth, image=depth, symmetric=symmetric)
+    grain = -(-16384 // depth)
+    low.call(QUANTIZE_ROWS, "quads", op, params, work=rows, grain=grain, inputs=[x], outputs=[steps, scales, zeros])
+    return Steps(steps, scales, height, width, depth, zeros)
+
+
+def _totals(weights: np.ndarray, runs: int) -> np.ndarray:
+    """int32 [panels, runs, PANEL] of weights [m, k]."""
+    sums = _signed(weights).reshape(len(weights), runs, -1).sum(axis=2, dtype=np.int32)
+    return np.ascontiguousarray(columns(sums.T, 1, len(weights)).reshape(runs, -1, PANEL).transpose(1, 0, 2))
 
 
 def lower_matrices(low: Any, op: Operator, x: int, meetings: Sequence[tuple[int, int]]) -> None:
@@ -280,25 +309,24 @@ def lower_matrices(low: Any, op: Operator, x: int, meetings: Sequence[tuple[int,
     """
     y, result = low.spec(op.inputs[1]), low.define(op.outputs[0])
     depth = y.shape[-1 if op.options.adj_y else -2]
-    steps = _quantize_rows(low, op, x, sum(count for count, _ in meetings), depth, op.options.asymmetric_quantize_inputs)
-    first, scales = 0, op.inputs[1].quantization.scale
+    rows, symmetric = sum(count for count, _ in meetings), not op.options.asymmetric_quantize_inputs
+    steps = quantize(low, op, x, rows, _POINT, _POINT, depth, symmetric)
+    first, scales, runs = 0, op.inputs[1].quantization.scale, Runs(1, 1, 0, depth, depth)
     for count, number in meetings:
         pack = partial(_pack_columns, number=number, transposed=op.options.adj_y)
-        packed = low.packed(op.inputs[1], f"panels{LANES}x{COLUMNS} {pack.keywords}", pack)
-        product(
-            low, op, steps, count, Runs(1, 1, 0, depth, depth), packed, scales, groups=1, scales_first=False, first=first, result=result
-        )
+        packed = low.packed(op.inputs[1], f"panels{PANEL} {pack.keywords}", pack)
+        product(low, op, steps, count, runs, packed, scales, groups=1, scales_first=False, first=first, result=result)
         first += count
 
 
 def _pack_columns(matrices: np.ndarray, number: int, transposed: bool) -> np.ndarray:
     matrix = matrices.reshape(-1, *matrices.shape[-2:])[number]
     columns = matrix if transposed else matrix.T
-    return _pack_matrix(columns, columns.shape[1])
+    return _pack_matrix(columns, columns.shape[1], step=2)
 
 
-def _pack_matrix(weights: np.ndarray, block: int) -> np.ndarray:
-    return panels(_signed(weights).reshape(1, len(weights), -1, block))
+def _pack_matrix(weights: np.ndarray, block: int, step: int) -> np.ndarray:
+    return panels(_signed(weights).reshape(1, len(weights), -1, block), step)
 
 
 def _signed(weights: np.ndarray) -> np.ndarray:
@@ -346,7 +374,7 @@ def _lower_windows(
     else:
         runs = Runs(down.size * across.size, across.size, line, across.dilation * channels, depth)
     groups = channels // depth
-    layout = f"panels{LANES}x{COLUMNS}x{groups}x{runs.length}{cells}"
+    layout = f"panels{PANEL}x{groups}x{runs.length}{cells}"
     packed = low.packed(op.inputs[1], layout, partial(_pack_filters, groups=groups, cells=tuple(cells), length=runs.length))
     product(low, op, steps, images, runs, packed, scales, groups, scales_first=True)
 

@@ -22,6 +22,7 @@ from .arguments import (
 )
 from .broadcast import GRAIN, SelectParams, fits, merged_axes, steps
 from .copy import ONE_HOT, RANK, SCATTER, OneHotParams, canvas, constant, is_plain, lower_rows, moved, position_params, strided_copy, width
+from .integer import SHARED
 from .kernel import kernel
 from .permute import Axes, Permuted, elementwise
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
@@ -375,6 +376,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "i64", "bool", "str"),
         version=_gather_version,
         lower=lower_gather,
+        integer=SHARED,
         permute=_permute_gather,
     )
 )
@@ -387,6 +389,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool", "str"),
         version=_gather_nd_version,
         lower=lower_gather_nd,
+        integer=SHARED,
     )
 )
 register(
@@ -401,7 +404,17 @@ register(
 )
 register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool"), lower=lower_one_hot))
 register(
-    OpDef("SELECT", _infer_select, select, "SelectOptions", ANY_TYPE, version=_select_version, lower=lower_select, permute=_permute_select)
+    OpDef(
+        "SELECT",
+        _infer_select,
+        select,
+        "SelectOptions",
+        ANY_TYPE,
+        version=_select_version,
+        lower=lower_select,
+        permute=_permute_select,
+        integer=SHARED,
+    )
 )
 register(
     OpDef(
@@ -412,6 +425,7 @@ register(
         ANY_TYPE,
         version=version_by_type(position=1, u32=2),
         lower=lower_select,
+        integer=SHARED,
         permute=elementwise,
     )
 )

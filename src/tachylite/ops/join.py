@@ -9,6 +9,7 @@ from tachylite.model.graph import Operator, Shape, Tensor
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
 from .copy import canvas, lower_views, strided_copy
 from .fixedpoint import round_half_away, saturate
+from .integer import SHARED
 from .permute import Axes, Permuted, along_input, along_option, inserted, without
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales, is_stored
@@ -184,6 +185,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "s4", "i32", "u32", "i64", "bool"),
         version=version_by_type(s8=2, s16=3, u32=4, s4=5, f16=6, f8=7),
         lower=lower_concatenation,
+        integer=SHARED,
         permute=along_option,
     )
 )
@@ -196,6 +198,7 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "u32", "i64"),
         version=version_by_type(s8=2, s16=3, u32=4, f8=5),
         lower=lower_pack,
+        integer=SHARED,
         permute=_permute_pack,
     )
 )
@@ -208,6 +211,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "bool"),
         version=version_by_type(s8=2, u8=2, bool=3, s16=4, f16=5, bf16=5, f8=6),
         lower=lower_views(unpack),
+        integer=SHARED,
         permute=_permute_unpack,
     )
 )
@@ -220,6 +224,7 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(position=1, s8=2, i32=3, s16=4, f8=5),
         lower=lower_views(split, position=1),
+        integer=SHARED,
         permute=along_input(0),
     )
 )
@@ -232,6 +237,7 @@ register(
         variants=("f32", "f8", "s8", "u8", "s16", "i32", "i64"),
         version=version_by_type(s8=2, f8=3),
         lower=lower_views(split_v),
+        integer=SHARED,
         permute=along_input(2),
     )
 )

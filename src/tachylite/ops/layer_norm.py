@@ -1,9 +1,8 @@
 """Layer normalization, which no file has as one operator: `program/fuse.py` finds it in the operators that files spell it with."""
 
 from ctypes import c_float, c_int32
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from .kernel import Params, kernel
 from .registry import OpDef, same_shape
 
 
-@dataclass(frozen=True)
-class LayerNormOptions:
+class LayerNormOptions(NamedTuple):
     """What the variance is added to before its root is taken."""
 
     epsilon: float

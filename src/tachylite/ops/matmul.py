@@ -16,6 +16,7 @@ from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
 from .hybrid import hybrid_product, quantize_asymmetric
+from .integer import layer
 from .panels import PANEL, panels
 from .registry import OpDef, Spec, broadcast_shapes, output_dtype, register
 from .requantize import Scaling, once_away, once_up, plain, twice
@@ -259,6 +260,7 @@ register(
         variants=("f32", "f32w16", "f32w8", "f32w4", "f32w2", "u8", "s8", "s8w4", "s8w2", "s16", "s16w4", "s16w2", "s16w16"),
         version=_fully_connected_version,
         lower=lower_fully_connected,
+        integer=layer(axis=0),
     )
 )
 
@@ -416,5 +418,6 @@ register(
         variants=("f32", "f32w8", "s8", "s16", "s16w8"),
         version=_batch_matmul_version,
         lower=lower_batch_matmul,
+        integer=layer(axis=None, bias=None),
     )
 )

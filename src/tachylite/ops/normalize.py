@@ -12,6 +12,7 @@ from tachylite.model.graph import Operator
 from . import gemmlowp
 from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import rescale, saturate
+from .integer import UNIT
 from .kernel import Params, kernel
 from .permute import last_stays
 from .registry import OpDef, Spec, register
@@ -83,6 +84,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_l2_normalization,
+        integer=UNIT,
         permute=last_stays,
     )
 )

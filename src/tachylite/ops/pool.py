@@ -12,6 +12,7 @@ from tachylite.model.graph import Operator
 from .arguments import SUFFIXES
 from .convolution import check_output
 from .fused import activate, activation_range
+from .integer import SHARED
 from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 from .window import Window, sliding
@@ -143,7 +144,7 @@ def _pool_version(op: Operator) -> int:
 
 
 for _name, _reference in (("AVERAGE_POOL_2D", average_pool_2d), ("MAX_POOL_2D", max_pool_2d)):
-    register(OpDef(_name, _infer_pool, _reference, "Pool2DOptions", _VARIANTS, version=_pool_version, lower=lower_pool))
+    register(OpDef(_name, _infer_pool, _reference, "Pool2DOptions", _VARIANTS, version=_pool_version, lower=lower_pool, integer=SHARED))
 register(
     OpDef("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, "Pool2DOptions", variants=("f32",), lower=lower_pool)
 )

@@ -11,8 +11,9 @@ from tachylite.model.graph import Operator, Shape
 
 from .arguments import SUFFIXES, check_type, same_quantization, version_by_type
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
+from .integer import OWN, SHARED
 from .kernel import Params, kernel
-from .permute import Axes, Permute, Permuted, reduction
+from .permute import Axes, Permuted, reduction
 from .registry import OpDef, Spec, normalize_axis, register
 from .scales import check_scales
 
@@ -249,8 +250,9 @@ def lower_reduction(low: Any, op: Operator) -> None:
     low.call(kernel_, SUFFIXES[x.dtype], op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**17 * work // prod(x.shape))
 
 
-def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...], permute: Permute = reduction) -> None:
-    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction, permute=permute))
+def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...], **fields: Any) -> None:
+    fields = {"permute": reduction, **fields}
+    register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction, **fields))
 
 
 def _permute_product(op: Operator, axes: Axes) -> Permuted | None:
@@ -258,10 +260,11 @@ def _permute_product(op: Operator, axes: Axes) -> Permuted | None:
     return None if _is_stored(op) else reduction(op, axes)
 
 
-_register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC)
+_register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC, integer=OWN)
+# LiteRT's reference kernel for quantized numbers is wrong, so that sums stay real.
 _register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC)
-_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC, _permute_product)
-_register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC)
-_register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC)
+_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC, permute=_permute_product, integer=OWN)
+_register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC, integer=SHARED)
+_register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC, integer=SHARED)
 _register("REDUCE_ANY", _infer, _logical(np.logical_or), version_by_type(), ("bool",))
 _register("REDUCE_ALL", _infer, _logical(np.logical_and), version_by_type(), ("bool",))

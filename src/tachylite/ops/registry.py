@@ -15,9 +15,10 @@ import numpy as np
 
 from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
-from tachylite.model.graph import Graph, Operator, Shape
+from tachylite.model.graph import Graph, Operator, Shape, Tensor
 
 from .families import MODULES
+from .integer import Integer
 from .permute import Permute
 
 
@@ -74,6 +75,7 @@ class OpDef:
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
     permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
+    integer: what it asks of its operands to compute with quantized integers (see integer.py); None where it cannot.
     in_place: the output may share the first input's memory.
     """
 
@@ -88,6 +90,7 @@ class OpDef:
     version: Callable[[Operator], int] = lambda op: 1
     gradient: Callable[..., Any] | None = None
     permute: Permute | None = None
+    integer: Integer | None = None
     in_place: bool = False
     is_custom: bool = False
 
@@ -128,11 +131,12 @@ def load_families() -> None:
         importlib.import_module(f"{__package__}.{module.name}")
 
 
-@dataclass(eq=False)
 class Fused(Operator):
     """What a Program computes in place of several operators of a graph: an operator that brings its definition, and enters no file."""
 
-    definition: OpDef | None = None
+    def __init__(self, name: str, inputs: list[Tensor | None], options: Any, definition: OpDef):
+        super().__init__(name, inputs, [], options)
+        self.definition = definition
 
 
 def find(op: Operator) -> OpDef | None:

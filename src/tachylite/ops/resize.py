@@ -11,6 +11,7 @@ from tachylite.model.graph import Operator
 from .arguments import SUFFIXES, check_type, new_shape, settle, vector
 from .copy import is_plain
 from .fixedpoint import divide_by_pot, round_half_away
+from .integer import SHARED
 from .kernel import Params, kernel
 from .registry import OpDef, Spec, register
 
@@ -181,6 +182,7 @@ register(
         variants=("f32", "u8", "s8", "s16"),
         version=lambda op: _version(op, op.options.half_pixel_centers),
         lower=lower_bilinear,
+        integer=SHARED,
     )
 )
 register(
@@ -192,5 +194,6 @@ register(
         variants=("f32", "u8", "s8", "s16", "i32"),
         version=lambda op: _version(op, op.options.half_pixel_centers or op.options.align_corners),
         lower=lower_nearest,
+        integer=SHARED,
     )
 )

@@ -23,6 +23,7 @@ from .arguments import (
     version_by_type,
 )
 from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
+from .integer import SHAPE_ONLY, SHARED, Integer
 from .kernel import Params, kernel
 from .permute import Axes, Permuted, constant, inserted, per_axis, without
 from .registry import OpDef, Spec, broadcast_shapes, normalize_axis, register
@@ -255,7 +256,18 @@ def _permute_expand_dims(op: Operator, axes: Axes) -> Permuted | None:
     return None if position is None else Permuted([axes, None], [inserted(axes, int(position.item()) % (len(axes) + 1))])
 
 
-register(OpDef("RESHAPE", _infer_reshape, reshape, "ReshapeOptions", ANY_TYPE, in_place=True, lower=lower_same))
+register(
+    OpDef(
+        "RESHAPE",
+        _infer_reshape,
+        reshape,
+        "ReshapeOptions",
+        ANY_TYPE,
+        in_place=True,
+        lower=lower_same,
+        integer=SHARED,
+    )
+)
 register(
     OpDef(
         "SQUEEZE",
@@ -267,6 +279,7 @@ register(
         in_place=True,
         lower=lower_same,
         permute=_permute_squeeze,
+        integer=SHARED,
     )
 )
 register(
@@ -279,12 +292,22 @@ register(
         in_place=True,
         lower=lower_same,
         permute=_permute_expand_dims,
+        integer=SHARED,
     )
 )
-register(OpDef("SHAPE", _infer_shape, shape_, "ShapeOptions", ANY_TYPE))
-register(OpDef("RANK", _infer_rank, rank, "RankOptions", ANY_TYPE))
+register(OpDef("SHAPE", _infer_shape, shape_, "ShapeOptions", ANY_TYPE, integer=SHAPE_ONLY))
+register(OpDef("RANK", _infer_rank, rank, "RankOptions", ANY_TYPE, integer=SHAPE_ONLY))
 register(
-    OpDef("TRANSPOSE", _infer_transpose, transpose, "TransposeOptions", ANY_TYPE, version=_transpose_version, lower=lower_views(transpose))
+    OpDef(
+        "TRANSPOSE",
+        _infer_transpose,
+        transpose,
+        "TransposeOptions",
+        ANY_TYPE,
+        version=_transpose_version,
+        lower=lower_views(transpose),
+        integer=SHARED,
+    )
 )
 register(
     OpDef(
@@ -296,6 +319,7 @@ register(
         # Version 1 was withdrawn.
         version=version_by_type(2, s8=3, s16=3, f8=4),
         lower=lower_views(broadcast_to),
+        integer=SHARED,
         permute=per_axis(1),
     )
 )
@@ -309,6 +333,7 @@ register(
         ANY_TYPE,
         version=version_by_type(str=2, s8=3),
         lower=lower_views(_tiles),
+        integer=Integer(("u8", "s16"), shared=True),  # LiteRT has no TILE of the version that int8 needs
         permute=per_axis(1),
     )
 )

@@ -34,6 +34,7 @@ from .copy import (
     row_strides,
     strided_copy,
 )
+from .integer import SHARED
 from .permute import Axes, Permuted, per_axis, without
 from .permute import constant as constant_value
 from .registry import OpDef, Spec, normalize_axis, register
@@ -360,7 +361,7 @@ def lower_dilate(low: Any, op: Operator) -> None:
 def _permute_strided_slice(op: Operator, axes: Axes) -> Permuted | None:
     """Entries and bits of masks move with their axes; axes that the specification leaves out are taken whole."""
     options, entries = op.options, [e for t in op.inputs[1:] if (e := constant_value(t)) is not None]
-    if options.new_axis_mask or options.ellipsis_mask or len(entries) < 3:
+    if options.new_axis_mask or options.ellipsis_mask or len(entries) < 3 or len(axes) != len(op.inputs[0].shape):
         return None
     count, rest = len(entries[0]), len(axes) - len(entries[0])
     whole = ((1 << rest) - 1) << count
@@ -394,6 +395,7 @@ register(
         variants=ANY_TYPE,
         version=_slice_version,
         lower=lower_views(slice_),
+        integer=SHARED,
         permute=per_axis(2),
     )
 )
@@ -406,6 +408,7 @@ register(
         variants=ANY_TYPE,
         version=_strided_slice_version,
         lower=lower_views(strided_slice),
+        integer=SHARED,
         permute=_permute_strided_slice,
     )
 )
@@ -419,6 +422,7 @@ for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
             variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
             version=_pad_version,
             lower=lower_pad,
+            integer=SHARED,
             permute=per_axis(1),
         )
     )
@@ -431,6 +435,7 @@ register(
         variants=ANY_TYPE,
         version=version_by_type(s8=2, s16=3),
         lower=lower_mirror_pad,
+        integer=SHARED,
         permute=per_axis(1),
     )
 )
@@ -443,6 +448,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool"),
         version=version_by_type(bool=2, s8=3, f8=4),
         lower=lower_views(reverse_v2),
+        integer=SHARED,
         permute=_permute_reverse,
     )
 )
@@ -454,6 +460,7 @@ register(
         options="ReverseSequenceOptions",
         variants=("f32", "u8", "s16", "i32", "i64"),
         lower=lower_reverse_sequence,
+        integer=SHARED,
     )
 )
 register(
@@ -466,6 +473,7 @@ register(
         version=lambda op: version_by_type(2 if op.inputs[2].dtype == np.int64 else 1, f16=3, s16=4, s4=5, bf16=6)(op),
         in_place=True,
         lower=lower_dynamic_update_slice,
+        integer=SHARED,
         permute=_permute_update,
     )
 )

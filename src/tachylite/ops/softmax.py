@@ -13,6 +13,7 @@ from tachylite.model.graph import Operator
 from . import gemmlowp
 from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
+from .integer import PROBABILITY, Grid, Integer
 from .kernel import Params, kernel
 from .lut import look_up_int16, table_int16
 from .permute import last_stays
@@ -237,6 +238,7 @@ register(
         variants=("f32", "f16", "s8", "u8", "s16"),
         version=version_by_type(f16=4, s16=3, s8=2),
         lower=lower_softmax,
+        integer=PROBABILITY,
         permute=last_stays,
         in_place=True,
     )
@@ -250,6 +252,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_log_softmax,
+        integer=Integer(output={"s8": Grid(16 / 256, 127), "u8": Grid(16 / 256, 255)}),
         permute=last_stays,
         in_place=True,
     )

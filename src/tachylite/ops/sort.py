@@ -10,6 +10,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .arguments import SUFFIXES, axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
+from .integer import OWN, SHARED
 from .kernel import Kernel, Params, kernel
 from .permute import along_input
 from .registry import OpDef, Spec, normalize_axis, register
@@ -171,6 +172,7 @@ register(
         options="TopKV2Options",
         variants=("f32", "s8", "u8", "s16", "i32", "i64"),
         lower=lower_topk,
+        integer=SHARED,
         version=lambda op: 3 if np.int16 in (op.inputs[1].dtype, op.outputs[1].dtype) else version_by_type(s8=2, s16=3)(op),
     )
 )
@@ -185,6 +187,7 @@ for _name, _reduce, _options, _kernel in (("ARG_MAX", np.fmax, "ArgMaxOptions", 
             variants=("f32", "s8", "u8", "i32", "bool"),
             version=version_by_type(s8=2, bool=3),
             lower=_lower_extreme(_kernel),
+            integer=OWN,
             permute=along_input(1, drops=True),
         )
     )

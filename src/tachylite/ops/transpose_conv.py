@@ -10,6 +10,7 @@ from tachylite.model.graph import Operator, Shape
 
 from . import conv_float, conv_hybrid, conv_integer
 from .convolution import check, convolve, filter_scales, integer_layer
+from .integer import layer
 from .registry import OpDef, Spec, register
 from .window import Window, phases, sliding, spatial, taps
 
@@ -130,5 +131,6 @@ register(
         variants=("f32", "u8", "s8", "s16", "f32w8"),
         version=_transpose_conv_version,
         lower=lower_transpose_conv,
+        integer=layer(axis=0, bias=3),
     )
 )

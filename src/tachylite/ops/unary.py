@@ -17,6 +17,7 @@ from .cast import convert
 from .copy import canvas, constant, strided_copy
 from .elementwise import Lowering, define, infer_unary, is_quantized, lower_plain, lower_unary, require
 from .fixedpoint import Multiplier, rescale, saturate
+from .integer import OWN
 from .kernel import Kernel, NoParams, kernel
 from .lut import Function, look_up, lower_int16, lower_table, rounded, stored_values
 from .quantize import dequantize_call
@@ -170,7 +171,7 @@ _register("CEIL", plain(np.ceil), "f32 f16", lower=lower_unary(CEIL))
 _register("ROUND", plain(np.rint), "f32 f16", lower=lower_unary(ROUND))  # halves to even
 _register("ZEROS_LIKE", plain(np.zeros_like), "f32 i32 i64", "ZerosLikeOptions", lower=lower_zeros)
 
-_register = partial(_register, version=version_by_type(s8=2, s16=2))
+_register = partial(_register, version=version_by_type(s8=2, s16=2), integer=OWN)
 _register("EXP", tabulated(np.exp), "f32 f16 s8 s16", "ExpOptions", lower=lower_unary(EXP, int16=lower_int16(lambda op: rounded(np.exp))))
 _register("LOG", logarithm, "f32 f16 s8 s16", lower=lower_unary(LOG, int16=lower_int16(_saturating_log)))
 _register("SQRT", square_root, "f32 f16 s8 s16", lower=lower_root(SQRT, lower_square_root_int16))

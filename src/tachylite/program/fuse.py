@@ -6,8 +6,8 @@ stays as it is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,16 +23,14 @@ Specs = Callable[[Tensor], Spec]
 Rewrite = Callable[[Match, Specs], Fused | None]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What computes `pattern` may become the operator that `rewrite` gives, without its outputs; None where shapes or types do not suit."""
 
     pattern: Pattern
     rewrite: Rewrite
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Operators, by their positions in the graph, the last of which gives `output`."""
 
     rule: Rule
@@ -43,7 +41,9 @@ class Group:
     def rewrite(self, specs: Specs) -> Fused | None:
         """What computes the output in their place; None where nothing can."""
         fused = self.rule.rewrite(self.match, specs)
-        return fused and replace(fused, outputs=[self.output])
+        if fused is not None:
+            fused.outputs = [self.output]
+        return fused
 
 
 def may_fuse(target: Target) -> bool:
@@ -64,7 +64,8 @@ def find(ops: Sequence[Operator], outputs: Sequence[Tensor], start: int = 0) -> 
         for rule, match in _matches(last, producers):
             parts = operators(match, producers)
             positions = tuple(sorted(position[op] for op in parts))
-            if groups.keys().isdisjoint(positions) and _is_closed(parts, last, readers) and not any(t.is_variable for t in match.values()):
+            is_free = groups.keys().isdisjoint(positions) and not any(t.is_variable for t in match.values())
+            if is_free and positions[-1] == position[last] and _is_closed(parts, last, readers):
                 groups.update(dict.fromkeys(positions, Group(rule, match, positions, last.outputs[0])))
                 break
     return groups
@@ -125,7 +126,7 @@ def _layer_norm(match: Match, specs: Specs) -> Fused | None:
     if data.dtype != np.float32 or result.shape != data.shape or not all(_is_last(a, data.rank) for a in reduced):
         return None
     rows = [_row(match, leaf, default, data.shape[-1]) for leaf, default in ((scale, 1), (offset, 0))]
-    return Fused("LAYER_NORM", [match[x], *rows], [], LayerNormOptions(_number(match[epsilon])), definition=LAYER_NORM)
+    return Fused("LAYER_NORM", [match[x], *rows], LayerNormOptions(_number(match[epsilon])), LAYER_NORM)
 
 
 def _row(match: Match, leaf: Pattern, default: float, channels: int) -> Tensor:
@@ -150,7 +151,7 @@ def _attention(match: Match, specs: Specs) -> Fused | None:
     if not 0 < beta < np.inf or specs(match[attention]).shape != specs(match[scores]).shape:
         return None
     softmax = by_name("SOFTMAX")
-    return Fused("MUL + SOFTMAX", [match[scores]], [], softmax.make_options(beta=float(beta)), definition=softmax)
+    return Fused("MUL + SOFTMAX", [match[scores]], softmax.make_options(beta=float(beta)), softmax)
 
 
 RULES = (Rule(layer_norm, _layer_norm), Rule(attention, _attention))

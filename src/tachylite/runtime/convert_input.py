@@ -48,9 +48,9 @@ def _advice(array: np.ndarray, expected: np.dtype, shape: Shape | None) -> str:
     return f"convert it with .astype(np.{np.dtype(expected).name})"
 
 
-def from_tensor(array: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """A copy of a tensor's array in a type that numpy has."""
-    visible = VISIBLE.get(tensor.dtype)
+def from_tensor(array: np.ndarray) -> np.ndarray:
+    """A copy of a tensor's array in a type that numpy has; what a file says of the type of an operator's output does not count."""
+    visible = VISIBLE.get(array.dtype)
     if visible is None:
         return array.copy()
-    return array.copy().view(visible) if tensor.dtype in _RAW else array.astype(visible)
+    return array.copy().view(visible) if array.dtype in _RAW else array.astype(visible)

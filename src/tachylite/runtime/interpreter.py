@@ -128,7 +128,7 @@ class Interpreter:
             return
         self._executors[id(graph)] = executor
         for tensor in (*graph.inputs, *graph.outputs):
-            if (memory := executor.own_memory(tensor)) is not None and tensor.dtype not in VISIBLE:
+            if (memory := executor.own_memory(tensor)) is not None and memory.dtype not in VISIBLE:
                 self._memory[self._numbers[id(tensor)]] = memory
         for number in self._indices(graph.inputs):
             if (memory := self._memory.get(number)) is not None:
@@ -167,7 +167,7 @@ class Interpreter:
         if memory is not None:
             return memory.copy()
         tensor = self._tensor(tensor_index, subgraph_index)
-        return from_tensor(self._view(tensor, subgraph_index), tensor)
+        return from_tensor(self._view(tensor, subgraph_index))
 
     def tensor(self, tensor_index: int) -> Callable[[], np.ndarray]:
         """A function that gives the tensor's own memory, without a copy; the array stays valid until the next allocate_tensors."""
@@ -225,7 +225,7 @@ class Interpreter:
             for number, array in zip(executor.entry.inputs, arrays, strict=True):
                 executor.write(number, array)
             executor.run()
-            return {t: from_tensor(a, t) for t, a in zip(graph.outputs, executor.outputs(), strict=True)}
+            return {t: from_tensor(a) for t, a in zip(graph.outputs, executor.outputs(), strict=True)}
 
     # Seeing.
 

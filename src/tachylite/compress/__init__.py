@@ -1,0 +1,1 @@
+"""Smaller and faster models with their accuracy kept: recipes, calibration, comparison."""

@@ -1,0 +1,178 @@
+"""Calibration: what range each tensor has while the model runs on samples.
+
+The model runs as always, with an observer behind each operator; what it remembers does not grow with the number of samples.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tachylite.data.samples import samples_of
+from tachylite.model import codec
+from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
+from tachylite.model.files import write_atomically
+from tachylite.model.graph import Model, Operator, Tensor
+from tachylite.ops.registry import Fused, OpDef, Spec
+from tachylite.runtime.loaded import load
+
+from .grid import Range
+from .statistics import Histogram, Statistics, estimator, needs_histogram
+
+FLOAT = np.dtype(np.float32)
+
+Progress = Callable[[int], None]
+"""Is told how many samples have been run so far."""
+
+
+@dataclass
+class Calibration:
+    """Statistics of a model's tensors by their keys (see `tensor_keys`). `save` and `load` keep them as JSON, which may be edited.
+
+    method: what makes ranges of them: one of statistics.METHODS.
+    """
+
+    method: str = "min_max"
+    tensors: dict[str, Statistics] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        estimator(self.method)
+
+    @property
+    def samples(self) -> int:
+        """How many samples went in; a value that is computed in a loop has been seen more often."""
+        return min((s.samples for s in self.tensors.values()), default=0)
+
+    def range_of(self, key: str, bits: int) -> Range | None:
+        """The range of a tensor, None where it never had a value."""
+        statistics = self.tensors.get(key)
+        return estimator(self.method)(statistics, bits) if statistics is not None and statistics.samples else None
+
+    def at(self, key: str) -> Statistics:
+        """The statistics to add to."""
+        if key not in self.tensors:
+            self.tensors[key] = Statistics(histogram=Histogram() if needs_histogram(self.method) else None)
+        return self.tensors[key]
+
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write as JSON, whole or not at all."""
+        write_atomically(path, [json.dumps(self.as_data(), indent=1).encode()])
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"method": self.method, "tensors": {key: s.as_data() for key, s in self.tensors.items()}}
+
+    @classmethod
+    def load(cls, path: "str | PathLike[str]") -> "Calibration":
+        """Read what `save` wrote. Raises FileError, OSError."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls(data["method"], {key: Statistics.of_data(s) for key, s in data["tensors"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise FileError(f"{path} holds no calibration ({problem}); write one with Calibration.save") from problem
+
+
+def calibrate(
+    model: Any, data: Any, *, method: str = "min_max", into: Calibration | None = None, progress: Progress | None = None
+) -> Calibration:
+    """Run a model on samples and remember what its tensors held.
+
+    model: a path, bytes or a Model. data: see `samples.samples_of`. into: statistics to add to, of an earlier run, whose method stays.
+    progress: called after each sample. Raises TachyliteError where there are no samples, UnsupportedError that names every operator
+    whose results are not finite.
+    """
+    model = open_model(model)
+    result = into if into is not None else Calibration(method)
+    keys = tensor_keys(model)
+    bad: dict[Tensor, Operator | None] = {}
+
+    def observe(tensor: Tensor, maker: Operator | None, values: np.ndarray) -> None:
+        if not result.at(keys[tensor]).add(values):
+            bad.setdefault(tensor, maker)
+
+    count = _run(instrument(model, observe), samples_of(data, model), progress)
+    if not count:
+        raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
+    if bad:
+        raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
+    return result
+
+
+def _run(model: Model, samples: Iterable[Mapping[Tensor, np.ndarray]], progress: Progress | None) -> int:
+    runner, count = load(model), 0
+    for sample in samples:
+        runner.run(sample)
+        count += 1
+        if progress:
+            progress(count)
+    return count
+
+
+def _not_finite(bad: Mapping[Tensor, Operator | None]) -> list[str]:
+    """The first operators that gave such values: those whose own inputs are in order."""
+    first = {t: op for t, op in bad.items() if op is None or not any(i in bad for i in op.inputs if i is not None)}
+    return [
+        f"input {t.name!r} holds NaN or infinity; mend the calibration data" if op is None
+        else f"{op.op} {t.name!r} gives NaN or infinity; mend the calibration data, or the model"
+        for t, op in first.items()
+    ]  # fmt: skip
+
+
+def open_model(source: Any) -> Model:
+    """A Model from a path, bytes or a Model. Raises FileError, OSError."""
+    if isinstance(source, Model):
+        return source
+    return codec.read_file(source) if isinstance(source, str | PathLike) else codec.read(source)
+
+
+def tensor_keys(model: Model) -> dict[Tensor, str]:
+    """A name for every tensor that tells it from all others: its own, behind the number of its graph and before that of its twin."""
+    keys: dict[Tensor, str] = {}
+    for number, graph in enumerate(model.graphs):
+        seen: dict[str, int] = {}
+        for tensor in graph.tensors:
+            twin = seen[tensor.name] = seen.get(tensor.name, -1) + 1
+            keys[tensor] = (f"{number}:" if number else "") + tensor.name + (f"#{twin}" if twin else "")
+    return keys
+
+
+Observer = Callable[[Tensor, Operator | None, np.ndarray], None]
+"""Is told a tensor's value and what computed it (None: an input of the graph). The array is only lent."""
+
+
+def is_real(tensor: Tensor) -> bool:
+    """Whether a tensor is float32."""
+    return tensor.dtype == FLOAT
+
+
+def instrument(model: Model, observe: Observer, is_watched: Callable[[Tensor], bool] = is_real) -> Model:
+    """The model with an observer behind every value that is watched. It shares tensors with `model`, and computes the same."""
+    copies = {id(graph): replace(graph, operators=[]) for graph in model.graphs}
+    for graph in model.graphs:
+        copy = copies[id(graph)]
+        copy.operators = _watch([t for t in graph.inputs if is_watched(t)], None, observe)
+        for op in graph.operators:
+            copy.operators.append(replace(op, subgraphs=[copies[id(g)] for g in op.subgraphs]) if op.subgraphs else op)
+            copy.operators += _watch([t for t in op.outputs if is_watched(t)], op, observe)
+    signatures = [replace(s, graph=copies[id(s.graph)]) for s in model.signatures]
+    return replace(model, graphs=list(copies.values()), signatures=signatures)
+
+
+def _watch(watched: Sequence[Tensor], maker: Operator | None, observe: Observer) -> list[Operator]:
+    if not watched:
+        return []
+
+    def reference(op: Operator, context: Any, *values: np.ndarray) -> list[np.ndarray]:
+        for tensor, value in zip(watched, values, strict=True):
+            observe(tensor, maker, value)
+        return []
+
+    return [Fused("OBSERVE", list(watched), [], definition=OpDef("OBSERVE", _infer_nothing, reference, context=True))]
+
+
+def _infer_nothing(op: Operator, *specs: Spec) -> list[Spec]:
+    return []

@@ -1,0 +1,159 @@
+"""One operator in the types of its scheme: its operands by role, and the quantized operator once the grids are known."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from tachylite.model.dtypes import limits
+from tachylite.model.graph import Operator, Tensor
+from tachylite.ops import registry
+from tachylite.ops.arguments import SUFFIXES
+from tachylite.ops.integer import Grid, Integer
+
+from . import grid
+from .recipe import FLOAT16, INT16, UINT8, Rule
+
+FLOAT = np.dtype(np.float32)
+
+LEAST_WEIGHTS = 1024
+"""Fewer elements stay float where activations do: they would save nothing."""
+
+
+class Place(NamedTuple):
+    """An input or an output of an operator."""
+
+    is_output: bool
+    position: int
+
+
+class Work(NamedTuple):
+    """What is to become of an operator."""
+
+    rule: Rule
+    integer: Integer
+
+    @property
+    def activations(self) -> np.dtype | None:
+        return self.rule.types.activations
+
+    @property
+    def integers(self) -> np.dtype:
+        """The type of activations that are integers."""
+        assert self.activations is not None
+        return self.activations
+
+    @property
+    def weights(self) -> np.dtype | None:
+        return self.rule.types.weights
+
+
+def is_float(tensor: Tensor | None) -> bool:
+    """Whether it is there and holds real numbers as such."""
+    return tensor is not None and tensor.dtype == FLOAT and not tensor.is_variable
+
+
+def weights_of(op: Operator, integer: Integer) -> dict[int, Tensor]:
+    """Constant weights by position, float16 among them."""
+    present = {i: t for i in integer.weights if i < len(op.inputs) and (t := op.inputs[i]) is not None}
+    return {i: t for i, t in present.items() if t.is_constant and t.dtype in (FLOAT, FLOAT16)}
+
+
+def bias_of(op: Operator, integer: Integer) -> Tensor | None:
+    """The bias, None where there is none."""
+    return op.inputs[integer.bias] if integer.bias is not None and integer.bias < len(op.inputs) else None
+
+
+def data_of(op: Operator, integer: Integer) -> Iterator[tuple[Place, Tensor]]:
+    """Inputs that are neither weights nor bias, constants among them, and outputs: what is quantized by activation grids."""
+    weights = weights_of(op, integer)
+    for i, tensor in enumerate(op.inputs):
+        if tensor is not None and is_float(tensor) and i not in weights and i != integer.bias:
+            yield Place(False, i), tensor
+    for i, tensor in enumerate(op.outputs):
+        if is_float(tensor):
+            yield Place(True, i), tensor
+
+
+def static_operator(op: Operator, work: Work, grids: Mapping[Place, Grid]) -> Operator:
+    """The operator on integers. grids: of everything that `data_of` gives; outputs and inputs become new tensors, to be connected."""
+    dtype, integer = work.integers, work.integer
+    inputs, outputs = list(op.inputs), list(op.outputs)
+    for place, tensor in data_of(op, integer):
+        (outputs if place.is_output else inputs)[place.position] = quantized(tensor, dtype, grids[place])
+    factor = next((grids[place].scale for place, t in data_of(op, integer) if not place.is_output), 1.0)
+    bias, weights = bias_of(op, integer), weights_of(op, integer)
+    for i, tensor in weights.items():
+        inputs[i] = _weights(tensor, work, integer.weights[i], None if bias is None else bias.dense(), factor)
+    if bias is not None and integer.bias is not None:
+        first = next((inputs[i] for i in integer.weights), None)
+        inputs[integer.bias] = _bias(bias, first, factor, dtype)
+    complete = registry.complete(op)
+    changes = integer.options.get(SUFFIXES[dtype], {})
+    options = replace(complete.options, **changes) if changes else complete.options
+    return replace(op, inputs=inputs, outputs=outputs, options=options)
+
+
+def hybrid_operator(op: Operator, work: Work) -> Operator:
+    """The operator on float activations and integer weights."""
+    assert work.weights is not None
+    inputs = list(op.inputs)
+    for i, tensor in weights_of(op, work.integer).items():
+        inputs[i] = explicit_weights(tensor, work, work.integer.weights[i])
+    options = registry.complete(op).options
+    if hasattr(options, "asymmetric_quantize_inputs"):
+        options = replace(options, asymmetric_quantize_inputs=True)
+    return replace(op, inputs=inputs, options=options)
+
+
+def explicit_weights(tensor: Tensor, work: Work, axis: int | None) -> Tensor:
+    """A constant in the type of the scheme's weights."""
+    value, rule = dense(tensor), work.rule
+    assert work.weights is not None
+    if work.weights.kind == "f":
+        limit = np.finfo(np.float16).max
+        return grid.constant(tensor.name, np.clip(value, -limit, limit).astype(work.weights), None)
+    return grid.quantize_weights(value, work.weights, axis if rule.per_channel else None, rule.block_size, tensor.name)
+
+
+def quantized(tensor: Tensor, dtype: np.dtype, found: Grid) -> Tensor:
+    """The tensor's twin of integers; a constant's holds its value."""
+    q = grid.per_tensor(found)
+    if tensor.is_constant:
+        return grid.constant(tensor.name, grid.to_steps(dense(tensor), found, dtype), q)
+    return Tensor(tensor.name, tensor.shape, dtype, q, shape_signature=tensor.shape_signature, has_rank=tensor.has_rank)
+
+
+def dense(tensor: Tensor) -> np.ndarray:
+    """A constant's value in float32."""
+    value = tensor.dense()
+    assert value is not None
+    return value.astype(FLOAT, copy=False)
+
+
+def _weights(tensor: Tensor, work: Work, axis: int | None, bias: np.ndarray | None, factor: float) -> Tensor:
+    """Weights that meet activations in steps of `factor`; in larger steps where the bias could not be counted in those of its channel."""
+    value, dtype = dense(tensor), work.weights
+    assert dtype is not None
+    if dtype == UINT8:
+        return grid.quantize_weights(value, dtype, None, name=tensor.name)
+    axis = axis if work.rule.per_channel else None
+    scales = grid.weight_scales(value, dtype, axis)
+    if bias is not None and work.activations != INT16:
+        needed = np.abs(bias.ravel()) / (factor * limits(np.dtype(np.int32))[1] / 2)
+        scales = np.maximum(scales, needed if axis is not None else needed.max(initial=0)).astype(np.float32)
+    steps = grid.balanced_steps(value, scales, axis, dtype)
+    return grid.constant(tensor.name, steps, grid.symmetric(scales, axis))
+
+
+def _bias(tensor: Tensor, weights: Tensor | None, factor: float, activations: np.dtype) -> Tensor:
+    """The bias in steps of input times weight: int32, or int64 with int16 activations."""
+    assert weights is not None
+    assert weights.quantization is not None
+    dtype = np.dtype(np.int64 if activations == INT16 else np.int32)
+    scales = (weights.quantization.scale.astype(np.float64) * factor).astype(np.float32)
+    value = dense(tensor)
+    low, high = limits(dtype)
+    steps = np.clip(np.rint(value.ravel().astype(np.float64) / scales.astype(np.float64)), low, np.nextafter(high, 0)).astype(dtype)
+    return grid.constant(tensor.name, steps.reshape(value.shape), grid.symmetric(scales, 0))

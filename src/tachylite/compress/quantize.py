@@ -1,0 +1,122 @@
+"""`tachylite.quantize`: a model with smaller numbers."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.errors import TachyliteError, UnsupportedError
+from tachylite.model.graph import Model, Operator, Tensor
+from tachylite.passes.runner import tidy
+
+from .apply import Writer, set_input_type, set_output_type
+from .assign import assign
+from .calibrate import Calibration, Progress, calibrate, open_model, tensor_keys
+from .grid import Range
+from .layer import FLOAT, Work, is_float
+from .plan import plan_grids
+from .recipe import Recipe, rules_of
+
+TYPES = {"float32": FLOAT, **{name: np.dtype(name) for name in ("int8", "uint8", "int16")}}
+"""What inputs and outputs may be."""
+
+
+def quantize(
+    model: Any,
+    recipe: Recipe = "dynamic_wi8_afp32",
+    calibration: Any = None,
+    *,
+    method: str = "min_max",
+    inputs: str = "float32",
+    outputs: str = "float32",
+    progress: Progress | None = None,
+) -> Model:
+    """A quantized copy of a model; `.save(path)` writes it.
+
+    model: a path, bytes or a Model, with float32 operators. recipe: a scheme's name (recipe.SCHEMES) or a list of rules, of which the last
+    that matches an operator counts: {"scheme": "static_wi8_ai8", "operator": "CONV_2D", "name": "block3/*"}.
+    calibration: for static schemes, samples (see data.samples.samples_of), or a Calibration. method: what makes ranges of samples, one of
+    min_max, moving_average, percentile:99.9, entropy, mse. inputs, outputs: their types: float32, int8, uint8, int16.
+    progress: told the number of samples that were run. Raises UnsupportedError that names every operator that cannot follow a rule that
+    names it, TachyliteError where the calibration data are missing or do not fit.
+    """
+    source = open_model(model)
+    works = assign(source, rules_of(recipe))
+    types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
+    statistics = _statistics(source, works, calibration, method, progress)
+    result, twins = _copy(source)
+    copied = {twins[op]: work for op, work in works.items()}
+    keys = dict(zip((t for g in result.graphs for t in g.tensors), tensor_keys(source).values(), strict=True))
+    _write(result, copied, keys, statistics)
+    _set_types(result, *types)
+    for graph in result.graphs:
+        tidy(graph, {*graph.inputs, *graph.outputs})
+    result.verify()
+    return result
+
+
+def _type(name: str, of: str) -> np.dtype:
+    if name not in TYPES:
+        raise TachyliteError(f"{of} cannot be {name!r}; choose one of {', '.join(TYPES)}")
+    return TYPES[name]
+
+
+def _statistics(source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, progress: Progress | None) -> Calibration:
+    if isinstance(calibration, Calibration):
+        return calibration
+    if not any(work.activations is not None for work in works.values()):
+        return Calibration(method)
+    if calibration is None:
+        raise TachyliteError("the recipe quantizes activations, whose ranges only samples tell; give some as calibration")
+    return calibrate(source, calibration, method=method, progress=progress)
+
+
+def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:
+    """A copy that shares arrays with the model, and the copy of each operator."""
+    memo: dict[int, Any] = {id(t.data): t.data for graph in model.graphs for t in graph.tensors if t.data is not None}
+    copy = deepcopy(model, memo)
+    return copy, dict(zip(model.operators(), copy.operators(), strict=True))
+
+
+def _write(model: Model, works: Mapping[Operator, Work], keys: Mapping[Tensor, str], statistics: Calibration) -> None:
+    """Change the model's graphs. Raises UnsupportedError that lists every value without a range."""
+    missing: dict[str, None] = {}
+
+    def range_of(tensor: Tensor, dtype: np.dtype) -> Range:
+        found = statistics.range_of(keys[tensor], 8 * dtype.itemsize)
+        if found is None:
+            missing[keys[tensor]] = None
+            return Range(0.0, 0.0)
+        return found
+
+    plans = [plan_grids(graph, works, range_of) for graph in model.graphs]
+    if missing:
+        found = [f"{name!r} never had a value" for name in missing]
+        raise UnsupportedError("\n".join(["the calibration tells no range of these tensors; give samples that reach them:", *found]))
+    for graph, grids in zip(model.graphs, plans, strict=True):
+        Writer(graph, works, grids).write()
+
+
+def _set_types(model: Model, inputs: np.dtype, outputs: np.dtype) -> None:
+    """Bring the main graph's float inputs and outputs to other types."""
+    graph = model.graph
+    refused = []
+    for dtype, tensors, change in ((inputs, list(graph.inputs), set_input_type), (outputs, list(graph.outputs), set_output_type)):
+        for tensor in tensors if dtype != FLOAT else []:
+            if is_float(tensor):
+                changed = change(graph, tensor, dtype)
+                if changed is None:
+                    refused.append(f"{tensor.name!r} stays float32: no operator beside it works on integers")
+                else:
+                    _rename(model, tensor, changed)
+    if refused:
+        raise UnsupportedError(
+            "\n".join(["the recipe leaves these inputs and outputs in float; use a static scheme, or float32:", *refused])
+        )
+
+
+def _rename(model: Model, old: Tensor, new: Tensor) -> None:
+    for signature in model.signatures:
+        for names in (signature.inputs, signature.outputs):
+            names.update({name: new for name, tensor in names.items() if tensor is old})

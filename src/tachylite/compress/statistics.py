@@ -1,0 +1,210 @@
+"""What is remembered of a tensor's values, in constant memory, and the range that is made of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tachylite.model.errors import TachyliteError
+
+from .grid import Range
+
+BINS = 2048
+"""Of a histogram. Each time that a value lies beyond it, two bins become one."""
+
+MOMENTUM = 0.99
+"""What the moving average keeps of the past at each sample."""
+
+
+@dataclass
+class Histogram:
+    """Counts of values in equal bins over [-reach, reach]; reach grows by doubling."""
+
+    reach: float = 0.0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    def add(self, values: np.ndarray) -> None:
+        """Count finite values, of any shape."""
+        most = float(np.abs(values).max(initial=0))
+        if not most:
+            self.counts[BINS // 2] += values.size
+            return
+        self._grow(most)
+        positions = ((values.ravel() + self.reach) * (BINS / (2 * self.reach))).astype(np.int64)
+        self.counts += np.bincount(np.minimum(positions, BINS - 1), minlength=BINS)
+
+    def _grow(self, most: float) -> None:
+        if not self.reach:
+            self.reach = most
+        while most > self.reach:
+            merged = self.counts.reshape(-1, 2).sum(axis=1)
+            self.counts = np.zeros(BINS, np.int64)
+            self.counts[BINS // 4 : 3 * BINS // 4] = merged
+            self.reach *= 2
+
+    @property
+    def centres(self) -> np.ndarray:
+        """The middle of each bin."""
+        return (np.arange(BINS) + 0.5) * (2 * self.reach / BINS) - self.reach
+
+    @property
+    def width(self) -> float:
+        return 2 * self.reach / BINS
+
+
+@dataclass
+class Statistics:
+    """Of one tensor over all samples seen: the range, its moving average, and the histogram where one is kept."""
+
+    samples: int = 0
+    least: float = np.inf
+    greatest: float = -np.inf
+    moving_least: float = 0.0
+    moving_greatest: float = 0.0
+    histogram: Histogram | None = None
+
+    def add(self, values: np.ndarray) -> bool:
+        """Take the values of one sample into account. False where they are not all finite; such a sample counts for nothing."""
+        if not values.size:
+            self.samples += 1
+            return True
+        least, greatest = float(values.min()), float(values.max())
+        if not np.isfinite(greatest - least):
+            return False
+        self.least, self.greatest = min(self.least, least), max(self.greatest, greatest)
+        kept = MOMENTUM if self.samples else 0.0
+        self.moving_least = kept * self.moving_least + (1 - kept) * least
+        self.moving_greatest = kept * self.moving_greatest + (1 - kept) * greatest
+        self.samples += 1
+        if self.histogram is not None:
+            self.histogram.add(values)
+        return True
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON; the histogram without the empty bins at its ends."""
+        data = {name: getattr(self, name) for name in ("samples", "least", "greatest", "moving_least", "moving_greatest")}
+        if self.histogram is not None and self.histogram.counts.any():
+            full = np.flatnonzero(self.histogram.counts)
+            first, last = int(full[0]), int(full[-1])
+            data["histogram"] = {"reach": self.histogram.reach, "first": first, "counts": self.histogram.counts[first : last + 1].tolist()}
+        return data
+
+    @classmethod
+    def of_data(cls, data: dict[str, Any]) -> "Statistics":
+        """The inverse of `as_data`. Raises KeyError, TypeError, ValueError."""
+        plain = {name: type(getattr(cls(), name))(value) for name, value in data.items() if name != "histogram"}
+        result = cls(**plain)
+        if "histogram" in data:
+            kept = data["histogram"]
+            result.histogram = Histogram(float(kept["reach"]))
+            result.histogram.counts[kept["first"] : kept["first"] + len(kept["counts"])] = kept["counts"]
+        return result
+
+
+# From statistics to a range.
+
+
+def min_max(statistics: Statistics, bits: int, parameter: float) -> Range:
+    """All that was seen."""
+    return Range(statistics.least, statistics.greatest) if statistics.least <= statistics.greatest else Range(0.0, 0.0)
+
+
+def moving_average(statistics: Statistics, bits: int, parameter: float) -> Range:
+    """The mean of the samples' ranges, later ones counting more."""
+    return Range(statistics.moving_least, statistics.moving_greatest)
+
+
+def percentile(statistics: Statistics, bits: int, parameter: float) -> Range:
+    """What holds `parameter` per cent of the values, as many being left out on either side."""
+    histogram = _histogram(statistics)
+    shares = np.cumsum(histogram.counts) / histogram.counts.sum()
+    outside = (1 - parameter / 100) / 2
+    edges = np.arange(BINS + 1) * histogram.width - histogram.reach
+    low, high = edges[np.searchsorted(shares, outside, "right")], edges[np.searchsorted(shares, 1 - outside) + 1]
+    return _within(statistics, low, high)
+
+
+def mse(statistics: Statistics, bits: int, parameter: float) -> Range:
+    """The part of the range for which rounding and clipping together cost the least squared error."""
+    return _best(statistics, bits, _squared_error)
+
+
+def entropy(statistics: Statistics, bits: int, parameter: float) -> Range:
+    """The part of the range whose quantized distribution has the least Kullback-Leibler divergence from the whole one."""
+    return _best(statistics, min(bits, 8), _divergence)
+
+
+METHODS: dict[str, Callable[[Statistics, int, float], Range]] = {
+    function.__name__: function for function in (min_max, moving_average, percentile, entropy, mse)
+}
+PERCENT = 99.99
+
+
+def estimator(method: str) -> Callable[[Statistics, int], Range]:
+    """The function of a method, given as its name or, as `percentile:99.9`, with its parameter. Raises TachyliteError."""
+    name, _, text = method.partition(":")
+    try:
+        function, parameter = METHODS[name], float(text or PERCENT)
+        if not 0 < parameter <= 100 or (text and name != "percentile"):
+            raise ValueError(text)
+    except (KeyError, ValueError):
+        raise TachyliteError(f"there is no calibration method {method!r}; choose {', '.join(METHODS)} or percentile:99.9") from None
+    return lambda statistics, bits: function(statistics, bits, parameter)
+
+
+def needs_histogram(method: str) -> bool:
+    """Whether the method looks at more than ranges."""
+    return method not in ("min_max", "moving_average")
+
+
+def _histogram(statistics: Statistics) -> Histogram:
+    histogram = statistics.histogram
+    if histogram is None or not histogram.counts.any():
+        raise TachyliteError("the statistics hold no histogram, which this method needs; calibrate again with the method's name")
+    return histogram
+
+
+def _within(statistics: Statistics, low: float, high: float) -> Range:
+    return Range(max(float(low), statistics.least), min(float(high), statistics.greatest))
+
+
+def _best(statistics: Statistics, bits: int, cost: Callable[[Histogram, float, float, int], float]) -> Range:
+    """The range that costs least: both ends are drawn in together, then each by itself."""
+    histogram, shrink = _histogram(statistics), np.geomspace(1, 0.02, 97)
+    least, greatest = min(statistics.least, 0.0), max(statistics.greatest, 0.0)
+
+    def best(candidates: list[tuple[float, float]]) -> tuple[float, float]:
+        return min(candidates, key=lambda c: cost(histogram, c[0], c[1], bits))
+
+    low, high = best([(least * s, greatest * s) for s in shrink])
+    low, high = best([(least * s, high) for s in shrink] + [(low, high)])
+    low, high = best([(low, greatest * s) for s in shrink] + [(low, high)])
+    return _within(statistics, low, high)
+
+
+def _squared_error(histogram: Histogram, low: float, high: float, bits: int) -> float:
+    step = (high - low) / (2**bits - 1)
+    beyond = histogram.centres - np.clip(histogram.centres, low, high)
+    inside = (beyond == 0) * (step**2 / 12)
+    return float((histogram.counts * (beyond**2 + inside)).sum())
+
+
+def _divergence(histogram: Histogram, low: float, high: float, bits: int) -> float:
+    """Of the distribution that is left when values are clipped and each step is spread evenly over the bins that it had values in."""
+    if high <= low:
+        return np.inf
+    centres, counts = histogram.centres, histogram.counts.astype(np.float64)
+    steps = np.rint((np.clip(centres, low, high) - low) / (high - low) * (2**bits - 1)).astype(np.int64)
+    inside = (centres >= low - histogram.width) & (centres <= high + histogram.width)
+    first, last = np.flatnonzero(inside)[[0, -1]]
+    clipped = np.where(inside, counts, 0)
+    clipped[first] += counts[:first].sum()
+    clipped[last] += counts[last + 1 :].sum()
+    full = (counts > 0) & inside
+    totals = np.bincount(steps, np.where(inside, counts, 0), 2**bits)
+    sharing = np.bincount(steps, full, 2**bits)
+    spread = np.where(full, totals[steps] / np.maximum(sharing[steps], 1), 0)
+    p, q = clipped / clipped.sum(), spread / max(spread.sum(), 1)
+    # What the clipped distribution has where the quantized one has nothing is as unlikely as can be.
+    return float((p[p > 0] * np.log(p[p > 0] / np.maximum(q[p > 0], 1e-12))).sum())

@@ -1,0 +1,60 @@
+"""What an operator asks of its operands so that it can compute with quantized integers: the contract of `OpDef.integer`.
+
+The operands meant are the float32 ones; indices, shapes and conditions stay as they are. `compress/` lives by it, and follows TensorFlow
+Lite's quantization specification: weights are symmetric, biases count steps of input times weight, int16 activations are symmetric.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Grid(NamedTuple):
+    """One scale and zero point."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Integer:
+    """How an operator computes on quantized integers.
+
+    types: of its activations, in the words of `OpDef.variants`; only those count that are among the variants.
+    weights: positions of inputs that, where they are constants, are weights; with the axis along which each slice may have a scale of its
+        own, None where one scale serves all.
+    bias: position of the bias.
+    shared: all operands and outputs have one scale; where not, each has its own.
+    output: by type, the only grid that the output can have.
+    options: by type, the options that this type needs.
+    any_type: it looks at no element, so that it takes its input as it comes.
+    """
+
+    types: tuple[str, ...] = ("s8", "u8", "s16")
+    weights: Mapping[int, int | None] = field(default_factory=dict)
+    bias: int | None = None
+    shared: bool = False
+    output: Mapping[str, Grid] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    any_type: bool = False
+
+
+OWN = Integer()
+"""Every operand and output has a scale of its own."""
+
+SHARED = Integer(shared=True)
+"""Elements are moved or compared as they are stored."""
+
+SHAPE_ONLY = Integer(any_type=True)
+"""Only the shape counts."""
+
+PROBABILITY = Integer(output={"s8": Grid(1 / 256, -128), "u8": Grid(1 / 256, 0), "s16": Grid(1 / 32768, 0)})
+"""Outputs from 0 to 1."""
+
+UNIT = Integer(output={"s8": Grid(1 / 128, 0), "u8": Grid(1 / 128, 128), "s16": Grid(1 / 32768, 0)})
+"""Outputs from -1 to 1."""
+
+
+def layer(axis: int | None, weights: int = 1, bias: int | None = 2) -> Integer:
+    """Products with weights whose outputs lie along `axis`, and a bias."""
+    return Integer(weights={weights: axis}, bias=bias)

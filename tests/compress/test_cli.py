@@ -1,0 +1,81 @@
+"""`tachylite quantize` and `tachylite compare`, from the outside."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tachylite.cli import app
+from tachylite.model import codec
+
+from .harness import floats, names, ours
+from .nets import picture_net
+
+PICTURES = floats(12, 8, 8, 3)
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def net(tmp_path):
+    picture_net().save(tmp_path / "net.tflite")
+    np.savez(tmp_path / "x.npz", picture=PICTURES)
+    return tmp_path / "net.tflite"
+
+
+def test_quantize_reports_sizes_operators_and_agreement(net):
+    x, out, statistics = net.with_name("x.npz"), net.with_name("out.tflite"), net.with_name("s.json")
+    recipe = ("--recipe", "static_wi8_ai8", "--inputs", "uint8")
+    result = invoke("quantize", net, "-o", out, *recipe, "--calibration", x, "--report", "--data", x, "--statistics", statistics)
+    assert result.exit_code == 0, result.output
+    assert codec.read_file(out).graph.inputs[0].dtype == np.uint8
+    assert ["CONV_2D", "1", "1"] in [line.split() for line in result.output.splitlines()]
+    assert f"{out.stat().st_size:,} B" in result.output
+    assert "12 samples: SQNR" in result.output
+    again = net.with_name("again.tflite")
+    assert invoke("quantize", net, "-o", again, *recipe, "--calibration", statistics).exit_code == 0
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_quantize_writes_nothing_where_it_fails(net):
+    out = net.with_name("out.tflite")
+    result = invoke("quantize", net, "-o", out, "--recipe", "static_wi8_ai8")
+    assert result.exit_code == 1
+    assert "give some as calibration" in result.stderr
+    rules = net.with_name("rules.json")
+    rules.write_text(json.dumps([{"scheme": "dynamic_wi8_afp32", "name": "sum"}, {"scheme": "dynamic_wi4_afp32", "name": "gate"}]))
+    result = invoke("quantize", net, "-o", out, "--recipe", rules)
+    assert "ADD #2 'sum'" in result.stderr
+    assert "LOGISTIC #3 'gate'" in result.stderr
+    assert not out.exists()
+
+
+def test_compare_ranks_suggests_and_draws(net):
+    x, out, page, rules = (net.with_name(name) for name in ("x.npz", "out.tflite", "page.html", "rules.json"))
+    invoke("quantize", net, "-o", out, "--recipe", "static_wi8_ai8", "--calibration", x)
+    result = invoke("compare", net, out, "--data", x, "--rows", 3, "--target-sqnr", 60, "--html", page, "--save", rules)
+    assert result.exit_code == 0, result.output
+    assert "and 7 others" in result.output
+    assert "float operators that reach" in result.output
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    better = net.with_name("better.tflite")
+    assert invoke("quantize", net, "-o", better, "--recipe", rules, "--calibration", x).exit_code == 0
+    data = json.loads(invoke("compare", net, better, "--data", x, "--json").output)
+    assert data["sqnr"] is None or data["sqnr"] >= 60
+
+
+def test_compare_takes_labels_and_metrics(net):
+    x, out, labels, script = (net.with_name(name) for name in ("x.npz", "out.tflite", "labels.npy", "metrics.py"))
+    invoke("quantize", net, "-o", out)
+    np.save(labels, [ours(picture_net(), p[None])[0].argmax() for p in PICTURES])
+    script.write_text("def loudest(outputs):\n    return min(o['probabilities'].max() for o in outputs)\n")
+    for measure in (("--labels", labels), ("--metric", f"{script}:loudest")):
+        result = invoke("compare", net, out, "--data", x, "--target-accuracy", 0.1, *measure)
+        assert result.exit_code == 0, result.output
+        assert "float operators that reach" in result.output
+    missing = invoke("compare", net, out, "--data", x, "--target-accuracy", 1, "--metric", f"{script}:quiet")
+    assert "defines no function 'quiet'" in missing.stderr
+    assert names(codec.read_file(out)).count("DEQUANTIZE") == 0
