@@ -247,6 +247,37 @@ def test_weights_with_a_zero_point_are_computed_on_uint8():
         assert np.abs(y.astype(int) - expected(source, x)[0]).max() <= 1
 
 
+def dynamic(op, x, y, scale, **options):
+    """A product of x, quantized while the model runs, with weights of int8, as onnxruntime writes it."""
+    q, s, z, total = (f"{y}/{n}" for n in "qszt")
+    return [
+        node("DynamicQuantizeLinear", [x], [q, s, z]),
+        node(op, [q, f"{y}/w", z], [total], **options),
+        node("Cast", [total], [f"{total}/real"], to=TensorProto.FLOAT),
+        node("Mul", [s, scale], [f"{s}/w"]),
+        node("Mul", [f"{total}/real", f"{s}/w"], [y]),
+    ]
+
+
+def test_products_with_dynamic_ranges_are_hybrid():
+    constants = {
+        "c/w": rng.integers(-127, 128, (4, 1, 3, 3), np.int8),
+        "y/w": rng.integers(-127, 128, (16, 5), np.int8),
+        "scale": np.float32(0.01),
+    }
+    nodes = [
+        *dynamic("ConvInteger", "x", "c", "scale", group=4),
+        node("Flatten", ["c"], ["f"]),
+        *dynamic("MatMulInteger", "f", "y", "scale"),
+    ]
+    source, x = model(nodes, {"x": (2, 4, 4, 4)}, ["y"], constants), floats(2, 4, 4, 4)
+    converted = tachylite.convert(source)
+    products = {op.op: [t.dtype.name for t in op.inputs[:2]] for op in converted.operators() if op.op != "TRANSPOSE"}
+    assert products["DEPTHWISE_CONV_2D"] == products["FULLY_CONNECTED"] == ["float32", "int8"]
+    assert set(products) == {"DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+    assert_answers(converted, [x], expected(source, x), 0.02)
+
+
 # Control flow.
 
 

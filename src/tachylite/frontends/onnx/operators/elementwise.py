@@ -8,6 +8,7 @@ import numpy as np
 
 from tachylite.frontends import erf as functions
 from tachylite.frontends.onnx.node import Node, op
+from tachylite.frontends.onnx.operators.dynamic import hybrid_of
 from tachylite.frontends.types import cast, compare, compute
 from tachylite.model.graph import Tensor
 
@@ -65,8 +66,12 @@ def like(x: Tensor, value: float) -> np.ndarray:
 
 @op("Mul")
 def multiply(self: Node, x: Tensor, y: Tensor) -> Tensor:
+    """Also the end of what TFLite has one operator for: a GELU, a hybrid product."""
     base = functions.Products(self.build, self.converter.origins).gelu_of(x, y)
-    return compute(self.build, "MUL", x, y) if base is None else self.build.GELU(base, approximate=False)
+    if base is not None:
+        return self.build.GELU(base, approximate=False)
+    hybrid = hybrid_of(self, x, y)
+    return compute(self.build, "MUL", x, y) if hybrid is None else hybrid
 
 
 @op("Div")
