@@ -85,21 +85,36 @@ def calibrate(
     progress: called after each sample. Raises TachyliteError where there are no samples, UnsupportedError that names every operator
     whose results are not finite.
     """
-    model = open_model(model)
     result = into if into is not None else Calibration(method)
-    keys = tensor_keys(model)
+    watch(open_model(model), data, result, progress=progress)
+    return result
+
+
+def watch(
+    model: Model,
+    data: Any,
+    into: Calibration,
+    *,
+    also: "Mapping[Tensor, Callable[[np.ndarray], None]] | None" = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run a model on samples and add what its tensors held to `into`. also: what else is to be told the values of some tensors.
+
+    Raises what `calibrate` raises.
+    """
+    keys, told = tensor_keys(model), also or {}
     bad: dict[Tensor, Operator | None] = {}
 
     def observe(tensor: Tensor, maker: Operator | None, values: np.ndarray) -> None:
-        if not result.at(keys[tensor]).add(values):
+        if not into.at(keys[tensor]).add(values):
             bad.setdefault(tensor, maker)
+        elif tensor in told:
+            told[tensor](values)
 
-    count = _run(instrument(model, observe), samples_of(data, model), progress)
-    if not count:
+    if not _run(instrument(model, observe), samples_of(data, model), progress):
         raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
     if bad:
         raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
-    return result
 
 
 def _run(model: Model, samples: Iterable[Mapping[Tensor, np.ndarray]], progress: Progress | None) -> int:

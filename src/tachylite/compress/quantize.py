@@ -12,9 +12,10 @@ from tachylite.passes.runner import tidy
 
 from .apply import Writer, set_input_type, set_output_type
 from .assign import assign
-from .calibrate import Calibration, Progress, calibrate, open_model, tensor_keys
+from .calibrate import Calibration, Progress, open_model, tensor_keys, watch
 from .grid import Range
 from .layer import FLOAT, Work, is_float
+from .learn import Learner, check_rounding
 from .plan import plan_grids
 from .recipe import Recipe, rules_of
 
@@ -28,6 +29,8 @@ def quantize(
     calibration: Any = None,
     *,
     method: str = "min_max",
+    rounding: str = "balanced",
+    correct_bias: bool = False,
     inputs: str = "float32",
     outputs: str = "float32",
     progress: Progress | None = None,
@@ -37,14 +40,19 @@ def quantize(
     model: a path, bytes or a Model, with float32 operators. recipe: a scheme's name (recipe.SCHEMES) or a list of rules, of which the last
     that matches an operator counts: {"scheme": "static_wi8_ai8", "operator": "CONV_2D", "name": "block3/*"}.
     calibration: for static schemes, samples (see data.samples.samples_of), or a Calibration. method: what makes ranges of samples, one of
-    min_max, moving_average, percentile:99.9, entropy, mse. inputs, outputs: their types: float32, int8, uint8, int16.
+    min_max, moving_average, percentile:99.9, entropy, mse. rounding: of weights: nearest, balanced (so that the errors of a channel do not
+    add up), or learned (so that each layer's outputs on the samples change least). correct_bias: let biases make up for what the errors
+    of the weights add to the outputs' means over the samples. inputs, outputs: their types: float32, int8, uint8, int16.
     progress: told the number of samples that were run. Raises UnsupportedError that names every operator that cannot follow a rule that
     names it, TachyliteError where the calibration data are missing or do not fit.
     """
     source = open_model(model)
     works = assign(source, rules_of(recipe))
     types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
-    statistics = _statistics(source, works, calibration, method, progress)
+    check_rounding(rounding)
+    learner = Learner(works, rounding, correct_bias)
+    statistics = _statistics(source, works, calibration, method, learner, progress)
+    works = learner.works()
     result, twins = _copy(source)
     copied = {twins[op]: work for op, work in works.items()}
     keys = dict(zip((t for g in result.graphs for t in g.tensors), tensor_keys(source).values(), strict=True))
@@ -62,14 +70,20 @@ def _type(name: str, of: str) -> np.dtype:
     return TYPES[name]
 
 
-def _statistics(source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, progress: Progress | None) -> Calibration:
-    if isinstance(calibration, Calibration):
-        return calibration
-    if not any(work.activations is not None for work in works.values()):
-        return Calibration(method)
+def _statistics(
+    source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, learner: Learner, progress: Progress | None
+) -> Calibration:
+    """The ranges of activations; on the way, the learner is told what it watches."""
+    given = isinstance(calibration, Calibration)
+    result = calibration if given else Calibration(method)
+    if learner.watched and (given or calibration is None):
+        raise TachyliteError("learned rounding and corrected biases need samples, not statistics; give some as calibration")
+    if given or not (learner.watched or any(work.activations is not None for work in works.values())):
+        return result
     if calibration is None:
         raise TachyliteError("the recipe quantizes activations, whose ranges only samples tell; give some as calibration")
-    return calibrate(source, calibration, method=method, progress=progress)
+    watch(source, calibration, result, also=learner.watched, progress=progress)
+    return result
 
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:
