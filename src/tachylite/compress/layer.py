@@ -15,7 +15,7 @@ from tachylite.ops.scales import real_values
 
 from . import grid
 from .recipe import FLOAT16, INT16, UINT8, Rule
-from .rounding import Moments, Rounding, balanced
+from .rounding import Rounding, balanced
 
 FLOAT = np.dtype(np.float32)
 
@@ -31,12 +31,12 @@ class Place(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What is to become of an operator. moments: of the inputs that its weights meet, where its bias is to make up for their errors."""
+    """What is to become of an operator. means: of the channels that its weights meet, where its bias is to make up for their errors."""
 
     rule: Rule
     integer: Integer
     rounding: Rounding = balanced
-    moments: Moments | None = None
+    means: np.ndarray | None = None
 
     @property
     def activations(self) -> np.dtype | None:
@@ -67,6 +67,13 @@ def weights_of(op: Operator, integer: Integer) -> dict[int, Tensor]:
 def bias_of(op: Operator, integer: Integer) -> Tensor | None:
     """The bias, None where there is none."""
     return op.inputs[integer.bias] if integer.bias is not None and integer.bias < len(op.inputs) else None
+
+
+def source_of(op: Operator, integer: Integer) -> Tensor | None:
+    """The input that an operator's constant weights meet; None where there are none, or several."""
+    if len(weights_of(op, integer)) != 1:
+        return None
+    return next((t for place, t in data_of(op, integer) if not place.is_output and not t.is_constant), None)
 
 
 def data_of(op: Operator, integer: Integer) -> Iterator[tuple[Place, Tensor]]:
@@ -105,7 +112,7 @@ def hybrid_operator(op: Operator, work: Work) -> Operator:
     inputs = list(op.inputs)
     for i, tensor in weights_of(op, work.integer).items():
         inputs[i] = explicit_weights(tensor, work, work.integer.weights[i])
-    if (bias := bias_of(op, work.integer)) is not None and work.moments is not None and work.integer.bias is not None:
+    if (bias := bias_of(op, work.integer)) is not None and work.means is not None and work.integer.bias is not None:
         inputs[work.integer.bias] = grid.constant(bias.name, corrected_bias(op, work, inputs), None)
     options = registry.complete(op).options
     if hasattr(options, "asymmetric_quantize_inputs"):
@@ -118,7 +125,7 @@ def corrected_bias(op: Operator, work: Work, inputs: Sequence[Tensor | None]) ->
     bias = bias_of(op, work.integer)
     assert bias is not None
     value = dense(bias)
-    if work.moments is None:
+    if work.means is None:
         return value
     (position, axis), *_ = work.integer.weights.items()
     real, stored = op.inputs[position], inputs[position]
@@ -126,9 +133,16 @@ def corrected_bias(op: Operator, work: Work, inputs: Sequence[Tensor | None]) ->
     assert stored is not None
     assert stored.data is not None
     error = np.moveaxis(real_values(stored.data, stored) - dense(real), axis or 0, 0)
-    means = work.moments.mean
-    shift = np.einsum("god,gd->go", error.reshape(means.shape[0], -1, means.shape[1]), means)
+    depth = 1 if axis else error.shape[-1]
+    shift = _mean_product(error.reshape(len(error), -1, depth).sum(axis=1, dtype=np.float64), work.means)
     return (value - shift.reshape(value.shape)).astype(FLOAT)
+
+
+def _mean_product(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """What rows [outputs, depth] give for inputs that hold the channels' means: as many groups as the channels have times the depth."""
+    depth = rows.shape[1]
+    groups = np.resize(means, max(len(means), depth)).reshape(-1, depth)
+    return np.einsum("god,gd->go", rows.reshape(len(groups), -1, depth), groups).ravel()
 
 
 def explicit_weights(tensor: Tensor, work: Work, axis: int | None) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Operator, Tensor
 
-from .layer import Work, data_of, weights_of
+from .layer import Work, source_of
 from .rounding import MOST_ROWS, Moments, Rounding, balanced, learned, nearest
 
 ROUNDINGS: dict[str, Rounding | None] = {"nearest": nearest, "balanced": balanced, "learned": None}
@@ -24,25 +24,22 @@ def check_rounding(name: str) -> None:
 class Learner:
     """Collects moments for layers whose weights become integers. `watched`: to be told the values of these tensors."""
 
-    def __init__(self, works: Mapping[Operator, Work], rounding: str, correct_bias: bool):
-        self._works, self._rounding, self._correct_bias = works, rounding, correct_bias
+    def __init__(self, works: Mapping[Operator, Work], rounding: str):
+        self._works, self._rounding = works, rounding
         self._moments: dict[Operator, Moments] = {}
         readers: dict[Tensor, list[Operator]] = defaultdict(list)
-        for op, work in works.items() if rounding == "learned" or correct_bias else ():
-            source = _source(op, work)
-            if source is not None:
+        for op, work in works.items() if rounding == "learned" else ():
+            source = source_of(op, work.integer)
+            if source is not None and work.integer.rows is not None and not work.rule.types.explicit:
                 readers[source].append(op)
         self.watched: dict[Tensor, Callable[[np.ndarray], None]] = {tensor: self._teller(ops) for tensor, ops in readers.items()}
 
-    def works(self) -> dict[Operator, Work]:
-        """The works with what their layers have learned."""
-        return {op: self._taught(op, work) for op, work in self._works.items()}
-
-    def _taught(self, op: Operator, work: Work) -> Work:
+    def rounding_of(self, op: Operator) -> Rounding:
+        """How the operator's weights are to be rounded."""
         moments, rounding = self._moments.get(op), ROUNDINGS[self._rounding]
-        if rounding is None:
-            rounding = balanced if moments is None else learned(moments)
-        return work._replace(rounding=rounding, moments=moments if self._correct_bias else None)
+        if rounding is not None:
+            return rounding
+        return balanced if moments is None else learned(moments)
 
     def _teller(self, ops: list[Operator]) -> Callable[[np.ndarray], None]:
         def tell(values: np.ndarray) -> None:
@@ -56,12 +53,5 @@ class Learner:
         assert work.integer.rows is not None
         rows = work.integer.rows(op, values, MOST_ROWS)
         if op not in self._moments:
-            self._moments[op] = Moments.empty(rows.shape[0], rows.shape[2], self._rounding == "learned")
+            self._moments[op] = Moments.empty(rows.shape[0], rows.shape[2])
         self._moments[op].add(rows)
-
-
-def _source(op: Operator, work: Work) -> Tensor | None:
-    """The input that an operator's weights meet, where it is known how; None for others."""
-    if work.integer.rows is None or work.rule.types.explicit or len(weights_of(op, work.integer)) != 1:
-        return None
-    return next((t for place, t in data_of(op, work.integer) if not place.is_output and not t.is_constant), None)

@@ -64,40 +64,33 @@ DAMPING = 0.01
 
 @dataclass
 class Moments:
-    """Of the rows that a layer's weights meet: how many, their sum [groups, depth], and their products' [groups, depth, depth]."""
+    """Of the rows that a layer's weights meet: the sum of their products, float32 [groups, depth, depth]; None where that is too large."""
 
-    rows: int
-    total: np.ndarray
+    groups: int
+    depth: int
     products: np.ndarray | None
 
     @classmethod
-    def empty(cls, groups: int, depth: int, with_products: bool) -> "Moments":
+    def empty(cls, groups: int, depth: int) -> "Moments":
         """Of no rows."""
-        products = np.zeros((groups, depth, depth), np.float32) if with_products and depth <= MOST_DEPTH else None
-        return cls(0, np.zeros((groups, depth)), products)
+        return cls(groups, depth, np.zeros((groups, depth, depth), np.float32) if depth <= MOST_DEPTH else None)
 
     def add(self, rows: np.ndarray) -> None:
         """Take rows into account. rows: float32 [groups, rows, depth]."""
-        self.rows += rows.shape[1]
-        self.total += rows.sum(axis=1, dtype=np.float64)
         if self.products is not None:
             self.products += rows.swapaxes(1, 2) @ rows
-
-    @property
-    def mean(self) -> np.ndarray:
-        return self.total / max(self.rows, 1)
 
 
 def learned(moments: Moments) -> Rounding:
     """The rounding that changes a layer's outputs least on the inputs seen: weight after weight, the rest making up for its error."""
 
     def rounding(weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: np.dtype) -> np.ndarray:
-        if moments.products is None or not moments.rows:
+        if moments.products is None:
             return balanced(weights, scales, axis, dtype)
         # A weight's error matters as much as its slice's scale makes it; within a slice the scale is the same.
         real, restore = _slices(weights, scales, axis, dtype)
-        groups, depth = moments.total.shape
-        return restore(_compensated(real.reshape(groups, -1, depth), moments.products, limits(dtype)[1]))
+        matrices = real.reshape(moments.groups, -1, moments.depth)
+        return restore(_compensated(matrices, moments.products, limits(dtype)[1]))
 
     return rounding
 
