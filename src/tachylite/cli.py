@@ -223,7 +223,13 @@ def quantize(
                 ranges.save(statistics)
         with counting("quantizing") as progress:
             samples = calibration if rounding == "learned" else ranges
-            options = {"method": method, "rounding": rounding, "correct_bias": correct_bias, "inputs": inputs, "outputs": outputs}
+            options: dict[str, Any] = {
+                "method": method,
+                "rounding": rounding,
+                "correct_bias": correct_bias,
+                "inputs": inputs,
+                "outputs": outputs,
+            }
             result = quantized(source, rules, samples, **options, progress=progress)
         result.save(output)
         if report:

@@ -133,16 +133,20 @@ def corrected_bias(op: Operator, work: Work, inputs: Sequence[Tensor | None]) ->
     assert stored is not None
     assert stored.data is not None
     error = np.moveaxis(real_values(stored.data, stored) - dense(real), axis or 0, 0)
-    depth = 1 if axis else error.shape[-1]
-    shift = _mean_product(error.reshape(len(error), -1, depth).sum(axis=1, dtype=np.float64), work.means)
+    rows = mean_rows(op, work.integer, work.means)
+    shift = np.einsum("god,gd->go", error.reshape(len(rows), -1, rows.shape[1]), rows)
     return (value - shift.reshape(value.shape)).astype(FLOAT)
 
 
-def _mean_product(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """What rows [outputs, depth] give for inputs that hold the channels' means: as many groups as the channels have times the depth."""
-    depth = rows.shape[1]
-    groups = np.resize(means, max(len(means), depth)).reshape(-1, depth)
-    return np.einsum("god,gd->go", rows.reshape(len(groups), -1, depth), groups).ravel()
+MOST_ROWS = 1024
+
+
+def mean_rows(op: Operator, integer: Integer, means: np.ndarray) -> np.ndarray:
+    """What the weights meet where every element of the input is its channel's mean, padding included: [groups, depth]."""
+    source = source_of(op, integer)
+    assert source is not None
+    assert integer.rows is not None
+    return integer.rows(op, np.broadcast_to(means.astype(FLOAT), source.shape), MOST_ROWS).mean(axis=1)
 
 
 def explicit_weights(tensor: Tensor, work: Work, axis: int | None) -> Tensor:
