@@ -196,6 +196,8 @@ def quantize(
         Path | None, typer.Option(metavar="DATA", help="Samples: .npz, .npy, a folder of pictures; or .json statistics of an earlier run.")
     ] = None,
     method: Annotated[str, typer.Option(help="min_max, moving_average, percentile:99.9, entropy or mse.")] = "min_max",
+    rounding: Annotated[str, typer.Option(help="Of weights: nearest, balanced, or learned from the samples.")] = "balanced",
+    correct_bias: Annotated[bool, typer.Option(help="Let biases make up for the errors of weights, where there are samples.")] = True,
     inputs: Annotated[str, typer.Option(help="The type of the inputs: float32, int8, uint8, int16.")] = "float32",
     outputs: Annotated[str, typer.Option(help="The type of the outputs.")] = "float32",
     statistics: Annotated[Path | None, typer.Option(metavar="FILE", help="Save what calibration found as JSON.")] = None,
@@ -206,20 +208,29 @@ def quantize(
     from tachylite.compress.calibrate import Calibration, calibrate
     from tachylite.compress.compare import compare as compared
     from tachylite.compress.quantize import quantize as quantized
-    from tachylite.compress.recipe import needs_samples, read_rules
+    from tachylite.compress.recipe import read_rules
     from tachylite.model import codec
 
     with explained():
         source, rules = codec.read_file(model), read_rules(recipe)
-        ranges: Calibration | None = None
+        ranges: Any = calibration
         if calibration is not None and calibration.suffix == ".json":
             ranges = Calibration.load(calibration)
-        elif calibration is not None and (needs_samples(rules) or statistics):
+        elif calibration is not None and (statistics or rounding != "learned"):
             with counting("calibrating") as progress:
                 ranges = calibrate(source, calibration, method=method, progress=progress)
-        if ranges is not None and statistics:
-            ranges.save(statistics)
-        result = quantized(source, rules, ranges, inputs=inputs, outputs=outputs)
+            if statistics:
+                ranges.save(statistics)
+        with counting("quantizing") as progress:
+            samples = calibration if rounding == "learned" else ranges
+            options: dict[str, Any] = {
+                "method": method,
+                "rounding": rounding,
+                "correct_bias": correct_bias,
+                "inputs": inputs,
+                "outputs": outputs,
+            }
+            result = quantized(source, rules, samples, **options, progress=progress)
         result.save(output)
         if report:
             show_conversion(Counter(op.op for op in source.operators()), Counter(op.op for op in result.operators()), "before", "after")

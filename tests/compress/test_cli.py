@@ -38,6 +38,8 @@ def test_quantize_reports_sizes_operators_and_agreement(net):
     again = net.with_name("again.tflite")
     assert invoke("quantize", net, "-o", again, *recipe, "--calibration", statistics).exit_code == 0
     assert again.read_bytes() == out.read_bytes()
+    assert invoke("quantize", net, "-o", again, *recipe, "--calibration", x, "--rounding", "learned").exit_code == 0
+    assert again.read_bytes() != out.read_bytes()
 
 
 def test_quantize_writes_nothing_where_it_fails(net):

@@ -3,10 +3,10 @@
 docs/differences.md lists what is left out and why.
 """
 
-from tachylite.runtime.interpreter import Interpreter, OpResolverType
+from tachylite.runtime.interpreter import Interpreter
 
 from . import experimental
 from .converter import TFLiteConverter
 from .settings import OpsSet, Optimize, RepresentativeDataset, TargetSpec
 
-__all__ = ["Interpreter", "OpResolverType", "OpsSet", "Optimize", "RepresentativeDataset", "TFLiteConverter", "TargetSpec", "experimental"]
+__all__ = ["Interpreter", "OpsSet", "Optimize", "RepresentativeDataset", "TFLiteConverter", "TargetSpec", "experimental"]

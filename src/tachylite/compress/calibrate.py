@@ -4,7 +4,7 @@ The model runs as always, with an observer behind each operator; what it remembe
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -12,21 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.data.samples import samples_of
+from tachylite.data.samples import Sample, samples_of
 from tachylite.model import codec
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.files import write_atomically
 from tachylite.model.graph import Model, Operator, Tensor
+from tachylite.ops import registry
 from tachylite.ops.registry import Fused, OpDef, Spec
 from tachylite.runtime.loaded import load
 
 from .grid import Range
-from .statistics import Histogram, Statistics, estimator, needs_histogram
+from .layer import source_of
+from .statistics import OPEN, Statistics, empty, estimator
 
 FLOAT = np.dtype(np.float32)
 
 Progress = Callable[[int], None]
 """Is told how many samples have been run so far."""
+
+
+Told = Mapping[Tensor, Callable[[np.ndarray], None]]
 
 
 @dataclass
@@ -52,10 +57,10 @@ class Calibration:
         statistics = self.tensors.get(key)
         return estimator(self.method)(statistics, bits) if statistics is not None and statistics.samples else None
 
-    def at(self, key: str) -> Statistics:
-        """The statistics to add to."""
+    def at(self, key: str, channels: int = 0) -> Statistics:
+        """The statistics to add to, with the means of as many channels."""
         if key not in self.tensors:
-            self.tensors[key] = Statistics(histogram=Histogram() if needs_histogram(self.method) else None)
+            self.tensors[key] = empty(self.method, channels)
         return self.tensors[key]
 
     def save(self, path: "str | PathLike[str]") -> None:
@@ -77,39 +82,116 @@ class Calibration:
 
 
 def calibrate(
-    model: Any, data: Any, *, method: str = "min_max", into: Calibration | None = None, progress: Progress | None = None
+    model: Any,
+    data: Any,
+    *,
+    method: str = "min_max",
+    into: Calibration | None = None,
+    signature: str | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Run a model on samples and remember what its tensors held.
 
     model: a path, bytes or a Model. data: see `samples.samples_of`. into: statistics to add to, of an earlier run, whose method stays.
-    progress: called after each sample. Raises TachyliteError where there are no samples, UnsupportedError that names every operator
-    whose results are not finite.
+    signature: the key of the one to run, by default the main graph. progress: called after each sample. Raises TachyliteError where there
+    are no samples, UnsupportedError that names every operator whose results are not finite.
     """
-    model = open_model(model)
     result = into if into is not None else Calibration(method)
-    keys = tensor_keys(model)
-    bad: dict[Tensor, Operator | None] = {}
-
-    def observe(tensor: Tensor, maker: Operator | None, values: np.ndarray) -> None:
-        if not result.at(keys[tensor]).add(values):
-            bad.setdefault(tensor, maker)
-
-    count = _run(instrument(model, observe), samples_of(data, model), progress)
-    if not count:
-        raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
-    if bad:
-        raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
+    watch(open_model(model), data, result, signature=signature, progress=progress)
     return result
 
 
-def _run(model: Model, samples: Iterable[Mapping[Tensor, np.ndarray]], progress: Progress | None) -> int:
-    runner, count = load(model), 0
-    for sample in samples:
-        runner.run(sample)
-        count += 1
+def watch(
+    model: Model,
+    data: Any,
+    into: Calibration,
+    *,
+    also: Told | None = None,
+    signature: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run a model on samples and add what its tensors held to `into`. also: what else is to be told the values of some tensors.
+
+    Raises what `calibrate` raises.
+    """
+    keys, told, channels = tensor_keys(model), also or {}, channels_of(model)
+    bounds = {tensor: bounds_of(op) for op in model.operators() for tensor in op.outputs}
+    bad: dict[Tensor, Operator | None] = {}
+    count = 0
+
+    def observe(tensor: Tensor, maker: Operator | None, values: np.ndarray) -> None:
+        if not into.at(keys[tensor], channels.get(tensor, 0)).add(values, count, bounds.get(tensor, OPEN)):
+            bad.setdefault(tensor, maker)
+        elif tensor in told:
+            told[tensor](values)
+
+    called = model if signature is None else _called(model, signature)
+    runner, done = load(instrument(called, observe)), 0
+    for count, batch in in_batches(samples_of(data, called), batch_size(called) if into.method == "min_max" else 1):
+        runner.run(batch)
+        done += count
         if progress:
-            progress(count)
-    return count
+            progress(done)
+    if not done:
+        raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
+    if bad:
+        raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
+
+
+def _called(model: Model, key: str) -> Model:
+    """The model with a signature's graph as the main one."""
+    found = next((s.graph for s in model.signatures if s.key == key), None)
+    if found is None:
+        raise TachyliteError(f"there is no signature {key!r}; the model has {sorted(s.key for s in model.signatures)}")
+    return replace(model, graphs=[found, *(g for g in model.graphs if g is not found)])
+
+
+BATCH_ELEMENTS = 1 << 18
+"""Elements of the inputs, at most, that are run at once: small samples cost more to begin with than to compute."""
+
+
+def batch_size(model: Model) -> int:
+    """How many samples to run at once: one, unless the model leaves the first dimension of all inputs open, outside of control flow."""
+    inputs, outputs = model.graph.inputs, model.graph.outputs
+    if any((t.shape_signature or t.shape)[:1] != (-1,) for t in (*inputs, *outputs)) or any(op.subgraphs for op in model.operators()):
+        return 1
+    return max(1, min(16, BATCH_ELEMENTS // max(1, sum(t.size for t in inputs))))
+
+
+def in_batches(samples: Iterable[Sample], size: int) -> Iterator[tuple[int, Sample]]:
+    """Samples of one shape after another, joined along their first axes; with how many they are."""
+    waiting: list[Sample] = []
+    for sample in samples:
+        if waiting and (len(waiting) == size or any(waiting[0][t].shape != value.shape for t, value in sample.items())):
+            yield len(waiting), _joined(waiting)
+            waiting = []
+        waiting.append(sample)
+    if waiting:
+        yield len(waiting), _joined(waiting)
+
+
+def _joined(samples: Sequence[Sample]) -> Sample:
+    return {t: np.concatenate([sample[t] for sample in samples]) for t in samples[0]} if len(samples) > 1 else samples[0]
+
+
+def channels_of(model: Model) -> dict[Tensor, int]:
+    """The inputs that constant weights meet, and how many channels each has: their means tell what errors of the weights add up to."""
+    result = {}
+    for op in model.operators():
+        definition = registry.find(op)
+        integer = definition.integer if definition is not None else None
+        source = None if integer is None else source_of(op, integer)
+        if source is not None and source.shape and source.shape[-1] > 0:
+            result[source] = source.shape[-1]
+    return result
+
+
+CLIPS = {"RELU": Range(0.0, np.inf), "RELU6": Range(0.0, 6.0), "RELU_N1_TO_1": Range(-1.0, 1.0)}
+
+
+def bounds_of(op: Operator) -> Range:
+    """Between which numbers the operator's results lie by its own or its fused activation."""
+    return CLIPS.get(op.op) or CLIPS.get(getattr(op.options, "fused_activation_function", ""), OPEN)
 
 
 def _not_finite(bad: Mapping[Tensor, Operator | None]) -> list[str]:
@@ -149,29 +231,35 @@ def is_real(tensor: Tensor) -> bool:
     return tensor.dtype == FLOAT
 
 
+AT_ONCE = 8
+"""Values that an observer is told of in one call: each call stops the native code, and each value waits in memory until it comes."""
+
+
 def instrument(model: Model, observe: Observer, is_watched: Callable[[Tensor], bool] = is_real) -> Model:
-    """The model with an observer behind every value that is watched. It shares tensors with `model`, and computes the same."""
+    """The model with observers of every value that is watched. It shares tensors with `model`, and computes the same."""
     copies = {id(graph): replace(graph, operators=[]) for graph in model.graphs}
     for graph in model.graphs:
-        copy = copies[id(graph)]
-        copy.operators = _watch([t for t in graph.inputs if is_watched(t)], None, observe)
+        waiting: list[tuple[Tensor, Operator | None]] = [(t, None) for t in graph.inputs if is_watched(t)]
+        operators = copies[id(graph)].operators
         for op in graph.operators:
-            copy.operators.append(replace(op, subgraphs=[copies[id(g)] for g in op.subgraphs]) if op.subgraphs else op)
-            copy.operators += _watch([t for t in op.outputs if is_watched(t)], op, observe)
+            operators.append(replace(op, subgraphs=[copies[id(g)] for g in op.subgraphs]) if op.subgraphs else op)
+            waiting += [(t, op) for t in op.outputs if is_watched(t)]
+            if len(waiting) >= AT_ONCE:
+                operators.append(_observer(waiting, observe))
+                waiting = []
+        operators += [_observer(waiting, observe)] if waiting else []
     signatures = [replace(s, graph=copies[id(s.graph)]) for s in model.signatures]
     return replace(model, graphs=list(copies.values()), signatures=signatures)
 
 
-def _watch(watched: Sequence[Tensor], maker: Operator | None, observe: Observer) -> list[Operator]:
-    if not watched:
-        return []
-
+def _observer(watched: Sequence[tuple[Tensor, Operator | None]], observe: Observer) -> Operator:
     def reference(op: Operator, context: Any, *values: np.ndarray) -> list[np.ndarray]:
-        for tensor, value in zip(watched, values, strict=True):
+        for (tensor, maker), value in zip(watched, values, strict=True):
             observe(tensor, maker, value)
         return []
 
-    return [Fused("OBSERVE", list(watched), [], definition=OpDef("OBSERVE", _infer_nothing, reference, context=True))]
+    definition = OpDef("OBSERVE", _infer_nothing, reference, context=True)
+    return Fused("OBSERVE", [tensor for tensor, _ in watched], [], definition=definition)
 
 
 def _infer_nothing(op: Operator, *specs: Spec) -> list[Spec]:

@@ -9,6 +9,8 @@ from tachylite.model.graph import Blockwise, Quantization, Tensor
 from tachylite.ops.fixedpoint import round_half_away
 from tachylite.ops.integer import Grid
 
+from .rounding import Rounding, balanced
+
 UINT8, INT16 = np.dtype(np.uint8), np.dtype(np.int16)
 
 
@@ -71,7 +73,9 @@ def to_steps(values: np.ndarray, grid: Grid, dtype: np.dtype) -> np.ndarray:
 # Weights.
 
 
-def quantize_weights(weights: np.ndarray, dtype: np.dtype, axis: int | None, block_size: int = 0, name: str = "") -> Tensor:
+def quantize_weights(
+    name: str, weights: np.ndarray, dtype: np.dtype, axis: int | None, rounding: Rounding = balanced, block_size: int = 0
+) -> Tensor:
     """A constant of integers: symmetric, with a scale for each slice along `axis`, or one in all; uint8 has a zero point, and one scale.
 
     block_size: elements of a row that share a scale; their scales are a float16 tensor of their own.
@@ -80,9 +84,9 @@ def quantize_weights(weights: np.ndarray, dtype: np.dtype, axis: int | None, blo
         grid = activation_grid(range_of(weights), dtype)
         return constant(name, to_steps(weights, grid, dtype), per_tensor(grid))
     if block_size:
-        return _quantize_blocks(weights, dtype, block_size, name)
+        return _quantize_blocks(name, weights, dtype, block_size)
     scales = weight_scales(weights, dtype, axis)
-    return constant(name, balanced_steps(weights, scales, axis, dtype), symmetric(scales, axis))
+    return constant(name, rounding(weights, scales, axis, dtype), symmetric(scales, axis))
 
 
 def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None) -> np.ndarray:
@@ -94,39 +98,16 @@ def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None) -> np.
     return (magnitudes / limits(dtype)[1]).astype(np.float32)
 
 
-LIKENESS = 0.5
-"""What is supposed of the inputs that weights meet: the square of their mean, as a part of their variance."""
-
-
-def balanced_steps(weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: np.dtype) -> np.ndarray:
-    """Weights in steps, of which those that lie near the middle between two go the other way where that balances their slice.
-
-    Inputs that are of one sign, as after a RELU, multiply the sum of a slice's errors, so that it pays to keep that small: what is made
-    least is the sum of the squared errors and LIKENESS times the square of their sum.
-    """
-    most, position = limits(dtype)[1], axis or 0
-    slices = np.moveaxis(weights, position, 0)
-    real = slices.reshape(len(slices) if axis is not None else 1, -1) / scales.astype(np.float64)[:, None]
-    steps = np.clip(round_half_away(real), -most, most)
-    total = (real - steps).sum(axis=1, keepdims=True)
-    errors = np.where(np.abs(steps) < most, real - steps, 0) * np.sign(total)
-    order = np.argsort(-errors, axis=1, kind="stable")
-    gain = LIKENESS * (2 * (np.abs(total) - np.arange(order.shape[1])) - 1)
-    flips = gain > 1 - 2 * np.take_along_axis(errors, order, axis=1)
-    np.put_along_axis(steps, order, np.take_along_axis(steps, order, axis=1) + flips * np.sign(total), axis=1)
-    return np.moveaxis(steps.reshape(slices.shape), 0, position).astype(np.int32).astype(dtype)
-
-
 def symmetric(scales: np.ndarray, axis: int | None) -> Quantization:
     """Scales along an axis, zero points of 0."""
     return Quantization(scales, np.zeros(len(scales), np.int64), axis or 0)
 
 
-def _quantize_blocks(weights: np.ndarray, dtype: np.dtype, size: int, name: str) -> Tensor:
+def _quantize_blocks(name: str, weights: np.ndarray, dtype: np.dtype, size: int) -> Tensor:
     blocks = weights.reshape(-1, size)
     scales = weight_scales(blocks, dtype, 0).astype(np.float16)
     scales[scales == 0] = np.finfo(np.float16).smallest_subnormal
-    steps = balanced_steps(blocks, scales, 0, dtype).reshape(weights.shape)
+    steps = balanced(blocks, scales, 0, dtype).reshape(weights.shape)
     kept = constant(f"{name}/scales", scales.reshape(len(weights), -1), None)
     details = Blockwise(kept, None, size)
     return constant(name, steps, Quantization(np.zeros(0, np.float32), np.zeros(0, np.int64), 0, details=details))

@@ -1,6 +1,6 @@
 """One operator in the types of its scheme: its operands by role, and the quantized operator once the grids are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,9 +11,11 @@ from tachylite.model.graph import Operator, Tensor
 from tachylite.ops import registry
 from tachylite.ops.arguments import SUFFIXES
 from tachylite.ops.integer import Grid, Integer
+from tachylite.ops.scales import real_values
 
 from . import grid
 from .recipe import FLOAT16, INT16, UINT8, Rule
+from .rounding import Rounding, balanced
 
 FLOAT = np.dtype(np.float32)
 
@@ -29,10 +31,12 @@ class Place(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What is to become of an operator."""
+    """What is to become of an operator. means: of the channels that its weights meet, where its bias is to make up for their errors."""
 
     rule: Rule
     integer: Integer
+    rounding: Rounding = balanced
+    means: np.ndarray | None = None
 
     @property
     def activations(self) -> np.dtype | None:
@@ -65,6 +69,13 @@ def bias_of(op: Operator, integer: Integer) -> Tensor | None:
     return op.inputs[integer.bias] if integer.bias is not None and integer.bias < len(op.inputs) else None
 
 
+def source_of(op: Operator, integer: Integer) -> Tensor | None:
+    """The input that an operator's constant weights meet; None where there are none, or several."""
+    if len(weights_of(op, integer)) != 1:
+        return None
+    return next((t for place, t in data_of(op, integer) if not place.is_output and not t.is_constant), None)
+
+
 def data_of(op: Operator, integer: Integer) -> Iterator[tuple[Place, Tensor]]:
     """Inputs that are neither weights nor bias, constants among them, and outputs: what is quantized by activation grids."""
     weights = weights_of(op, integer)
@@ -88,7 +99,7 @@ def static_operator(op: Operator, work: Work, grids: Mapping[Place, Grid]) -> Op
         inputs[i] = _weights(tensor, work, integer.weights[i], None if bias is None else bias.dense(), factor)
     if bias is not None and integer.bias is not None:
         first = next((inputs[i] for i in integer.weights), None)
-        inputs[integer.bias] = _bias(bias, first, factor, dtype)
+        inputs[integer.bias] = _bias(bias.name, corrected_bias(op, work, inputs), first, factor, dtype)
     complete = registry.complete(op)
     changes = integer.options.get(SUFFIXES[dtype], {})
     options = replace(complete.options, **changes) if changes else complete.options
@@ -101,10 +112,41 @@ def hybrid_operator(op: Operator, work: Work) -> Operator:
     inputs = list(op.inputs)
     for i, tensor in weights_of(op, work.integer).items():
         inputs[i] = explicit_weights(tensor, work, work.integer.weights[i])
+    if (bias := bias_of(op, work.integer)) is not None and work.means is not None and work.integer.bias is not None:
+        inputs[work.integer.bias] = grid.constant(bias.name, corrected_bias(op, work, inputs), None)
     options = registry.complete(op).options
     if hasattr(options, "asymmetric_quantize_inputs"):
         options = replace(options, asymmetric_quantize_inputs=True)
     return replace(op, inputs=inputs, options=options)
+
+
+def corrected_bias(op: Operator, work: Work, inputs: Sequence[Tensor | None]) -> np.ndarray:
+    """The bias, less what the errors of the quantized weights among `inputs` add to the outputs' means, where the inputs' are known."""
+    bias = bias_of(op, work.integer)
+    assert bias is not None
+    value = dense(bias)
+    if work.means is None:
+        return value
+    (position, axis), *_ = work.integer.weights.items()
+    real, stored = op.inputs[position], inputs[position]
+    assert real is not None
+    assert stored is not None
+    assert stored.data is not None
+    error = np.moveaxis(real_values(stored.data, stored) - dense(real), axis or 0, 0)
+    rows = mean_rows(op, work.integer, work.means)
+    shift = np.einsum("god,gd->go", error.reshape(len(rows), -1, rows.shape[1]), rows)
+    return (value - shift.reshape(value.shape)).astype(FLOAT)
+
+
+MOST_ROWS = 1024
+
+
+def mean_rows(op: Operator, integer: Integer, means: np.ndarray) -> np.ndarray:
+    """What the weights meet where every element of the input is its channel's mean, padding included: [groups, depth]."""
+    source = source_of(op, integer)
+    assert source is not None
+    assert integer.rows is not None
+    return integer.rows(op, np.broadcast_to(means.astype(FLOAT), source.shape), MOST_ROWS).mean(axis=1)
 
 
 def explicit_weights(tensor: Tensor, work: Work, axis: int | None) -> Tensor:
@@ -114,7 +156,7 @@ def explicit_weights(tensor: Tensor, work: Work, axis: int | None) -> Tensor:
     if work.weights.kind == "f":
         limit = np.finfo(np.float16).max
         return grid.constant(tensor.name, np.clip(value, -limit, limit).astype(work.weights), None)
-    return grid.quantize_weights(value, work.weights, axis if rule.per_channel else None, rule.block_size, tensor.name)
+    return grid.quantize_weights(tensor.name, value, work.weights, axis if rule.per_channel else None, work.rounding, rule.block_size)
 
 
 def quantized(tensor: Tensor, dtype: np.dtype, found: Grid) -> Tensor:
@@ -137,23 +179,22 @@ def _weights(tensor: Tensor, work: Work, axis: int | None, bias: np.ndarray | No
     value, dtype = dense(tensor), work.weights
     assert dtype is not None
     if dtype == UINT8:
-        return grid.quantize_weights(value, dtype, None, name=tensor.name)
+        return grid.quantize_weights(tensor.name, value, dtype, None)
     axis = axis if work.rule.per_channel else None
     scales = grid.weight_scales(value, dtype, axis)
     if bias is not None and work.activations != INT16:
         needed = np.abs(bias.ravel()) / (factor * limits(np.dtype(np.int32))[1] / 2)
         scales = np.maximum(scales, needed if axis is not None else needed.max(initial=0)).astype(np.float32)
-    steps = grid.balanced_steps(value, scales, axis, dtype)
+    steps = work.rounding(value, scales, axis, dtype)
     return grid.constant(tensor.name, steps, grid.symmetric(scales, axis))
 
 
-def _bias(tensor: Tensor, weights: Tensor | None, factor: float, activations: np.dtype) -> Tensor:
+def _bias(name: str, value: np.ndarray, weights: Tensor | None, factor: float, activations: np.dtype) -> Tensor:
     """The bias in steps of input times weight: int32, or int64 with int16 activations."""
     assert weights is not None
     assert weights.quantization is not None
     dtype = np.dtype(np.int64 if activations == INT16 else np.int32)
     scales = (weights.quantization.scale.astype(np.float64) * factor).astype(np.float32)
-    value = dense(tensor)
     low, high = limits(dtype)
     steps = np.clip(np.rint(value.ravel().astype(np.float64) / scales.astype(np.float64)), low, np.nextafter(high, 0)).astype(dtype)
-    return grid.constant(tensor.name, steps.reshape(value.shape), grid.symmetric(scales, 0))
+    return grid.constant(name, steps.reshape(value.shape), grid.symmetric(scales, 0))

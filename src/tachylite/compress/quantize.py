@@ -12,9 +12,10 @@ from tachylite.passes.runner import tidy
 
 from .apply import Writer, set_input_type, set_output_type
 from .assign import assign
-from .calibrate import Calibration, Progress, calibrate, open_model, tensor_keys
+from .calibrate import Calibration, Progress, open_model, tensor_keys, watch
 from .grid import Range
-from .layer import FLOAT, Work, is_float
+from .layer import FLOAT, Work, is_float, source_of
+from .learn import Learner, check_rounding
 from .plan import plan_grids
 from .recipe import Recipe, rules_of
 
@@ -28,23 +29,36 @@ def quantize(
     calibration: Any = None,
     *,
     method: str = "min_max",
+    rounding: str = "balanced",
+    correct_bias: bool = True,
     inputs: str = "float32",
     outputs: str = "float32",
     progress: Progress | None = None,
 ) -> Model:
     """A quantized copy of a model; `.save(path)` writes it.
 
-    model: a path, bytes or a Model, with float32 operators. recipe: a scheme's name (recipe.SCHEMES) or a list of rules, of which the last
-    that matches an operator counts: {"scheme": "static_wi8_ai8", "operator": "CONV_2D", "name": "block3/*"}.
-    calibration: for static schemes, samples (see data.samples.samples_of), or a Calibration. method: what makes ranges of samples, one of
-    min_max, moving_average, percentile:99.9, entropy, mse. inputs, outputs: their types: float32, int8, uint8, int16.
-    progress: told the number of samples that were run. Raises UnsupportedError that names every operator that cannot follow a rule that
-    names it, TachyliteError where the calibration data are missing or do not fit.
+    model: a path, bytes or a Model, with float32 operators.
+    recipe: a scheme's name (recipe.SCHEMES) or a list of rules, of which the last that matches an operator counts:
+        {"scheme": "static_wi8_ai8", "operator": "CONV_2D", "name": "block3/*"}.
+    calibration: for static schemes, samples (see data.samples.samples_of), or a Calibration.
+    method: what makes ranges of samples: min_max, moving_average, percentile:99.9, entropy, mse.
+    rounding: of weights: nearest; balanced, so that the errors of a channel do not add up; or learned, so that each layer's outputs on the
+        samples change least.
+    correct_bias: where there is a calibration, let biases make up for what the errors of the weights add to the outputs' means.
+    inputs, outputs: their types: float32, int8, uint8, int16.
+    progress: told the number of samples that were run.
+    Raises UnsupportedError that names every operator that cannot follow a rule that names it, TachyliteError where the calibration data are
+    missing or do not fit.
     """
     source = open_model(model)
     works = assign(source, rules_of(recipe))
     types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
-    statistics = _statistics(source, works, calibration, method, progress)
+    check_rounding(rounding)
+    learner = Learner(works, rounding)
+    statistics = _statistics(source, works, calibration, method, learner, progress)
+    works = {op: work._replace(rounding=learner.rounding_of(op)) for op, work in works.items()}
+    if correct_bias:
+        works = _with_means(source, works, statistics)
     result, twins = _copy(source)
     copied = {twins[op]: work for op, work in works.items()}
     keys = dict(zip((t for g in result.graphs for t in g.tensors), tensor_keys(source).values(), strict=True))
@@ -62,14 +76,32 @@ def _type(name: str, of: str) -> np.dtype:
     return TYPES[name]
 
 
-def _statistics(source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, progress: Progress | None) -> Calibration:
+def _statistics(
+    source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, learner: Learner, progress: Progress | None
+) -> Calibration:
+    """The ranges of activations; on the way, the learner is told what it watches."""
+    if learner.watched and (calibration is None or isinstance(calibration, Calibration)):
+        raise TachyliteError("rounding is learned from samples, not from statistics; give some as calibration")
     if isinstance(calibration, Calibration):
         return calibration
-    if not any(work.activations is not None for work in works.values()):
-        return Calibration(method)
-    if calibration is None:
+    result = Calibration(method)
+    if calibration is not None:
+        watch(source, calibration, result, also=learner.watched, progress=progress)
+    elif any(work.activations is not None for work in works.values()):
         raise TachyliteError("the recipe quantizes activations, whose ranges only samples tell; give some as calibration")
-    return calibrate(source, calibration, method=method, progress=progress)
+    return result
+
+
+def _with_means(source: Model, works: Mapping[Operator, Work], statistics: Calibration) -> dict[Operator, Work]:
+    """The works with the means of the channels that their weights meet, where it is known how they meet them."""
+    keys = tensor_keys(source)
+
+    def means(op: Operator, work: Work) -> np.ndarray | None:
+        met = source_of(op, work.integer) if work.integer.rows is not None else None
+        found = statistics.tensors.get(keys[met]) if met is not None else None
+        return None if found is None else found.means
+
+    return {op: work._replace(means=means(op, work)) for op, work in works.items()}
 
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:

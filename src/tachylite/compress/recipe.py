@@ -117,11 +117,6 @@ def read_rules(text: str) -> tuple[Rule, ...]:
         raise TachyliteError(f"{text} is no JSON: {problem}; write a list of rules such as {{'scheme': 'static_wi8_ai8'}}") from problem
 
 
-def needs_samples(rules: Sequence[Rule]) -> bool:
-    """Whether any rule quantizes activations, whose ranges only samples tell."""
-    return any(rule.types.activations is not None for rule in rules)
-
-
 def rule_for(rules: Sequence[Rule], op: Operator) -> Rule:
     """The last rule that means the operator; float where none does."""
     return next((rule for rule in reversed(rules) if rule.matches(op)), FLOAT)

@@ -53,37 +53,62 @@ class Histogram:
         return 2 * self.reach / BINS
 
 
+OPEN = Range(-np.inf, np.inf)
+
+MOST_ROWS = 256
+"""Of one array, at most, that the means are made of: evenly chosen."""
+
+
 @dataclass
 class Statistics:
-    """Of one tensor over all samples seen: the range, its moving average, and the histogram where one is kept."""
+    """Of one tensor over all samples seen: the range and, where they are kept, its moving average, the channels' means, the histogram."""
 
     samples: int = 0
     least: float = np.inf
     greatest: float = -np.inf
-    moving_least: float = 0.0
-    moving_greatest: float = 0.0
+    moving: Range | None = None
+    means: np.ndarray | None = None
     histogram: Histogram | None = None
 
-    def add(self, values: np.ndarray) -> bool:
-        """Take the values of one sample into account. False where they are not all finite; such a sample counts for nothing."""
-        if not values.size:
-            self.samples += 1
-            return True
-        least, greatest = float(values.min()), float(values.max())
+    def add(self, values: np.ndarray, count: int = 1, bounds: Range = OPEN) -> bool:
+        """Take the values of `count` samples into account. False where they are not all finite; then they count for nothing.
+
+        bounds: beyond which no value lies. Where both have been reached, and nothing but the range is kept, values are not looked at.
+        """
+        if values.size and not (self._is_full(bounds) or self._add_range(values, bounds)):
+            return False
+        if self.means is not None and values.size:
+            rows = values.reshape(-1, len(self.means))
+            chosen = rows[:: max(1, len(rows) // MOST_ROWS)]
+            means = np.full(len(chosen), 1 / len(chosen), np.float32) @ chosen
+            self.means += (means - self.means) * (count / (self.samples + count))
+        self.samples += count
+        return True
+
+    def _is_full(self, bounds: Range) -> bool:
+        is_reached = self.least <= bounds.least and self.greatest >= bounds.greatest
+        return is_reached and self.moving is None and self.histogram is None
+
+    def _add_range(self, values: np.ndarray, bounds: Range) -> bool:
+        least = float(values.min()) if self.moving or self.least > bounds.least else self.least
+        greatest = float(values.max())
         if not np.isfinite(greatest - least):
             return False
         self.least, self.greatest = min(self.least, least), max(self.greatest, greatest)
-        kept = MOMENTUM if self.samples else 0.0
-        self.moving_least = kept * self.moving_least + (1 - kept) * least
-        self.moving_greatest = kept * self.moving_greatest + (1 - kept) * greatest
-        self.samples += 1
+        if self.moving is not None:
+            kept = MOMENTUM if self.samples else 0.0
+            self.moving = Range(*(kept * old + (1 - kept) * new for old, new in zip(self.moving, (least, greatest), strict=True)))
         if self.histogram is not None:
             self.histogram.add(values)
         return True
 
     def as_data(self) -> dict[str, Any]:
         """For JSON; the histogram without the empty bins at its ends."""
-        data = {name: getattr(self, name) for name in ("samples", "least", "greatest", "moving_least", "moving_greatest")}
+        data: dict[str, Any] = {"samples": self.samples, "least": self.least, "greatest": self.greatest}
+        if self.moving is not None:
+            data["moving"] = list(self.moving)
+        if self.means is not None:
+            data["means"] = [float(f"{mean:.6g}") for mean in self.means]
         if self.histogram is not None and self.histogram.counts.any():
             full = np.flatnonzero(self.histogram.counts)
             first, last = int(full[0]), int(full[-1])
@@ -93,8 +118,11 @@ class Statistics:
     @classmethod
     def of_data(cls, data: dict[str, Any]) -> "Statistics":
         """The inverse of `as_data`. Raises KeyError, TypeError, ValueError."""
-        plain = {name: type(getattr(cls(), name))(value) for name, value in data.items() if name != "histogram"}
-        result = cls(**plain)
+        result = cls(int(data["samples"]), float(data["least"]), float(data["greatest"]))
+        if "moving" in data:
+            result.moving = Range(*map(float, data["moving"]))
+        if "means" in data:
+            result.means = np.array(data["means"], np.float64)
         if "histogram" in data:
             kept = data["histogram"]
             result.histogram = Histogram(float(kept["reach"]))
@@ -112,7 +140,9 @@ def min_max(statistics: Statistics, bits: int, parameter: float) -> Range:
 
 def moving_average(statistics: Statistics, bits: int, parameter: float) -> Range:
     """The mean of the samples' ranges, later ones counting more."""
-    return Range(statistics.moving_least, statistics.moving_greatest)
+    if statistics.moving is None:
+        raise TachyliteError("the statistics hold no moving average; calibrate again with the method's name")
+    return statistics.moving
 
 
 def percentile(statistics: Statistics, bits: int, parameter: float) -> Range:
@@ -153,9 +183,14 @@ def estimator(method: str) -> Callable[[Statistics, int], Range]:
     return lambda statistics, bits: function(statistics, bits, parameter)
 
 
-def needs_histogram(method: str) -> bool:
-    """Whether the method looks at more than ranges."""
-    return method not in ("min_max", "moving_average")
+def empty(method: str, channels: int = 0) -> Statistics:
+    """Statistics of nothing yet, that keep what the method needs, and the means of as many channels."""
+    result = Statistics(means=np.zeros(channels) if channels else None)
+    if method == "moving_average":
+        result.moving = Range(0.0, 0.0)
+    elif method != "min_max":
+        result.histogram = Histogram()
+    return result
 
 
 def _histogram(statistics: Statistics) -> Histogram:

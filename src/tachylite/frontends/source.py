@@ -21,6 +21,9 @@ def convert(
     input_shapes: Shapes = None,
     layout: str | None = None,
     optimize: bool = True,
+    custom_ops: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
 ) -> Model:
     """A trained model as a `.tflite` Model; `.save(path)` writes it.
 
@@ -32,12 +35,14 @@ def convert(
     input_shapes: a shape by input name, or one shape where there is one input, in the source's layout; None or -1 leaves a dimension open.
     layout: "nhwc" gives pictures with channels last to a model that takes them first; None keeps what the model has.
     optimize: fold constants, fuse operators and remove what does nothing (see `passes`).
+    custom_ops: names (or patterns with * and ?) of operators of TensorFlow and ONNX that become custom operators of the same name.
+    inputs, outputs: names of tensors between which a frozen graph is converted; by default its placeholders, and what nothing reads.
     Raises UnsupportedError that lists everything without a counterpart, FileError where the source is damaged, OSError where it cannot
     be read.
     """
     if layout not in (None, "nhwc"):
         raise TachyliteError(f"layout is {layout!r}; give 'nhwc', or None to keep the source's")
-    model = _read(source, Options(tuple(signatures), input_shapes, layout))
+    model = _read(source, Options(tuple(signatures), input_shapes, layout, tuple(custom_ops), tuple(inputs), tuple(outputs)))
     return passes.optimize(model) if optimize else model
 
 

@@ -1,5 +1,6 @@
 """Two-dimensional convolutions, NHWC: CONV_2D and DEPTHWISE_CONV_2D."""
 
+import math
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -67,6 +68,24 @@ def correlate_channels(x: np.ndarray, filters: np.ndarray, windows: Sequence[Win
     for tap in taps(windows):
         y[spatial(*tap.outputs)] += x[spatial(*tap.inputs)] * filters[spatial(0, *tap.cell)]
     return y
+
+
+def _rows(op: Operator, x: np.ndarray, groups: int, most: int) -> np.ndarray:
+    """What the filters meet: the patches of x at about `most` outputs, [groups, rows, cells of a patch]."""
+    patches = _patches(np.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0), sliding(op, x.shape[1:3], op.inputs[1].shape[1:3]))
+    step = max(1, math.ceil(math.sqrt(prod(patches.shape[1:4]) / most)))
+    chosen = patches[:, :, ::step, ::step]
+    return chosen.reshape(groups, -1, prod(patches.shape[4:]))
+
+
+def conv_rows(op: Operator, x: np.ndarray, most: int) -> np.ndarray:
+    """The patches of each group of channels."""
+    return _rows(op, x, x.shape[3] // op.inputs[1].shape[3], most)
+
+
+def depthwise_rows(op: Operator, x: np.ndarray, most: int) -> np.ndarray:
+    """The patches of each channel."""
+    return _rows(op, x, x.shape[3], most)
 
 
 def _is_hybrid(op: Operator) -> bool:
@@ -232,7 +251,7 @@ register(
         variants=_VARIANTS,
         version=_conv_2d_version,
         lower=lower_conv_2d,
-        integer=layer(axis=0),
+        integer=layer(axis=0, rows=conv_rows),
     )
 )
 register(
@@ -244,6 +263,6 @@ register(
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
         lower=lower_depthwise_conv_2d,
-        integer=layer(axis=3),
+        integer=layer(axis=3, rows=depthwise_rows),
     )
 )

@@ -4,9 +4,15 @@ The operands meant are the float32 ones; indices, shapes and conditions stay as 
 Lite's quantization specification: weights are symmetric, biases count steps of input times weight, int16 activations are symmetric.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from tachylite.model.graph import Operator
+
+Rows = Callable[[Operator, np.ndarray, int], np.ndarray]
 
 
 class Grid(NamedTuple):
@@ -28,6 +34,8 @@ class Integer:
     output: by type, the only grid that the output can have.
     options: by type, the options that this type needs.
     any_type: it looks at no element, so that it takes its input as it comes.
+    rows: `rows(op, x, most)` gives what the weights multiply, about `most` rows of it, evenly chosen: float32 [groups, rows, depth], for
+        weights whose axis comes first and that are then [groups, outputs, depth].
     """
 
     types: tuple[str, ...] = ("s8", "u8", "s16")
@@ -37,6 +45,7 @@ class Integer:
     output: Mapping[str, Grid] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     any_type: bool = False
+    rows: Rows | None = None
 
 
 OWN = Integer()
@@ -55,6 +64,6 @@ UNIT = Integer(output={"s8": Grid(1 / 128, 0), "u8": Grid(1 / 128, 128), "s16": 
 """Outputs from -1 to 1."""
 
 
-def layer(axis: int | None, weights: int = 1, bias: int | None = 2) -> Integer:
+def layer(axis: int | None, weights: int = 1, bias: int | None = 2, rows: Rows | None = None) -> Integer:
     """Products with weights whose outputs lie along `axis`, and a bias."""
-    return Integer(weights={weights: axis}, bias=bias)
+    return Integer(weights={weights: axis}, bias=bias, rows=rows)

@@ -103,6 +103,12 @@ def fully_connected(
     return activate(op, product if bias is None else product + bias.reshape(-1)).reshape(shape)
 
 
+def fully_connected_rows(op: Operator, x: np.ndarray, most: int) -> np.ndarray:
+    """What the weights meet: about `most` rows of x, in one group."""
+    rows = x.reshape(1, -1, op.inputs[1].shape[1])
+    return rows[:, :: max(1, rows.shape[1] // most)]
+
+
 def _multiply_hybrid(op: Operator, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """float32 rows, quantized one by one, times integer weights; float32."""
     quantization = op.inputs[1].quantization
@@ -260,7 +266,7 @@ register(
         variants=("f32", "f32w16", "f32w8", "f32w4", "f32w2", "u8", "s8", "s8w4", "s8w2", "s16", "s16w4", "s16w2", "s16w16"),
         version=_fully_connected_version,
         lower=lower_fully_connected,
-        integer=layer(axis=0),
+        integer=layer(axis=0, rows=fully_connected_rows),
     )
 )
 

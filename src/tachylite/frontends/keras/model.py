@@ -50,6 +50,7 @@ def convert_live(model: Any, options: Options) -> Model:
 
 def convert(data: memoryview, options: Options) -> Model:
     """The model in a `.keras` or `.h5` file. Raises FileError, UnsupportedError."""
+    options.refuse_ends("a Keras file")
     if options.signatures not in ((), (SIGNATURE,)):
         raise TachyliteError(f"a Keras file has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     with open_archive(data) as archive:

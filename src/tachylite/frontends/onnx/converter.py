@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tachylite.frontends.builder import FixedShapeError, FrontendBuilder
+from tachylite.frontends.custom import ADVICE, pass_on
 from tachylite.frontends.erf import Origin
+from tachylite.frontends.options import Options
 from tachylite.model.errors import FileError, OpError, UnsupportedError
 from tachylite.model.graph import Tensor
 
@@ -29,6 +31,7 @@ class Converter:
     functions: Functions
     versions: Mapping[str, int]
     folder: Path | None = None
+    options: Options = field(default_factory=Options)
     problems: list[str] = field(default_factory=list)
     origins: dict[Tensor, Origin] = field(default_factory=dict)
 
@@ -77,6 +80,8 @@ class Converter:
     def _call_function(self, message: Any, node: Node, inputs: list[Value]) -> list[Value]:
         """An operator without an entry is what its own definition says, in the model or in ONNX."""
         function = self.functions.find(message, node.version, inputs)
+        if function is None and self.options.passes_on(node.op):
+            return self._call(node, Operation(_custom), inputs)
         if function is None:
             domain = f"{message.domain}." if message.domain else ""
             self.problems.append(
@@ -126,6 +131,15 @@ def _needed(nodes: Sequence[Any], wanted: Iterable[str]) -> list[tuple[Any, list
             read.update(names_read(node))
             found.append((node, is_read))
     return found[::-1]
+
+
+def _custom(node: Node, *inputs: Value) -> list[Tensor]:
+    """The node as a custom operator."""
+    plain = {name: value for name, value in node.attributes.items() if isinstance(value, int | float | str | list)}
+    results = pass_on(node.build, node.op, inputs, plain, None)
+    if results is None:
+        raise Unsupported(ADVICE)
+    return results
 
 
 def names_read(node: Any) -> set[str]:

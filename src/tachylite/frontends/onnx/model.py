@@ -67,6 +67,7 @@ def _read(data: memoryview) -> Any:
 def _convert(model: Any, options: Options, folder: Path | None) -> Model:
     if options.signatures not in ((), (SIGNATURE,)):
         raise TachyliteError(f"an ONNX model has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
+    options.refuse_ends("an ONNX model")
     if not model.graph.output:
         raise FileError("holds no graph with outputs; it is truncated, or something else than an ONNX model")
     versions = versions_of(model)
@@ -105,7 +106,7 @@ def _build(model: Any, options: Options, shapes: Mapping[str, Dims], folder: Pat
         shape = shapes[name]
         last = (shape[0], *shape[2:], shape[1]) if is_turned and len(shape) in PICTURES else shape
         inputs[name] = build.input(name, last, dtype, sizes=first_sizes(shape, open_size))
-    converter = Converter(build, Functions(model), versions_of(model), folder)
+    converter = Converter(build, Functions(model), versions_of(model), folder, options)
     given = {name: _turn(build, x, -1, 1) if is_turned else x for name, x in inputs.items()}
     results = _run(converter, model.graph, given)
     if converter.problems:

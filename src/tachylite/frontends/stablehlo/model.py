@@ -1,6 +1,7 @@
 """Exported functions of JAX, live or serialized."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from tachylite.frontends.options import Options
@@ -25,6 +26,14 @@ def is_live(source: Any) -> bool:
 def is_artifact(data: memoryview) -> bool:
     """Whether the bytes are a serialized `jax.export.Exported`."""
     return MAGIC in bytes(data)
+
+
+def exported(function: Any, examples: Sequence[Any]) -> Any:
+    """What jax.export gives of a function whose arguments are like these. Raises MissingExtraError where jax is not installed."""
+    with extra("jax", "jax"):
+        import jax
+        from jax import export
+    return export.export(jax.jit(function))(*examples)
 
 
 def convert_live(source: Any, options: Options) -> Model:

@@ -86,6 +86,7 @@ def is_graph(data: memoryview) -> bool:
 
 def convert_saved_model(path: Path, options: Options) -> Model:
     """The signatures of a SavedModel. Raises FileError, UnsupportedError, OSError."""
+    options.refuse_ends("a SavedModel")
     file = path / "saved_model.pb"
     try:
         saved = SCHEMA.read("SavedModel", map_file(file))
@@ -127,13 +128,35 @@ def _interface(key: str, signature: Message) -> Interface:
 
 
 def convert_graph(data: memoryview, options: Options) -> Model:
-    """A frozen graph: its placeholders are the inputs, and what nothing reads is the output."""
+    """A frozen graph: its placeholders are the inputs, and what nothing reads is the output, unless the options name others."""
     graph = SCHEMA.read("GraphDef", data)
     nodes, library = Nodes(graph.node), Library(graph)
-    interface = Interface(DEFAULT_SIGNATURE, _placeholders(graph), _ends(graph, nodes))
+    interface = Interface(DEFAULT_SIGNATURE, _inputs(graph, nodes, options), _outputs(graph, nodes, options))
     if options.signatures not in ((), (DEFAULT_SIGNATURE,)):
         raise TachyliteError(f"a graph has the signature {DEFAULT_SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     return _model(Source(functionalized(nodes, library), library, Variables()), [interface], options)
+
+
+def _inputs(graph: Message, nodes: Nodes, options: Options) -> dict[str, Input]:
+    """Raises TachyliteError where an input that is asked for is no placeholder."""
+    found = _placeholders(graph)
+    strangers = [name for name in options.inputs if _node(name) not in found]
+    if strangers:
+        raise TachyliteError(f"inputs= names {strangers}, which are no placeholders; the graph has {sorted(found)}")
+    return {_node(name): found[_node(name)] for name in options.inputs} or found
+
+
+def _outputs(graph: Message, nodes: Nodes, options: Options) -> dict[str, str]:
+    """Raises TachyliteError where an output that is asked for is not in the graph."""
+    strangers = [name for name in options.outputs if _node(name) not in nodes.by_name]
+    if strangers:
+        raise TachyliteError(f"outputs= names {strangers}, which the graph does not have; correct the names")
+    return {name.removesuffix(":0"): name for name in options.outputs} or _ends(graph, nodes)
+
+
+def _node(name: str) -> str:
+    """The node that gives a tensor of this name."""
+    return name.partition(":")[0]
 
 
 def _placeholders(graph: Message) -> dict[str, Input]:
@@ -216,7 +239,7 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     inputs: dict[str, Tensor] = {}
     for name, shape in _shapes(interface, options).items():
         inputs[name] = build.input(name, shape, interface.inputs[name].dtype, sizes=first_sizes(shape, open_size))
-    converter = Converter(build, source.library, source.variables)
+    converter = Converter(build, source.library, source.variables, options)
     given = {Reference.of(x.reference).node: [inputs[name]] for name, x in interface.inputs.items()}
     results = converter.run(source.nodes, given, list(interface.outputs.values()))
     if converter.problems:
