@@ -10,7 +10,7 @@ from tachylite import Builder, Model, TachyliteError
 from tachylite.model.dtypes import INT4
 
 from .harness import floats, names, ours, sqnr, theirs
-from .nets import dense_net, loop_net, picture_net
+from .nets import dense_net, loop_net, picture_net, recurrent_net
 
 PICTURES = floats(20, 8, 8, 3)
 ROWS = floats(20, 64)
@@ -227,3 +227,33 @@ def test_random_graphs_with_random_recipes_run_as_litert_runs_them(model, scheme
     quantized = tachylite.quantize(model, recipe, samples)
     for mine, expected in zip(ours(quantized, *samples[0]), theirs(quantized, *samples[0]), strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"coupled": True}])
+def test_lstm_becomes_the_integer_lstm(options):
+    model = recurrent_net(**options)
+    x = model.graph.inputs[0]
+    data = floats(40, *x.shape, scale=0.7)
+    quantized = tachylite.quantize(model, "static_wi8_ai8", data)
+    lstm = next(op for op in quantized.operators() if op.op == "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    assert names(quantized).count("DEQUANTIZE") == 1
+    assert (lstm.inputs[18].dtype, lstm.inputs[19].dtype) == (np.int8, np.int16)
+    assert float(np.log2(lstm.inputs[19].scale)).is_integer()
+    assert lstm.inputs[18].scale == lstm.outputs[0].scale == lstm.intermediates[4].scale
+    reached = tachylite.calibrate(model, data).tensors["c"]
+    assert max(reached.greatest, -reached.least) <= 32767 * lstm.inputs[19].scale <= 4 * max(reached.greatest, -reached.least)
+    for sample in data[:5]:
+        found = ours(quantized, sample)
+        np.testing.assert_array_equal(found[0], theirs(quantized, sample)[0])
+        assert sqnr(ours(model, sample), found) > 20
+
+
+def test_lstm_takes_integer_weights_beside_float_activations():
+    model = recurrent_net(cells=32, inputs=40)
+    quantized = tachylite.quantize(model, "dynamic_wi8_afp32")
+    lstm = quantized.graph.operators[0]
+    assert all(lstm.inputs[i].dtype == np.int8 for i in range(1, 9))
+    x = floats(1, 5, 40, scale=0.3)
+    found = ours(quantized, x)
+    np.testing.assert_allclose(found[0], theirs(quantized, x)[0], atol=1e-4)
+    assert sqnr(ours(model, x), found) > 25

@@ -10,7 +10,7 @@ from tachylite.ops.arguments import SUFFIXES
 from tachylite.ops.integer import Grid, Integer
 from tachylite.ops.registry import Spec
 
-from .layer import LEAST_WEIGHTS, Work, bias_of, data_of, hybrid_operator, is_float, static_operator, weights_of
+from .layer import LEAST_WEIGHTS, Work, biases_of, data_of, hybrid_operator, is_float, static_operator, weights_of
 from .recipe import Rule, rule_for
 
 ANY_TYPE = "any"
@@ -104,9 +104,10 @@ def _static_refusal(op: Operator, work: Work) -> str | None:
         return "weights with a scale for each block meet float activations only; use dynamic_wi4_afp32"
     if any(t is not None and t.is_quantized for t in (*op.inputs, *op.outputs)):
         return "some of its operands are quantized already"
-    bias = bias_of(op, integer)
-    if bias is not None and not bias.is_constant:
+    if not all(bias.is_constant for bias in biases_of(op, integer).values()):
         return "its bias is no constant"
+    if integer.memory and any(i < len(op.inputs) and op.inputs[i] is not None for i in integer.memory.without):
+        return "its integer form has no peepholes, projection or layer norms"
     unit = Grid(1.0, 0)
     grids = {place: integer.output.get(name, unit) if place.is_output else unit for place, _ in data_of(op, integer)}
     return _trial(static_operator(op, work, grids))

@@ -59,6 +59,7 @@ def quantize(
     works = {op: work._replace(rounding=learner.rounding_of(op)) for op, work in works.items()}
     if correct_bias:
         works = _with_means(source, works, statistics)
+    works = _with_reach(source, works, statistics)
     result, twins = _copy(source)
     copied = {twins[op]: work for op, work in works.items()}
     keys = dict(zip((t for g in result.graphs for t in g.tensors), tensor_keys(source).values(), strict=True))
@@ -102,6 +103,18 @@ def _with_means(source: Model, works: Mapping[Operator, Work], statistics: Calib
         return None if found is None else found.means
 
     return {op: work._replace(means=means(op, work)) for op, work in works.items()}
+
+
+def _with_reach(source: Model, works: Mapping[Operator, Work], statistics: Calibration) -> dict[Operator, Work]:
+    """The works of recurrent operators with how far their cell states reach."""
+    keys = tensor_keys(source)
+
+    def reach(op: Operator, work: Work) -> float:
+        cell = op.inputs[work.integer.memory.cell] if work.integer.memory else None
+        found = statistics.range_of(keys[cell], 16) if cell is not None else None
+        return work.reach if found is None else max(-found.least, found.greatest)
+
+    return {op: work._replace(reach=reach(op, work)) for op, work in works.items()}
 
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:
