@@ -13,6 +13,7 @@ from tachylite.passes.runner import tidy
 from .apply import Writer, set_input_type, set_output_type
 from .assign import assign
 from .calibrate import Calibration, Progress, open_model, tensor_keys, watch
+from .equalize import equalize as equalize_channels
 from .grid import Range
 from .layer import FLOAT, Work, is_float, source_of
 from .learn import Learner, check_rounding
@@ -31,6 +32,7 @@ def quantize(
     method: str = "min_max",
     rounding: str = "balanced",
     correct_bias: bool = True,
+    equalize: bool = False,
     inputs: str = "float32",
     outputs: str = "float32",
     progress: Progress | None = None,
@@ -45,12 +47,17 @@ def quantize(
     rounding: of weights: nearest; balanced, so that the errors of a channel do not add up; or learned, so that each layer's outputs on the
         samples change least.
     correct_bias: where there is a calibration, let biases make up for what the errors of the weights add to the outputs' means.
+    equalize: scale the channels between layers first, so that one scale serves all of them better (see equalize.py).
     inputs, outputs: their types: float32, int8, uint8, int16.
     progress: told the number of samples that were run.
     Raises UnsupportedError that names every operator that cannot follow a rule that names it, TachyliteError where the calibration data are
     missing or do not fit.
     """
     source = open_model(model)
+    if equalize:
+        if isinstance(calibration, Calibration):
+            raise TachyliteError("statistics do not fit a model that is equalized after they were taken; give samples as calibration")
+        source = equalize_channels(_copy(source)[0])
     works = assign(source, rules_of(recipe))
     types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
     check_rounding(rounding)
