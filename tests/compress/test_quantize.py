@@ -257,3 +257,29 @@ def test_lstm_takes_integer_weights_beside_float_activations():
     found = ours(quantized, x)
     np.testing.assert_allclose(found[0], theirs(quantized, x)[0], atol=1e-4)
     assert sqnr(ours(model, x), found) > 25
+
+
+def test_weights_that_are_stored_otherwise_are_quantized_too():
+    for stored in (
+        tachylite.quantize(picture_net(), "float16"),
+        tachylite.quantize(picture_net(), {"scheme": "weight_only_wi8", "name": "f*"}),
+    ):
+        assert "DEQUANTIZE" in names(stored)
+        model = tachylite.quantize(stored, "static_wi8_ai8", PICTURES)
+        assert names(model).count("DEQUANTIZE") == 1
+        assert layer(model, "first").inputs[1].dtype == np.int8
+
+
+def test_a_convolution_by_computed_filters_stays_float():
+    build = Builder()
+    x, filters = build.input("x", (1, 4, 4, 2)), build.input("filters", (3, 1, 1, 2))
+    build.outputs(build.CONV_2D(x, filters, np.zeros(3, np.float32), padding="SAME", stride_h=1, stride_w=1))
+    samples = [(floats(1, 4, 4, 2, seed=i), floats(3, 1, 1, 2, seed=i)) for i in range(3)]
+    assert names(tachylite.quantize(Model.of(build.graph), "static_wi8_ai8", samples)) == ["CONV_2D"]
+    product = Builder()
+    a, b = product.input("a", (2, 3)), product.input("b", (4, 3))
+    product.outputs(product.FULLY_CONNECTED(a, b))
+    samples = [(floats(2, 3, seed=i), floats(4, 3, seed=i)) for i in range(3)]
+    quantized = tachylite.quantize(Model.of(product.graph), "static_wi8_ai8", samples)
+    assert "QUANTIZE" in names(quantized)
+    np.testing.assert_array_equal(ours(quantized, *samples[0])[0], theirs(quantized, *samples[0])[0])

@@ -11,7 +11,7 @@ from tachylite.ops.integer import Grid, Integer
 from tachylite.ops.registry import Spec
 
 from .layer import LEAST_WEIGHTS, Work, biases_of, data_of, hybrid_operator, is_float, static_operator, weights_of
-from .recipe import Rule, rule_for
+from .recipe import INT16, Rule, rule_for
 
 ANY_TYPE = "any"
 
@@ -108,7 +108,7 @@ def _static_refusal(op: Operator, work: Work) -> str | None:
         return "its bias is no constant"
     if integer.memory and any(i < len(op.inputs) and op.inputs[i] is not None for i in integer.memory.without):
         return "its integer form has no peepholes, projection or layer norms"
-    unit = Grid(1.0, 0)
+    unit = Grid(1.0, 0 if work.integers == INT16 else 1)
     grids = {place: integer.output.get(name, unit) if place.is_output else unit for place, _ in data_of(op, integer)}
     return _trial(static_operator(op, work, grids))
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError, UnsupportedError
 from tachylite.model.graph import Model, Operator, Tensor
+from tachylite.ops import registry
+from tachylite.ops.inference import frozen
 from tachylite.passes.runner import tidy
 
 from .apply import Writer, set_input_type, set_output_type
@@ -53,7 +55,7 @@ def quantize(
     Raises UnsupportedError that names every operator that cannot follow a rule that names it, TachyliteError where the calibration data are
     missing or do not fit.
     """
-    source = open_model(model)
+    source = with_real_constants(open_model(model))
     if equalize:
         if isinstance(calibration, Calibration):
             raise TachyliteError("statistics do not fit a model that is equalized after they were taken; give samples as calibration")
@@ -76,6 +78,24 @@ def quantize(
         tidy(graph, {*graph.inputs, *graph.outputs})
     result.verify()
     return result
+
+
+def with_real_constants(model: Model) -> Model:
+    """The model, or a copy in which constants that a DEQUANTIZE or DENSIFY makes real are so from the beginning: they can be weights."""
+    if not any(_is_unpacking(op) for op in model.operators()):
+        return model
+    copy, _ = _copy(model)
+    for graph in copy.graphs:
+        for op in [op for op in graph.operators if _is_unpacking(op)]:
+            (stored,), (real,) = op.inputs, op.outputs
+            assert stored is not None
+            real.data = frozen(np.ascontiguousarray(registry.get(op).reference(op, stored.dense())))
+            graph.operators.remove(op)
+    return copy
+
+
+def _is_unpacking(op: Operator) -> bool:
+    return op.op in ("DEQUANTIZE", "DENSIFY") and op.inputs[0] is not None and op.inputs[0].is_constant
 
 
 def _type(name: str, of: str) -> np.dtype:
