@@ -283,3 +283,14 @@ def test_a_convolution_by_computed_filters_stays_float():
     quantized = tachylite.quantize(Model.of(product.graph), "static_wi8_ai8", samples)
     assert "QUANTIZE" in names(quantized)
     np.testing.assert_array_equal(ours(quantized, *samples[0])[0], theirs(quantized, *samples[0])[0])
+
+
+def test_an_embedding_is_stored_as_integers_by_dynamic_schemes():
+    build = Builder()
+    table = build.GATHER(floats(100, 16), build.input("words", (5,), np.int32), name="picked")
+    model = Model.of(build.outputs(build.MUL(table, np.float32(2))))
+    quantized = tachylite.quantize(model, "dynamic_wi8_afp32")
+    assert names(quantized) == ["GATHER", "DEQUANTIZE", "MUL"]
+    assert quantized.graph.operators[0].inputs[0].dtype == np.int8
+    words = np.arange(5, dtype=np.int32)
+    np.testing.assert_allclose(ours(quantized, words)[0], ours(model, words)[0], atol=0.04)

@@ -34,7 +34,7 @@ class Place(NamedTuple):
 class Work(NamedTuple):
     """What is to become of an operator. means: of the channels that its weights meet, where its bias is to make up for their errors.
 
-    reach: the greatest magnitude of a recurrent operator's cell state.
+    reach: the greatest magnitude of a recurrent operator's cell state. is_table: it only picks from a constant.
     """
 
     rule: Rule
@@ -42,6 +42,7 @@ class Work(NamedTuple):
     rounding: Rounding = balanced
     means: np.ndarray | None = None
     reach: float = 1.0
+    is_table: bool = False
 
     @property
     def activations(self) -> np.dtype | None:
@@ -52,6 +53,11 @@ class Work(NamedTuple):
         """The type of activations that are integers."""
         assert self.activations is not None
         return self.activations
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether its activations are integers whose range only samples tell."""
+        return self.activations is not None and not self.is_table
 
     @property
     def weights(self) -> np.dtype | None:

@@ -115,7 +115,7 @@ def _statistics(
     result = Calibration(method)
     if calibration is not None:
         watch(source, calibration, result, also=learner.watched, progress=progress)
-    elif any(work.activations is not None for work in works.values()):
+    elif any(work.needs_ranges for work in works.values()):
         raise TachyliteError("the recipe quantizes activations, whose ranges only samples tell; give some as calibration")
     return result
 
