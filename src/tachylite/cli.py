@@ -198,6 +198,7 @@ def quantize(
     method: Annotated[str, typer.Option(help="min_max, moving_average, percentile:99.9, entropy or mse.")] = "min_max",
     rounding: Annotated[str, typer.Option(help="Of weights: nearest, balanced, or learned from the samples.")] = "balanced",
     correct_bias: Annotated[bool, typer.Option(help="Let biases make up for the errors of weights, where there are samples.")] = True,
+    equalize: Annotated[bool, typer.Option("--equalize", help="Scale the channels between layers alike first.")] = False,
     inputs: Annotated[str, typer.Option(help="The type of the inputs: float32, int8, uint8, int16.")] = "float32",
     outputs: Annotated[str, typer.Option(help="The type of the outputs.")] = "float32",
     statistics: Annotated[Path | None, typer.Option(metavar="FILE", help="Save what calibration found as JSON.")] = None,
@@ -214,23 +215,27 @@ def quantize(
     with explained():
         source, rules = codec.read_file(model), read_rules(recipe)
         ranges: Any = calibration
+        from_samples = rounding == "learned" or equalize
         if calibration is not None and calibration.suffix == ".json":
             ranges = Calibration.load(calibration)
-        elif calibration is not None and (statistics or rounding != "learned"):
+        elif calibration is not None and (statistics or not from_samples):
             with counting("calibrating") as progress:
                 ranges = calibrate(source, calibration, method=method, progress=progress)
             if statistics:
                 ranges.save(statistics)
         with counting("quantizing") as progress:
-            samples = calibration if rounding == "learned" else ranges
-            options: dict[str, Any] = {
-                "method": method,
-                "rounding": rounding,
-                "correct_bias": correct_bias,
-                "inputs": inputs,
-                "outputs": outputs,
-            }
-            result = quantized(source, rules, samples, **options, progress=progress)
+            result = quantized(
+                source,
+                rules,
+                calibration if from_samples else ranges,
+                method=method,
+                rounding=rounding,
+                correct_bias=correct_bias,
+                equalize=equalize,
+                inputs=inputs,
+                outputs=outputs,
+                progress=progress,
+            )
         result.save(output)
         if report:
             show_conversion(Counter(op.op for op in source.operators()), Counter(op.op for op in result.operators()), "before", "after")
