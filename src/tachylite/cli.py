@@ -124,10 +124,18 @@ def spread(value: Any) -> tuple[str, str, str]:
     return f"{value.min():.6g}", f"{value.mean():.6g}", f"{value.max():.6g}"
 
 
+FAR = 0.05
+"""A difference, as a part of an output's range, that rounding to integers does not explain."""
+
+
 @app.command()
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A trained model: .keras, .h5 of any Keras, a SavedModel's folder, a frozen .pb.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A trained model: .keras, .h5, a SavedModel's folder, .pb, .onnx, .pt2, or what jax.export wrote.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
     input_shapes: Annotated[
@@ -137,12 +145,14 @@ def convert(
     layout: Annotated[str | None, typer.Option(help="nhwc: take pictures with channels last, whatever the source takes.")] = None,
     optimize: Annotated[bool, typer.Option(help="Fold constants, fuse operators, remove what does nothing.")] = True,
     check: Annotated[
-        bool, typer.Option("--check", help="Run the model on random inputs before and after each step of --optimize.")
+        bool,
+        typer.Option("--check", help="Run random inputs through source and result, where the source can run, and through each step."),
     ] = False,
+    custom_ops: Annotated[list[str] | None, typer.Option("--custom-op", help="Let operators of this name become custom ones.")] = None,
 ) -> None:
     """Convert a trained model to .tflite, and show what became of its operators."""
     from tachylite import passes
-    from tachylite.bench.engine import random_answers
+    from tachylite.bench.engine import distance, random_answers
     from tachylite.frontends import source as frontends
 
     with explained():
@@ -155,16 +165,24 @@ def convert(
                 input_shapes=shapes.get("", shapes) or None,
                 layout=layout,
                 optimize=False,
+                custom_ops=tuple(custom_ops or ()),
             )
             before = Counter(op.op for op in model.operators())
             bar.update(task, advance=1, description="optimizing" if optimize else "writing")
             if optimize:
                 passes.optimize(model, evaluate=random_answers if check else None)
-            bar.update(task, advance=1, description="writing")
+            bar.update(task, advance=1, description="checking" if check else "writing")
+            runner = frontends.runner(source) if check and not layout else None
+            beside = None if runner is None else distance(model, runner)
+            if beside is not None and beside > FAR:
+                raise TachyliteError(
+                    f"on random inputs the result is {beside:.1%} of the range away from {source.name}; nothing was written"
+                )
             model.save(output)
         show_conversion(before, Counter(op.op for op in model.operators()))
         checked = ", every step of it checked on random inputs" if check and optimize else ""
-        console.print(f"{output}  {size_text(output.stat().st_size)}{checked}", highlight=False)
+        checked += f", within {beside:.1e} of the range of what {source.name} answers" if beside is not None else ""
+        console.print(f"{output}  {size_text(output.stat().st_size)}{checked}", highlight=False, soft_wrap=True)
 
 
 def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
