@@ -111,6 +111,15 @@ CASES = {
         [(2, 3, 4)],
         1,
     ),
+    "behind a slice that takes an axis away": (
+        lambda b, x: [
+            b.TRANSPOSE(
+                b.STRIDED_SLICE(x, *np.int32([[0] * 4, [1, 0, 0, 0], [1] * 4]), begin_mask=14, end_mask=14, shrink_axis_mask=1), TURN
+            )
+        ],
+        [(2, 2, 3, 4)],
+        1,
+    ),
     "into a matrix product": (lambda b, x, y: [b.BATCH_MATMUL(x, b.TRANSPOSE(y, np.int32([0, 2, 1])))], [(2, 3, 4), (2, 5, 4)], 0),
     "batch axes of a matrix product": (lambda b, x, y: [b.BATCH_MATMUL(x, b.TRANSPOSE(y, TURN))], [(4, 3, 2), (2, 3, 4)], 1),
 }

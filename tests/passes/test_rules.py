@@ -331,6 +331,17 @@ def test_an_unknown_batch_is_not_taken_for_one():
     assert [op.op for op in model.operators()] == ["TRANSPOSE"]
 
 
+def test_steps_of_an_unknown_batch_are_not_taken_for_it():
+    """Rows of 3 steps in any batch, as steps again."""
+    build = Builder()
+    x = batched(build, "x", 3, 4)
+    rows = build.RESHAPE(build.TRANSPOSE(x, ints(1, 0, 2)), ints(-1, 4))
+    made = build.outputs(build.TRANSPOSE(build.RESHAPE(build.EXP(rows), ints(3, -1, 4)), ints(1, 0, 2)))
+    model = optimized(made)
+    (result,) = run_batch(model, made)
+    assert result.shape == (5, 3, 4)
+
+
 # The runner.
 
 

@@ -133,6 +133,15 @@ def test_what_is_certain_becomes_a_constant() -> None:
     assert entry.barrier is None
 
 
+def test_what_is_certain_is_stored_row_by_row() -> None:
+    """numpy transposes by strides alone, which a kernel does not see."""
+    build = Builder()
+    turned = build.TRANSPOSE(build.constant(X), np.array([1, 0], np.int32))
+    build.outputs(build.BATCH_MATMUL(turned, build.input("x", (2, 4))))
+    y = np.arange(8, dtype=np.float32).reshape(2, 4)
+    np.testing.assert_array_equal(run(build.graph, y)[0], X.T @ y)
+
+
 def test_a_shape_that_depends_on_data_ends_in_a_barrier_and_goes_on() -> None:
     build = Builder()
     x = build.input("x", (2, 3))

@@ -84,20 +84,34 @@ class Calibration:
 
 
 def calibrate(
-    model: Any, data: Any, *, method: str = "min_max", into: Calibration | None = None, progress: Progress | None = None
+    model: Any,
+    data: Any,
+    *,
+    method: str = "min_max",
+    into: Calibration | None = None,
+    signature: str | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Run a model on samples and remember what its tensors held.
 
     model: a path, bytes or a Model. data: see `samples.samples_of`. into: statistics to add to, of an earlier run, whose method stays.
-    progress: called after each sample. Raises TachyliteError where there are no samples, UnsupportedError that names every operator
-    whose results are not finite.
+    signature: the key of the one to run, by default the main graph. progress: called after each sample. Raises TachyliteError where there
+    are no samples, UnsupportedError that names every operator whose results are not finite.
     """
     result = into if into is not None else Calibration(method)
-    watch(open_model(model), data, result, progress=progress)
+    watch(open_model(model), data, result, signature=signature, progress=progress)
     return result
 
 
-def watch(model: Model, data: Any, into: Calibration, *, also: Told | None = None, progress: Progress | None = None) -> None:
+def watch(
+    model: Model,
+    data: Any,
+    into: Calibration,
+    *,
+    also: Told | None = None,
+    signature: str | None = None,
+    progress: Progress | None = None,
+) -> None:
     """Run a model on samples and add what its tensors held to `into`. also: what else is to be told the values of some tensors.
 
     Raises what `calibrate` raises.
@@ -116,8 +130,9 @@ def watch(model: Model, data: Any, into: Calibration, *, also: Told | None = Non
         if tensor in told:
             told[tensor](values)
 
-    runner, done = load(instrument(model, observe)), 0
-    for count, batch in in_batches(samples_of(data, model), batch_size(model) if into.method == "min_max" else 1):
+    called = model if signature is None else _called(model, signature)
+    runner, done = load(instrument(called, observe)), 0
+    for count, batch in in_batches(samples_of(data, called), batch_size(called) if into.method == "min_max" else 1):
         runner.run(batch)
         done += count
         if progress:
@@ -126,6 +141,14 @@ def watch(model: Model, data: Any, into: Calibration, *, also: Told | None = Non
         raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a hundred say")
     if bad:
         raise UnsupportedError("\n".join(["activations are not finite, so that no scale fits them:", *_not_finite(bad)]))
+
+
+def _called(model: Model, key: str) -> Model:
+    """The model with a signature's graph as the main one."""
+    found = next((s.graph for s in model.signatures if s.key == key), None)
+    if found is None:
+        raise TachyliteError(f"there is no signature {key!r}; the model has {sorted(s.key for s in model.signatures)}")
+    return replace(model, graphs=[found, *(g for g in model.graphs if g is not found)])
 
 
 BATCH_ELEMENTS = 1 << 18

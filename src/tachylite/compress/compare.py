@@ -119,28 +119,15 @@ def compare(model: Any, quantized: Any, data: Any, *, progress: Progress | None 
     the inputs and outputs of the two do not correspond.
     """
     model, quantized = open_model(model), open_model(quantized)
-    _check_alike(model, quantized)
-    twins = _twins(model, quantized)
+    twins = twins_of(model, quantized)
     agreements = {tensor: Agreement() for tensor in twins}
-    values: dict[Tensor, list[np.ndarray]] = defaultdict(list)
 
-    def remember(tensor: Tensor, maker: Operator | None, value: np.ndarray) -> None:
-        values[tensor].append(value.copy())
+    def meet(tensor: Tensor, real: np.ndarray, found: np.ndarray) -> None:
+        agreements[tensor].add(real, real_of(found, twins[tensor]), saturated_of(found))
 
-    def meet(twin: Tensor, maker: Operator | None, value: np.ndarray) -> None:
-        for tensor in originals[twin]:
-            if values[tensor]:
-                agreements[tensor].add(values[tensor].pop(0), real_of(value, twin), saturated_of(value))
-
-    originals: dict[Tensor, list[Tensor]] = defaultdict(list)
-    for tensor, twin in twins.items():
-        originals[twin].append(tensor)
-    first = load(instrument(model, remember, lambda t: t in twins))
-    second = load(instrument(quantized, meet, lambda t: t in originals))
     outputs, samples = Agreement(), 0
-    for sample in samples_of(data, model):
-        outputs.add(joined(first, sample), joined(second, sample_for(quantized, sample)))
-        values.clear()
+    for real, found in run_both(model, quantized, twins, data, meet):
+        outputs.add(_joined(real), _joined(found))
         samples += 1
         if progress:
             progress(samples)
@@ -149,15 +136,46 @@ def compare(model: Any, quantized: Any, data: Any, *, progress: Progress | None 
     return Comparison(model, _rows(model, twins, agreements), outputs, samples)
 
 
+Results = dict[Tensor, np.ndarray]
+
+
+def run_both(
+    model: Model, quantized: Model, twins: Mapping[Tensor, Tensor], data: Any, meet: Callable[[Tensor, np.ndarray, np.ndarray], None]
+) -> Iterator[tuple[Results, Results]]:
+    """Run both on each sample; yields the outputs of both, after `meet` was told of each tensor's value and that of its twin."""
+    values: dict[Tensor, list[np.ndarray]] = defaultdict(list)
+
+    def remember(tensor: Tensor, maker: Operator | None, value: np.ndarray) -> None:
+        values[tensor].append(value.copy())
+
+    def recall(twin: Tensor, maker: Operator | None, value: np.ndarray) -> None:
+        for tensor in originals[twin]:
+            if values[tensor]:
+                meet(tensor, values[tensor].pop(0), value)
+
+    originals: dict[Tensor, list[Tensor]] = defaultdict(list)
+    for tensor, twin in twins.items():
+        originals[twin].append(tensor)
+    first = load(instrument(model, remember, lambda t: t in twins))
+    second = load(instrument(quantized, recall, lambda t: t in originals))
+    for sample in samples_of(data, model):
+        yield first.run(sample), second.run(sample_for(quantized, sample))
+        values.clear()
+
+
 def sample_for(model: Model, sample: Mapping[Tensor, np.ndarray]) -> dict[Tensor, np.ndarray]:
     """A sample of another model of the same inputs, in the types of this one."""
     return {t: arrays.fit(value, t) for t, value in zip(model.graph.inputs, sample.values(), strict=True)}
 
 
 def joined(model: LoadedModel, sample: Mapping[Tensor, np.ndarray]) -> np.ndarray:
-    """All outputs that are real numbers, in a row."""
-    results = [real_of(value, tensor).ravel() for tensor, value in model.run(sample).items()]
-    return np.concatenate(results) if results else np.zeros(0, np.float32)
+    """All outputs in a row, as real numbers."""
+    return _joined(model.run(sample))
+
+
+def _joined(results: Results) -> np.ndarray:
+    rows = [real_of(value, tensor).ravel() for tensor, value in results.items()]
+    return np.concatenate(rows) if rows else np.zeros(0, np.float32)
 
 
 def real_of(value: np.ndarray, tensor: Tensor) -> np.ndarray:
@@ -180,8 +198,9 @@ def _check_alike(model: Model, quantized: Model) -> None:
             raise TachyliteError(f"the models' {side} are {shapes[0]} and {shapes[1]}; compare a model with one that was made of it")
 
 
-def _twins(model: Model, quantized: Model) -> dict[Tensor, Tensor]:
-    """For each real value of the float model, the tensor of the quantized model that stands for it."""
+def twins_of(model: Model, quantized: Model) -> dict[Tensor, Tensor]:
+    """For each real value of the float model, the tensor of the quantized model that stands for it. Raises TachyliteError."""
+    _check_alike(model, quantized)
     by_key = {key: t for t, key in tensor_keys(quantized).items() if not t.is_constant}
     kinds = [TYPE_NAMES[dtype].lower() for dtype in map(np.dtype, (np.int8, np.uint8, np.int16))]
     ends = {t for graph in model.graphs for t in (*graph.inputs, *graph.outputs)}

@@ -57,6 +57,21 @@ class FrontendBuilder(Builder):
             self._resized[tensor] = Spec(resized, tensor.dtype)
         return tensor
 
+    def open_tensor(self, name: str, shape: Dims, dtype: Any, size: int = 1) -> Tensor:
+        """For `out=`, where only the run tells a shape: what is None has this size until then."""
+        tensor = self.tensor(self.unique(name), tuple(size if d is None else d for d in shape), dtype)
+        tensor.shape_signature = tuple(-1 if d is None else d for d in shape)
+        self._resized[tensor] = Spec(tuple(2 * size if d is None else d for d in shape), tensor.dtype)
+        return tensor
+
+    def like(self, value: Tensor) -> Tensor:
+        """For `out=`, a tensor with the shape and type of another, and the same unknown dimensions."""
+        tensor = self.tensor(self.unique(f"{value.name}/next"), value.shape, value.dtype, value.quantization)
+        if value in self._resized:
+            tensor.shape_signature = value.shape_signature
+            self._resized[tensor] = self._resized[value]._replace(value=None)
+        return tensor
+
     def body(self, name: str) -> "FrontendBuilder":
         """A builder for a graph that an operator of this one calls."""
         inner = FrontendBuilder(Graph(name))
@@ -92,7 +107,7 @@ class FrontendBuilder(Builder):
         layer = [re.sub(r"@\d+", "", path) for path in self._scope[-1:]]  # whichever call of it this is
         stem = "/".join([*layer, name or "constant"])
         owner = "" if not name and data.dtype.kind in "iu" else stem
-        key = (owner, data.shape, str(data.dtype), hashlib.blake2b(np.ascontiguousarray(data).data).digest(), id(quantization))
+        key = (owner, data.shape, str(data.dtype), _digest(data), id(quantization))
         if key not in self._constants:
             self._constants[key] = super().constant(value, self.unique(stem), quantization)
         return self._constants[key]
@@ -110,6 +125,11 @@ class FrontendBuilder(Builder):
         if now is None or now.value is None or later is None or later.value is None or now.shape != later.shape:
             return None
         return [int(a) if a == b else None for a, b in zip(now.value.reshape(-1), later.value.reshape(-1), strict=True)]
+
+    def is_size_of(self, sizes: Tensor, position: int, x: Tensor, axis: int) -> bool:
+        """Whether an element of a vector of sizes is that of an axis of x, whatever unknown dimensions will be."""
+        pairs = [(self._spec(sizes), x.shape), (self._after_resize(sizes), self.resized_shape(x))]
+        return all(spec is not None and spec.value is not None and spec.value.flat[position] == shape[axis] for spec, shape in pairs)
 
     def resized_shape(self, tensor: Tensor) -> Shape:
         """The shape that the tensor would have with other sizes of the unknown dimensions."""
@@ -153,3 +173,9 @@ class FrontendBuilder(Builder):
 def dims(tensor: Tensor) -> Dims:
     """The tensor's shape with None for what is unknown."""
     return tuple(None if d < 0 else d for d in tensor.shape_signature or tensor.shape)
+
+
+def _digest(data: np.ndarray) -> bytes:
+    flat = np.ascontiguousarray(data).reshape(-1)
+    content: Any = flat if flat.dtype.hasobject else flat.view(np.uint8)
+    return hashlib.blake2b(content).digest()

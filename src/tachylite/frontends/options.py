@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from tachylite.model.errors import TachyliteError
 
@@ -17,6 +18,18 @@ class Options:
     signatures: tuple[str, ...] = ()
     input_shapes: Shapes = None
     layout: str | None = None
+    custom_ops: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def passes_on(self, name: str) -> bool:
+        """Whether an operator of this name may become a custom one."""
+        return any(fnmatchcase(name, pattern) for pattern in self.custom_ops)
+
+    def refuse_ends(self, what: str) -> None:
+        """Raises TachyliteError where inputs= or outputs= are given to a format that says itself what they are."""
+        if self.inputs or self.outputs:
+            raise TachyliteError(f"inputs= and outputs= are for frozen graphs, {what} says itself what its inputs and outputs are")
 
     def shape_of(self, name: str, declared: Dims | None, names: Sequence[str]) -> Dims:
         """The shape of an input: what the caller gave, else what the source declares (None: nothing). Raises TachyliteError."""

@@ -361,7 +361,7 @@ def lower_dilate(low: Any, op: Operator) -> None:
 def _permute_strided_slice(op: Operator, axes: Axes) -> Permuted | None:
     """Entries and bits of masks move with their axes; axes that the specification leaves out are taken whole."""
     options, entries = op.options, [e for t in op.inputs[1:] if (e := constant_value(t)) is not None]
-    if options.new_axis_mask or options.ellipsis_mask or len(entries) < 3:
+    if options.new_axis_mask or options.ellipsis_mask or len(entries) < 3 or len(axes) != len(op.inputs[0].shape):
         return None
     count, rest = len(entries[0]), len(axes) - len(entries[0])
     whole = ((1 << rest) - 1) << count

@@ -172,6 +172,8 @@ def _is_baked(build: Rewriter, op: Operator, x: Tensor, wanted: Sequence[int]) -
     shape, result = build.shape(x), op.outputs[0].shape
     if not result or shape[0] != -1 or -1 in shape[1:] or wanted[0] != x.shape[0] or 0 in result:
         return False
+    if wanted[0] != 1 and -1 in wanted:  # the first is no batch, and the batch is left open already
+        return False
     return np.prod(result[1:]) == np.prod(x.shape[1:])
 
 

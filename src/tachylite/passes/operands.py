@@ -61,7 +61,9 @@ def sink_reshape(build: Rewriter, op: Operator) -> Replacement:
     ]
     if any(o is None for o in operands):
         return None
-    return build.reshape(build.again(op, *operands), op.outputs[0])
+    y, shape = op.outputs[0], sources[0].shape
+    result = build.again(op, *operands, out=Tensor(f"{y.name}/{op.op.lower()}", shape, y.dtype, y.quantization))
+    return build.reshape(result, y)
 
 
 def _broadcast(build: Rewriter, tensor: Tensor | None, op: Operator, source: Tensor) -> Tensor | None:

@@ -118,7 +118,8 @@ def reshaped_reduction(build: Rewriter, op: Operator) -> Replacement:
     gone = {int(a) % len(x.shape) for a in axes.ravel()}
     keep, shape = not inner.options.keep_dims, build.shape(x)
     wanted = tuple(1 if a in gone else d for a, d in enumerate(shape) if keep or a not in gone)
-    if build.shape(y) != wanted or wanted.count(-1) > 1 or not build.probes.is_certain(x):
+    is_certain = op.op != "RESHAPE" or wanted.count(-1) <= 1
+    if build.shape(y) != wanted or not is_certain or not build.probes.is_certain(x):
         return None
     result: Tensor = build.again(inner, *inner.inputs, out=y, keep_dims=keep)
     return result

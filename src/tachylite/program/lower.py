@@ -360,7 +360,7 @@ class Lowering:
     def temporary(self, spec: Spec, name: str = "") -> int:
         """A fresh value of this shape and type; a constant where the value itself is known."""
         if spec.value is not None:
-            return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.CONST, spec, name, data=spec.value)
+            return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.CONST, spec, name, data=np.asarray(spec.value, order="C"))
         return self._new(Kind.HOST if _is_host(spec.dtype) else Kind.ARENA, spec, name)
 
     def persistent(self, key: Any, spec: Spec, initial: np.ndarray | None = None, name: str = "") -> int:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
+from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.options import Options
 from tachylite.frontends.shaping import move_axis
-from tachylite.model.errors import OpError, TachyliteError
+from tachylite.frontends.signature import first_sizes, with_open_sizes
+from tachylite.model.errors import TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model, Signature, Tensor
 
@@ -25,9 +26,6 @@ SIGNATURE = "serving_default"
 
 #: Ranks of pictures and volumes.
 PICTURES = (4, 5)
-
-#: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the layers can work on.
-OPEN_SIZES = (1, 16, 64, 256)
 
 
 def is_archive(data: memoryview) -> bool:
@@ -52,6 +50,7 @@ def convert_live(model: Any, options: Options) -> Model:
 
 def convert(data: memoryview, options: Options) -> Model:
     """The model in a `.keras` or `.h5` file. Raises FileError, UnsupportedError."""
+    options.refuse_ends("a Keras file")
     if options.signatures not in ((), (SIGNATURE,)):
         raise TachyliteError(f"a Keras file has the signature {SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     with open_archive(data) as archive:
@@ -60,22 +59,11 @@ def convert(data: memoryview, options: Options) -> Model:
 
 def _with_sizes(archive: Archive, options: Options) -> Model:
     """Try sizes of the unknown dimensions, and fix the batch where a layer cannot work without."""
-    first: TachyliteError | None = None
-    for size in OPEN_SIZES:
-        try:
-            return _build(archive, options, size)
-        except NeedsFixedBatch:
-            return _build(archive, options, size, batch=1)
-        except (OpError, FixedShapeError) as problem:
-            first = first or problem
-            if not _has_open_sizes(archive.model, options):
-                break
-    assert first is not None
-    raise first
-
-
-def _has_open_sizes(serialized: dict[str, Any], options: Options) -> bool:
-    return any(None in shape[1:] for _, shape, _ in _inputs(serialized, options))
+    shapes = [shape for _, shape, _ in _inputs(archive.model, options)]
+    try:
+        return with_open_sizes(lambda size: _build(archive, options, size), shapes)
+    except NeedsFixedBatch:
+        return with_open_sizes(lambda size: _build(archive, options, size, batch=1), shapes)
 
 
 def _inputs(serialized: dict[str, Any], options: Options) -> list[tuple[str, Dims, np.dtype]]:
@@ -94,7 +82,7 @@ def _build(archive: Archive, options: Options, open_size: int, batch: int | None
         dims = (batch, *shape[1:]) if shape[:1] == (None,) else shape
         if is_turned and len(dims) in PICTURES:
             dims = (dims[0], *dims[2:], dims[1])
-        inputs[name] = build.input(name, dims, dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
+        inputs[name] = build.input(name, dims, dtype, sizes=first_sizes(shape, open_size))
     given = [_turn(build, x, -1, 1) if is_turned else x for x in inputs.values()]
     outputs = named_outputs(archive.model, Converter(build, archive.generation).run(archive.model, archive.weights, given))
     if is_turned:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tachylite.frontends.builder import FixedShapeError, FrontendBuilder
+from tachylite.frontends.custom import ADVICE, pass_on
+from tachylite.frontends.erf import Origin
+from tachylite.frontends.options import Options
 from tachylite.frontends.protobuf import Message
 from tachylite.model.errors import FileError, OpError
 from tachylite.model.graph import Tensor
@@ -17,14 +20,6 @@ from .variables import Variables
 Values = dict[str, list[Any]]
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The node that gave a tensor: its operator and its inputs, by which a later node recognizes what both compute together."""
-
-    node: Node
-    inputs: Sequence[Any]
-
-
 @dataclass
 class Converter:
     """Builds one graph; goes on after a node that it cannot convert, so that all of them are found."""
@@ -32,6 +27,7 @@ class Converter:
     build: FrontendBuilder
     library: Library
     variables: Variables
+    options: Options = field(default_factory=Options)
     problems: list[str] = field(default_factory=list)
     origins: dict[Tensor, Origin] = field(default_factory=dict)
 
@@ -59,14 +55,13 @@ class Converter:
     def _compute(self, message: Message, inputs: list[Any]) -> list[Any]:
         """The values of a node's outputs."""
         known = operation(message.op)
-        if known is None:
-            self.problems.append(
-                f"{message.name!r} ({message.op}): there are no operators of TFLite for it; write it with other operations"
-            )
-            return [UNKNOWN]
-        if any(isinstance(value, Unknown) for value in inputs):
-            return [UNKNOWN]
         node = Node(self, message.name, message.op, message.attr)
+        if known is None and self.options.passes_on(node.op):
+            known = Operation(_custom)
+        if known is None:
+            self.problems.append(f"{node.name!r} ({node.op}): there are no operators of TFLite for it; write it with other operations")
+        if known is None or any(isinstance(value, Unknown) for value in inputs):
+            return [UNKNOWN]
         return self._call(node, known, inputs)
 
     def _call(self, node: Node, known: Operation, inputs: list[Any]) -> list[Any]:
@@ -98,6 +93,17 @@ class Converter:
             value.name = path
             self.origins[value] = Origin(node, inputs)
         return value
+
+
+def _custom(node: Node, *inputs: Any) -> list[Tensor]:
+    """The node as a custom operator."""
+    strangers = [value for value in inputs if not isinstance(value, Tensor)]
+    if strangers:
+        raise node.refuse("it reads a resource, list or table", "custom operators take tensors alone")
+    results = pass_on(node.build, node.op, inputs, node.plain_attributes(), node.declared_outputs())
+    if results is None:
+        raise Unsupported(ADVICE)
+    return results
 
 
 def _as_list(results: Any) -> list[Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tachylite.frontends.builder import Dims, FixedShapeError, FrontendBuilder
+from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.options import Options
 from tachylite.frontends.protobuf import Message
+from tachylite.frontends.signature import distinct, first_sizes, with_open_sizes
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Graph, Model, Signature, Tensor
@@ -27,10 +28,6 @@ from .variables import Variables, checkpoint_names, variable_handle
 SERVING = "serve"
 INITIALIZERS = ("__saved_model_init_op", "__saved_model_train_op")
 DEFAULT_SIGNATURE = "serving_default"
-
-#: Sizes that are tried for dimensions other than the batch that are unknown: the smallest that the operators can work on.
-OPEN_SIZES = (1, 16, 64, 256)
-
 
 #: Operators that give what must be initialized first.
 STATEFUL = ("VAR_HANDLE", "HASHTABLE")
@@ -89,6 +86,7 @@ def is_graph(data: memoryview) -> bool:
 
 def convert_saved_model(path: Path, options: Options) -> Model:
     """The signatures of a SavedModel. Raises FileError, UnsupportedError, OSError."""
+    options.refuse_ends("a SavedModel")
     file = path / "saved_model.pb"
     try:
         saved = SCHEMA.read("SavedModel", map_file(file))
@@ -130,13 +128,35 @@ def _interface(key: str, signature: Message) -> Interface:
 
 
 def convert_graph(data: memoryview, options: Options) -> Model:
-    """A frozen graph: its placeholders are the inputs, and what nothing reads is the output."""
+    """A frozen graph: its placeholders are the inputs, and what nothing reads is the output, unless the options name others."""
     graph = SCHEMA.read("GraphDef", data)
     nodes, library = Nodes(graph.node), Library(graph)
-    interface = Interface(DEFAULT_SIGNATURE, _placeholders(graph), _ends(graph, nodes))
+    interface = Interface(DEFAULT_SIGNATURE, _inputs(graph, nodes, options), _outputs(graph, nodes, options))
     if options.signatures not in ((), (DEFAULT_SIGNATURE,)):
         raise TachyliteError(f"a graph has the signature {DEFAULT_SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     return _model(Source(functionalized(nodes, library), library, Variables()), [interface], options)
+
+
+def _inputs(graph: Message, nodes: Nodes, options: Options) -> dict[str, Input]:
+    """Raises TachyliteError where an input that is asked for is no placeholder."""
+    found = _placeholders(graph)
+    strangers = [name for name in options.inputs if _node(name) not in found]
+    if strangers:
+        raise TachyliteError(f"inputs= names {strangers}, which are no placeholders; the graph has {sorted(found)}")
+    return {_node(name): found[_node(name)] for name in options.inputs} or found
+
+
+def _outputs(graph: Message, nodes: Nodes, options: Options) -> dict[str, str]:
+    """Raises TachyliteError where an output that is asked for is not in the graph."""
+    strangers = [name for name in options.outputs if _node(name) not in nodes.by_name]
+    if strangers:
+        raise TachyliteError(f"outputs= names {strangers}, which the graph does not have; correct the names")
+    return {name.removesuffix(":0"): name for name in options.outputs} or _ends(graph, nodes)
+
+
+def _node(name: str) -> str:
+    """The node that gives a tensor of this name."""
+    return name.partition(":")[0]
 
 
 def _placeholders(graph: Message) -> dict[str, Input]:
@@ -205,16 +225,7 @@ def _meaning(source: Source, interface: Interface) -> Hashable:
 
 def _with_sizes(source: Source, interface: Interface, options: Options) -> Signature:
     """Try sizes of the unknown dimensions."""
-    first: TachyliteError | None = None
-    for size in OPEN_SIZES:
-        try:
-            return _build(source, interface, options, size)
-        except (UnsupportedError, FixedShapeError) as problem:
-            first = first or problem
-            if not any(None in shape[1:] for shape in _shapes(interface, options).values()):
-                break
-    assert first is not None
-    raise first
+    return with_open_sizes(lambda size: _build(source, interface, options, size), _shapes(interface, options).values())
 
 
 def _shapes(interface: Interface, options: Options) -> dict[str, Dims]:
@@ -227,8 +238,8 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     build = FrontendBuilder()
     inputs: dict[str, Tensor] = {}
     for name, shape in _shapes(interface, options).items():
-        inputs[name] = build.input(name, shape, interface.inputs[name].dtype, sizes=[1, *[open_size] * len(shape)][: len(shape)])
-    converter = Converter(build, source.library, source.variables)
+        inputs[name] = build.input(name, shape, interface.inputs[name].dtype, sizes=first_sizes(shape, open_size))
+    converter = Converter(build, source.library, source.variables, options)
     given = {Reference.of(x.reference).node: [inputs[name]] for name, x in interface.inputs.items()}
     results = converter.run(source.nodes, given, list(interface.outputs.values()))
     if converter.problems:
@@ -237,19 +248,10 @@ def _build(source: Source, interface: Interface, options: Options, open_size: in
     strangers = [name for name, result in zip(interface.outputs, results, strict=True) if not isinstance(result, Tensor)]
     if strangers:
         raise FileError(f"the outputs {strangers} of {interface.key!r} are no tensors; the file is damaged")
-    outputs = dict(zip(interface.outputs, _distinct(build, inputs, results), strict=True))
+    outputs = dict(zip(interface.outputs, distinct(build, inputs, results), strict=True))
     graph = build.outputs(*outputs.values())
     graph.name = interface.key
     if any(op.op in STATEFUL for called in Model.of(graph).graphs for op in called.operators):
         build.CALL_ONCE(subgraphs=[source.initializer])
         graph.operators.insert(0, graph.operators.pop())
     return Signature(interface.key, graph, inputs, outputs)
-
-
-def _distinct(build: FrontendBuilder, inputs: Mapping[str, Tensor], results: Sequence[Tensor]) -> list[Tensor]:
-    """Outputs that are neither inputs nor constants nor each other, which runtimes would not keep apart."""
-    taken = list(inputs.values())
-    for result in results:
-        is_new = not result.is_constant and not any(result is t for t in taken)
-        taken.append(result if is_new else build.RESHAPE(result, build.SHAPE(result, out_type="INT32")))
-    return taken[len(inputs) :]

@@ -17,6 +17,7 @@ from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.protobuf import Message
 from tachylite.model.errors import FileError, TachyliteError
 from tachylite.model.graph import Tensor
+from tachylite.ops.registry import Spec
 
 from .tensors import array_of, dtype_of, shape_of
 
@@ -76,6 +77,10 @@ def entries() -> dict[str, Operation]:
     return _operations
 
 
+_PLAIN: dict[str, Callable[[Any], Any]] = {"i": int, "f": float, "b": bool, "s": lambda s: bytes(s).decode("utf-8", "replace")}
+"""What an attribute may hold, by the field that does."""
+
+
 @dataclass
 class Node:
     """One node of a graph or of a function."""
@@ -127,6 +132,25 @@ class Node:
         if tensor is None:
             raise FileError(f"its attribute {name!r} is no tensor; the file is corrupted")
         return array_of(tensor)
+
+    def plain_attributes(self) -> dict[str, Any]:
+        """The attributes that are numbers, flags and texts, or lists of numbers, and are not TensorFlow's own."""
+        return {name: plain for name in self.attributes if not name.startswith("_") and (plain := self._plain(name)) is not None}
+
+    def _plain(self, name: str) -> Any:
+        value = self.attributes[name]
+        if value.list:
+            return list(value.list.i) or list(value.list.f) or None
+        return next((kind(found) for field, kind in _PLAIN.items() if (found := getattr(value, field))), None)
+
+    def declared_outputs(self) -> list[Spec] | None:
+        """What the graph says of the outputs; None where it lacks a type or a size."""
+        types = [self.dtype(name) for name in ("Tout", "dtype", "T") if self.has(name) and self.attributes[name].type]
+        shapes = self.attributes["_output_shapes"].list.shape if self.has("_output_shapes") else []
+        dims = [shape_of(shape) for shape in shapes]
+        if not types or not dims or any(shape is None or None in shape for shape in dims):
+            return None
+        return [Spec(tuple(int(d or 0) for d in shape or ()), types[0]) for shape in dims]
 
     def function(self, name: str) -> str:
         """The name of a function of the library."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tachylite.frontends.erf import Origin
 from tachylite.frontends.protobuf import Message
-from tachylite.frontends.tf.converter import Origin
 from tachylite.frontends.tf.node import Node, op, operation
 from tachylite.model.graph import Tensor
 

@@ -1,0 +1,5 @@
+"""ONNX models of opset 7 and later, read with the `onnx` package: one function per operator."""
+
+from .model import convert, convert_live, is_live, is_model
+
+__all__ = ["convert", "convert_live", "is_live", "is_model"]

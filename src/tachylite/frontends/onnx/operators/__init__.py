@@ -1,0 +1,1 @@
+"""Operators of ONNX, a family to a file; each enters its functions with `op`."""

@@ -1,0 +1,1 @@
+"""PyTorch's operators by families."""
