@@ -1,7 +1,6 @@
 """`tachylite.quantize`: a model with smaller numbers."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from .layer import FLOAT, Work, is_float, source_of
 from .learn import Learner, check_rounding
 from .plan import plan_grids
 from .recipe import Recipe, rules_of
+from .rounding import preserving
+from .sparse import densified, sparsify
 
 TYPES = {"float32": FLOAT, **{name: np.dtype(name) for name in ("int8", "uint8", "int16")}}
 """What inputs and outputs may be."""
@@ -47,16 +48,18 @@ def quantize(
     correct_bias: where there is a calibration, let biases make up for what the errors of the weights add to the outputs' means.
     inputs, outputs: their types: float32, int8, uint8, int16.
     progress: told the number of samples that were run.
+    Weights that are zero stay zero, and equal weights of clustered constants stay equal; what was stored sparsely is so again.
     Raises UnsupportedError that names every operator that cannot follow a rule that names it, TachyliteError where the calibration data are
     missing or do not fit.
     """
-    source = open_model(model)
+    given = open_model(model)
+    source = densified(given)
     works = assign(source, rules_of(recipe))
     types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
     check_rounding(rounding)
     learner = Learner(works, rounding)
     statistics = _statistics(source, works, calibration, method, learner, progress)
-    works = {op: work._replace(rounding=learner.rounding_of(op)) for op, work in works.items()}
+    works = {op: work._replace(rounding=preserving(learner.rounding_of(op))) for op, work in works.items()}
     if correct_bias:
         works = _with_means(source, works, statistics)
     result, twins = _copy(source)
@@ -66,6 +69,8 @@ def quantize(
     _set_types(result, *types)
     for graph in result.graphs:
         tidy(graph, {*graph.inputs, *graph.outputs})
+    if source is not given:
+        sparsify(result)
     result.verify()
     return result
 
@@ -106,8 +111,7 @@ def _with_means(source: Model, works: Mapping[Operator, Work], statistics: Calib
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:
     """A copy that shares arrays with the model, and the copy of each operator."""
-    memo: dict[int, Any] = {id(t.data): t.data for graph in model.graphs for t in graph.tensors if t.data is not None}
-    copy = deepcopy(model, memo)
+    copy = model.copy()
     return copy, dict(zip(model.operators(), copy.operators(), strict=True))
 
 
