@@ -15,6 +15,8 @@ _PUBLIC = {
     "load": "tachylite.runtime.loaded",
     "convert": "tachylite.frontends.source",
     "quantize": "tachylite.compress.quantize",
+    "prune": "tachylite.compress.prune",
+    "cluster": "tachylite.compress.cluster",
     "calibrate": "tachylite.compress.calibrate",
     "Calibration": "tachylite.compress.calibrate",
     "compare": "tachylite.compress.compare",

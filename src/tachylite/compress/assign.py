@@ -29,7 +29,7 @@ def assign(model: Model, rules: Sequence[Rule]) -> dict[Operator, Work]:
             rule = rule_for(rules, op)
             if rule.scheme == "float" or not any(map(is_float, (*op.inputs, *op.outputs))):
                 continue
-            work = _as_table(op, Work(rule, _integer(op)))
+            work = _as_table(op, Work(rule, integer_of(op)))
             reason = refusal(op, work)
             if reason and not rule.is_demand and (narrower := _with_wide_weights(work)) and not refusal(op, narrower):
                 work, reason = narrower, None
@@ -52,7 +52,8 @@ def _as_table(op: Operator, work: Work) -> Work:
     return work
 
 
-def _integer(op: Operator) -> Integer:
+def integer_of(op: Operator) -> Integer:
+    """The operator's `integer`; where it has none, one of no types."""
     definition = registry.find(op)
     return definition.integer if definition is not None and definition.integer is not None else Integer(types=())
 

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tachylite.model.graph import Graph, Model, Operator, Tensor
-from tachylite.ops import registry
-from tachylite.ops.integer import Integer
 
+from .assign import integer_of
 from .grid import constant
 from .layer import FLOAT, biases_of, dense, source_of, weights_of
 
@@ -49,31 +48,26 @@ def pairs_of(graph: Graph) -> Iterator[Pair]:
         readers = graph.consumers(between)
         if len(readers) == 1 and not any(t is between for t in graph.outputs) and _is_layer(readers[0]):
             second = readers[0]
-            if source_of(second, _integer(second)) is between and _input_axis(second) is not None:
+            if source_of(second, integer_of(second)) is between and _input_axis(second) is not None:
                 yield Pair(first, second)
 
 
 def _is_layer(op: Operator) -> bool:
     """Whether it multiplies by constant weights that have a scale per output channel, and nobody else has them."""
-    integer = _integer(op)
+    integer = integer_of(op)
     weights = weights_of(op, integer)
     return integer.rows is not None and len(weights) == 1 and all(b.is_constant for b in biases_of(op, integer).values())
 
 
-def _integer(op: Operator) -> Integer:
-    definition = registry.find(op)
-    return definition.integer if definition is not None and definition.integer is not None else Integer(types=())
-
-
 def _place(op: Operator) -> tuple[int, int]:
     """The position of the weights, and the axis of their outputs."""
-    ((position, axis),) = _integer(op).weights.items()
+    ((position, axis),) = integer_of(op).weights.items()
     return position, axis or 0
 
 
 def _input_axis(op: Operator) -> int | None:
     """The axis of the weights along which the input's channels lie; None where they lie along none."""
-    weights, source = op.inputs[_place(op)[0]], source_of(op, _integer(op))
+    weights, source = op.inputs[_place(op)[0]], source_of(op, integer_of(op))
     assert weights is not None
     last = len(weights.shape) - 1
     return last if source is not None and source.shape and weights.shape[last] == source.shape[-1] else None
@@ -87,7 +81,7 @@ def _balance(graph: Graph, pair: Pair) -> None:
     useful = (given > 0) & (taken > 0)
     factors = np.where(useful, np.sqrt(given / np.where(useful, taken, 1)), 1).astype(FLOAT)
     _scale(graph, pair.first, first[0], 1 / factors, first[1])
-    for position in biases_of(pair.first, _integer(pair.first)):
+    for position in biases_of(pair.first, integer_of(pair.first)):
         _scale(graph, pair.first, position, 1 / factors, 0)
     _scale(graph, pair.second, second[0], factors, inner)
 

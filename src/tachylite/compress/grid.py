@@ -9,7 +9,7 @@ from tachylite.model.graph import Blockwise, Quantization, Tensor
 from tachylite.ops.fixedpoint import round_half_away
 from tachylite.ops.integer import Grid
 
-from .rounding import Rounding, balanced
+from .rounding import Rounding, balanced, preserving
 
 UINT8, INT16 = np.dtype(np.uint8), np.dtype(np.int16)
 
@@ -107,7 +107,7 @@ def _quantize_blocks(name: str, weights: np.ndarray, dtype: np.dtype, size: int)
     blocks = weights.reshape(-1, size)
     scales = weight_scales(blocks, dtype, 0).astype(np.float16)
     scales[scales == 0] = np.finfo(np.float16).smallest_subnormal
-    steps = balanced(blocks, scales, 0, dtype).reshape(weights.shape)
+    steps = preserving(balanced)(blocks, scales, 0, dtype).reshape(weights.shape)
     kept = constant(f"{name}/scales", scales.reshape(len(weights), -1), None)
     details = Blockwise(kept, None, size)
     return constant(name, steps, Quantization(np.zeros(0, np.float32), np.zeros(0, np.int64), 0, details=details))

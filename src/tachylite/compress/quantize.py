@@ -1,7 +1,6 @@
 """`tachylite.quantize`: a model with smaller numbers."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,8 @@ from .layer import FLOAT, Work, is_float, source_of
 from .learn import Learner, check_rounding
 from .plan import plan_grids
 from .recipe import Recipe, rules_of
+from .rounding import preserving
+from .sparse import densified, sparsify
 
 TYPES = {"float32": FLOAT, **{name: np.dtype(name) for name in ("int8", "uint8", "int16")}}
 """What inputs and outputs may be."""
@@ -52,10 +53,13 @@ def quantize(
     equalize: scale the channels between layers first, so that one scale serves all of them better (see equalize.py).
     inputs, outputs: their types: float32, int8, uint8, int16.
     progress: told the number of samples that were run.
+    Weights that are zero stay zero, and equal weights of clustered constants stay equal; what was stored sparsely is so again.
     Raises UnsupportedError that names every operator that cannot follow a rule that names it, TachyliteError where the calibration data are
     missing or do not fit.
     """
-    source = with_real_constants(open_model(model))
+    given = open_model(model)
+    dense = densified(given)
+    source = with_real_constants(dense)
     if equalize:
         if isinstance(calibration, Calibration):
             raise TachyliteError("statistics do not fit a model that is equalized after they were taken; give samples as calibration")
@@ -65,7 +69,7 @@ def quantize(
     check_rounding(rounding)
     learner = Learner(works, rounding)
     statistics = _statistics(source, works, calibration, method, learner, progress)
-    works = {op: work._replace(rounding=learner.rounding_of(op)) for op, work in works.items()}
+    works = {op: work._replace(rounding=preserving(learner.rounding_of(op))) for op, work in works.items()}
     if correct_bias:
         works = _with_means(source, works, statistics)
     works = _with_reach(source, works, statistics)
@@ -76,12 +80,14 @@ def quantize(
     _set_types(result, *types)
     for graph in result.graphs:
         tidy(graph, {*graph.inputs, *graph.outputs})
+    if dense is not given:
+        sparsify(result)
     result.verify()
     return result
 
 
 def with_real_constants(model: Model) -> Model:
-    """The model, or a copy in which constants that a DEQUANTIZE or DENSIFY makes real are so from the beginning: they can be weights."""
+    """The model, or a copy in which constants that a DEQUANTIZE makes real are so from the beginning: they can be weights."""
     if not any(_is_unpacking(op) for op in model.operators()):
         return model
     copy, _ = _copy(model)
@@ -95,7 +101,7 @@ def with_real_constants(model: Model) -> Model:
 
 
 def _is_unpacking(op: Operator) -> bool:
-    return op.op in ("DEQUANTIZE", "DENSIFY") and op.inputs[0] is not None and op.inputs[0].is_constant
+    return op.op == "DEQUANTIZE" and op.inputs[0] is not None and op.inputs[0].is_constant
 
 
 def _type(name: str, of: str) -> np.dtype:
@@ -146,8 +152,7 @@ def _with_reach(source: Model, works: Mapping[Operator, Work], statistics: Calib
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:
     """A copy that shares arrays with the model, and the copy of each operator."""
-    memo: dict[int, Any] = {id(t.data): t.data for graph in model.graphs for t in graph.tensors if t.data is not None}
-    copy = deepcopy(model, memo)
+    copy = model.copy()
     return copy, dict(zip(model.operators(), copy.operators(), strict=True))
 
 

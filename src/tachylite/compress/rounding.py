@@ -40,6 +40,30 @@ def balanced(weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: n
     return restore(steps)
 
 
+MOST_SHARED = 256
+"""Distinct values of a slice, at most, that count as shared: bytes cannot tell more apart."""
+
+
+def preserving(rounding: Rounding) -> Rounding:
+    """The same, but weights of zero stay zero, and equal weights of a slice stay equal, as clustering made them."""
+
+    def rounded(weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: np.dtype) -> np.ndarray:
+        chosen = rounding(weights, scales, axis, dtype)
+        return np.where(_are_shared(weights, axis), nearest(weights, scales, axis, dtype), chosen)
+
+    return rounded
+
+
+def _are_shared(weights: np.ndarray, axis: int | None) -> np.ndarray:
+    """Which weights are zero, or equal to another one of their slice."""
+    slices = weights[None] if axis is None else np.moveaxis(weights, axis, 0)
+    result = np.empty(slices.shape, bool)
+    for part, shared in zip(slices, result, strict=True):
+        distinct, places, counts = np.unique(part, return_inverse=True, return_counts=True)
+        shared[...] = (part == 0) | ((counts[places].reshape(part.shape) > 1) & (len(distinct) <= MOST_SHARED))
+    return result[0] if axis is None else np.moveaxis(result, 0, axis)
+
+
 def _slices(
     weights: np.ndarray, scales: np.ndarray, axis: int | None, dtype: np.dtype
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:

@@ -5,6 +5,7 @@ Tensors and operators are compared by identity, so that a graph can be edited by
 
 import os
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, is_dataclass
 from math import prod
 from typing import Any
@@ -292,6 +293,10 @@ class Model:
     def graph(self) -> Graph:
         """The main graph."""
         return self.graphs[0]
+
+    def copy(self) -> "Model":
+        """A model of its own that shares the arrays of constants, which are read-only."""
+        return deepcopy(self, {id(t.data): t.data for graph in self.graphs for t in graph.tensors if t.data is not None})
 
     def operators(self) -> Iterator[Operator]:
         """Every operator of every graph."""

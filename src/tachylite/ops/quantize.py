@@ -14,12 +14,11 @@ from .arithmetic import MUL, SUB
 from .broadcast import GRAIN, emit_binary
 from .cast import FLOAT8, convert, is_float, is_integer, lower_cast
 from .copy import lower_same
-from .elementwise import infer_unary
 from .fixedpoint import Multiplier, round_half_away
 from .kernel import Params, kernel
 from .lut import lower_table
 from .permute import elementwise
-from .registry import OpDef, Spec, output_dtype, register
+from .registry import OpDef, Spec, output_dtype, register, same_shape
 from .rescaling import requantize_call
 from .scales import centred, check_quantization, real_values, requantize, scales_of
 
@@ -218,6 +217,12 @@ def lower_fake_quant(low: Any, op: Operator) -> None:
 # DENSIFY.
 
 
+def infer_densify(op: Operator, x: Spec) -> Spec:
+    """The output is shaped, typed and scaled like the input, whose channels may have scales of their own."""
+    check_type(op, x)
+    return same_shape(op, x)
+
+
 def densify(op: Operator, x: np.ndarray) -> np.ndarray:
     """A constant that the file stores sparsely; it arrives here in full."""
     return x
@@ -287,5 +292,5 @@ register(
         permute=elementwise,
     )
 )
-register(OpDef("DENSIFY", infer_unary, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))
+register(OpDef("DENSIFY", infer_densify, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))
 register(OpDef("NumericVerify", infer_numeric_verify, numeric_verify, variants=("s8", "u8", "s16", "f16"), is_custom=True))
