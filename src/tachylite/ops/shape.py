@@ -22,6 +22,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
+from .channels import reshaped
 from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
 from .integer import SHAPE_ONLY, SHARED, Integer
 from .kernel import Params, kernel
@@ -265,6 +266,7 @@ register(
         ANY_TYPE,
         in_place=True,
         lower=lower_same,
+        channels=reshaped,
         integer=SHARED,
     )
 )
