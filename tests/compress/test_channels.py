@@ -89,24 +89,23 @@ def net(blocks):
     return Model.of(build.outputs(build.FULLY_CONNECTED(y, floats(4, 8, seed=21), floats(4, seed=22))))
 
 
-def silence(model, part, seed):
-    """Zero all that makes some of the components: their weights, biases, and whatever constants meet them. Returns how many."""
-    components = Removable(model).components
-    silent = [c for i, c in enumerate(components) if np.random.default_rng((seed, i)).random() < part]
+def silenced(model, part, seed):
+    """The model with zeros in all that makes some of the components: weights, biases, whatever constants meet them; and how many."""
+    removable = Removable(model)
+    silent = [c for i, c in enumerate(removable.components) if np.random.default_rng((seed, i)).random() < part]
     for component in silent:
         for (tensor, axis), entries in component.entries.items():
             if tensor.is_constant:
                 value = tensor.dense().copy()
                 np.moveaxis(value, axis, 0)[entries] = 0
                 Weights(tensor, None).set(value)
-    return len(silent)
+    return removable.model, len(silent)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(BLOCKS), max_size=3), st.integers(0, 99))
 def test_channels_of_zeros_leave_no_trace(blocks, seed):
-    model = net(blocks)
-    count = silence(model, 0.4, seed)
+    model, count = silenced(net(blocks), 0.4, seed)
     total, x = len(Removable(model).components), floats(1, 4, 4, 3, seed=seed)
     pruned = tachylite.prune_channels(model, count / total, scope="global", multiple=1)
     np.testing.assert_allclose(ours(pruned, x)[0], ours(model, x)[0], rtol=1e-4, atol=1e-4)
@@ -171,6 +170,18 @@ def test_inputs_outputs_and_loops_keep_their_shapes():
         pruned = tachylite.prune_channels(model, 0.5, multiple=1)
         assert [[t.shape for t in (*g.inputs, *g.outputs)] for g in pruned.graphs] == before
     assert macs(tachylite.prune_channels(loop_net(), 0.5, multiple=1)) == macs(loop_net())
+
+
+def test_layers_that_share_a_bias_are_not_tied_but_those_that_share_weights_are():
+    build = Builder()
+    x, bias = build.input("x", (1, 32)), build.constant(np.zeros(32, np.float32))
+    weights, y = build.constant(floats(32, 32, seed=1)), x
+    for kernel in (floats(32, 32, seed=2), floats(32, 32, seed=3), weights, weights):
+        y = build.FULLY_CONNECTED(y, kernel, bias)
+    model = Model.of(build.outputs(build.FULLY_CONNECTED(y, floats(4, 32, seed=4), None)))
+    assert sorted(map(len, Removable(model)._groups().values())) == [32, 32]
+    pruned = tachylite.prune_channels(model, 0.5)
+    assert [op.inputs[1].shape for op in pruned.operators()] == [(16, 32), (16, 16), (16, 16), (16, 16), (4, 16)]
 
 
 def test_layers_can_be_left_out():

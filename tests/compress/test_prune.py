@@ -103,6 +103,13 @@ def test_file_is_read_back_alike(tmp_path):
     assert zeros(again) == zeros(pruned)
 
 
+def test_litert_runs_what_is_zero_altogether():
+    x = floats(1, 8, 8, 16)
+    pruned = tachylite.prune(wide_net(), 1)
+    assert "DENSIFY" in names(pruned)
+    np.testing.assert_array_equal(ours(pruned, x)[0], theirs(pruned, x)[0])
+
+
 def test_nothing_is_stored_sparsely_that_would_grow():
     assert "DENSIFY" not in names(tachylite.prune(wide_net(), 0.1))
 

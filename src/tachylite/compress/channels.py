@@ -17,6 +17,7 @@ from tachylite.ops import registry
 from tachylite.ops.channels import Channels, Lane
 from tachylite.ops.flops import flops
 from tachylite.ops.scales import real_values
+from tachylite.passes.cse import merge_constants
 from tachylite.passes.runner import tidy
 
 from .assign import integer_of
@@ -60,21 +61,19 @@ def prune_channels(
     check_choice("scope", scope, SCOPES)
     if (ratio is None) == (macs is None) or not 0 <= (ratio or 0) < 1 or (macs is not None and not 0 < macs <= 1):
         raise TachyliteError(f"ratio is {ratio} and macs {macs}; give one of them, from 0 to 1")
-    given = open_model(model)
-    source = densified(given)
-    result = source.copy()
-    removable = Removable(result, Selection(operators, names, skip), NORMS[norm])
+    source = open_model(model)
+    removable = Removable(source, Selection(operators, names, skip), NORMS[norm])
     order = removable.order(scope)
     if macs is not None:
         masks = _to_macs(removable, order, macs, multiple)
     else:
         masks = removable.without(order[: round((ratio or 0) * len(order))], multiple)
-    for graph in result.graphs:
+    for graph in removable.model.graphs:
         _cut(graph, masks)
-    if source is not given:
-        sparsify(result)
-    result.verify()
-    return result
+    if densified(source) is not source:
+        sparsify(removable.model)
+    removable.model.verify()
+    return removable.model
 
 
 def _to_macs(removable: "Removable", order: Sequence[int], target: float, multiple: int) -> Masks:
@@ -117,14 +116,18 @@ class Component(NamedTuple):
 
 
 class Removable:
-    """The components of a model that can be removed. `blocked`: which operators hold channels of others, in words."""
+    """The components that can be removed from `model`, a dense copy of the one given.
+
+    blocked: the operators that hold channels which others make, in words.
+    """
 
     def __init__(self, model: Model, selection: Selection = EVERYTHING, power: int = 1):
-        self._model = model
+        self.model = densified(model).copy()
         self.blocked: list[str] = []
         self.components: list[Component] = []
-        for graph in model.graphs:
-            ties = _Ties(graph, _outside(model, graph))
+        for graph in self.model.graphs:
+            _unshare(graph)
+            ties = _Ties(graph, _outside(self.model, graph))
             self.components += ties.components(selection, power)
             self.blocked += ties.blocked
 
@@ -151,7 +154,7 @@ class Removable:
 
     def macs(self, masks: Masks) -> int:
         """Multiplications that stay."""
-        return sum(_macs(graph, masks) for graph in self._model.graphs)
+        return sum(_macs(graph, masks) for graph in self.model.graphs)
 
     def _groups(self) -> dict[Any, list[int]]:
         """Components that lie along the same axes."""
@@ -159,6 +162,19 @@ class Removable:
         for number, component in enumerate(self.components):
             groups[frozenset(component.entries)].append(number)
         return groups
+
+
+def _unshare(graph: Graph) -> None:
+    """Give each operator constants of its own, but for weights: biases that merely are equal tie no layers."""
+    taken: set[Tensor] = set()
+    for op in graph.operators:
+        for position, tensor in enumerate(op.inputs):
+            if tensor is None or not tensor.is_constant or position in integer_of(op).weights:
+                continue
+            if tensor in taken:
+                op.inputs[position] = replace(tensor)
+            taken.add(tensor)
+    tidy(graph, {*graph.inputs, *graph.outputs})
 
 
 def _outside(model: Model, graph: Graph) -> set[Tensor]:
@@ -278,20 +294,23 @@ def _cut(graph: Graph, masks: Masks) -> None:
     cut = {axis[0] for axis in masks}
     for tensor in graph.tensors:
         if tensor in cut:
-            _cut_tensor(tensor, masks)
+            cut_tensor(tensor, masks)
     touched = [bool(cut.intersection(t for t in (*op.inputs, *op.outputs) if t is not None)) for op in graph.operators]
     graph.operators = [
         refit(op) if is_touched and (refit := refits[op]) is not None else op
         for op, is_touched in zip(graph.operators, touched, strict=True)
     ]
-    tidy(graph, {*graph.inputs, *graph.outputs})
+    kept = {*graph.inputs, *graph.outputs}
+    tidy(graph, kept)
+    merge_constants(graph, kept)
 
 
 def _cut_shape(shape: Shape, tensor: Tensor, masks: Masks) -> Shape:
     return tuple(int(masks[tensor, a].sum()) if (tensor, a) in masks and size != -1 else size for a, size in enumerate(shape))
 
 
-def _cut_tensor(tensor: Tensor, masks: Masks) -> None:
+def cut_tensor(tensor: Tensor, masks: Masks) -> None:
+    """Remove what the masks leave out from a tensor, its value and its scales, in place."""
     axes = [axis for axis in range(len(tensor.shape)) if (tensor, axis) in masks]
     data = tensor.dense()
     for axis in axes:

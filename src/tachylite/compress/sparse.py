@@ -106,7 +106,8 @@ def encode(values: np.ndarray, axis: int, block: int = 1) -> tuple[np.ndarray, S
     order = [*(a for a in range(values.ndim) if a != axis), axis]
     turned = values.transpose(order)
     rows = turned.reshape(-1, values.shape[axis] // block, block)
-    mask = rows.any(axis=2)
+    mask = np.asarray(rows.any(axis=2))
+    mask[0, 0] |= not mask.any()  # LiteRT takes a tensor that stores nothing for no constant
     segments = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
     places = _narrow(segments), _narrow(np.nonzero(mask)[1])
     dense = turned.shape[:-1]

@@ -92,10 +92,11 @@ def unless_named(position: int) -> ChannelsOf:
     """As `last_axis`, unless the constant input at this position names the last axis, by its number."""
 
     def channels(op: Operator) -> Channels | None:
-        named, x = constant(op.inputs[position]), op.inputs[0]
-        if named is None or x is None or any(int(a) % len(x.shape) == len(x.shape) - 1 for a in named.ravel()):
+        named, found = constant(op.inputs[position]), last_axis(op)
+        if named is None or found is None:
             return None
-        return last_axis(op)
+        last = found.ties[0][0]
+        return None if any(int(axis) in (last.axis, -1) for axis in named.ravel()) else found
 
     return channels
 
