@@ -61,17 +61,21 @@ def _is_candidate(graph: Graph, tensor: Tensor) -> bool:
     if tensor.data is None or tensor.sparsity is not None or tensor.dtype not in STORABLE or tensor.data.nbytes < LEAST_GAIN:
         return False
     places = [(op, i) for op in graph.consumers(tensor) for i, t in enumerate(op.inputs) if t is tensor]
-    return bool(places) and all(_takes_computed(op, i) for op, i in places)
+    return bool(places) and all(_takes_computed(op, i, tensor.dtype) for op, i in places)
 
 
-def _takes_computed(op: Operator, position: int) -> bool:
-    """Whether LiteRT's kernel reads this input when it runs: those that keep a state work their weights over before."""
+def _takes_computed(op: Operator, position: int, dtype: np.dtype) -> bool:
+    """Whether LiteRT reads this input when the operator runs, so that a DENSIFY may stand before it.
+
+    Operators that keep a state work their weights over before. Of integers only DEQUANTIZE reads what DENSIFY makes: LiteRT's default kernels
+    refuse such weights of hybrid layers and of FULLY_CONNECTED, and abort the process on some of convolutions.
+    """
     definition = registry.find(op)
     if op.op == "DEQUANTIZE":
         return True
     if definition is None or definition.integer is None or definition.updated(op):
         return False
-    return position in definition.integer.weights
+    return dtype.kind == "f" and position in definition.integer.weights
 
 
 def _store(graph: Graph, tensor: Tensor, data: np.ndarray, sparsity: Sparsity) -> None:
