@@ -9,6 +9,7 @@ from tachylite.ops import registry
 from tachylite.passes.runner import tidy
 
 from .grid import constant
+from .layer import is_float
 
 STORABLE = tuple(map(np.dtype, (np.float32, np.float16, np.int8)))
 """The types that DENSIFY takes."""
@@ -65,17 +66,16 @@ def _is_candidate(graph: Graph, tensor: Tensor) -> bool:
 
 
 def _takes_computed(op: Operator, position: int, dtype: np.dtype) -> bool:
-    """Whether LiteRT reads this input when the operator runs, so that a DENSIFY may stand before it.
+    """Whether LiteRT's kernels, its default ones too, read this input when they run, so that a DENSIFY may stand before it.
 
-    Operators that keep a state work their weights over before. Of integers only DEQUANTIZE reads what DENSIFY makes: LiteRT's default kernels
-    refuse such weights of hybrid layers and of FULLY_CONNECTED, and abort the process on some of convolutions.
+    Operators that keep a state, or quantize on the fly, work their weights over before; of integers, see `Integer.computed`.
     """
     definition = registry.find(op)
     if op.op == "DEQUANTIZE":
         return True
-    if definition is None or definition.integer is None or definition.updated(op):
+    if definition is None or definition.integer is None or definition.updated(op) or position not in definition.integer.weights:
         return False
-    return dtype.kind == "f" and position in definition.integer.weights
+    return dtype.kind == "f" or (definition.integer.computed and not any(map(is_float, op.outputs)))
 
 
 def _store(graph: Graph, tensor: Tensor, data: np.ndarray, sparsity: Sparsity) -> None:

@@ -267,7 +267,7 @@ register(
         variants=_VARIANTS,
         version=_conv_2d_version,
         lower=lower_conv_2d,
-        integer=layer(axis=0, rows=conv_rows),
+        integer=layer(axis=0, rows=conv_rows, computed=True),
         channels=_conv_channels,
     )
 )
@@ -280,7 +280,7 @@ register(
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
         lower=lower_depthwise_conv_2d,
-        integer=layer(axis=3, rows=depthwise_rows),
+        integer=layer(axis=3, rows=depthwise_rows, computed=True),
         channels=_depthwise_channels,
     )
 )

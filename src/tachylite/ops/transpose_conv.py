@@ -139,7 +139,7 @@ register(
         variants=("f32", "u8", "s8", "s16", "f32w8"),
         version=_transpose_conv_version,
         lower=lower_transpose_conv,
-        integer=layer(axis=0, bias=3),
+        integer=layer(axis=0, bias=3, computed=True),
         channels=_channels,
     )
 )
