@@ -17,6 +17,7 @@ _PUBLIC = {
     "quantize": "tachylite.compress.quantize",
     "prune": "tachylite.compress.prune",
     "cluster": "tachylite.compress.cluster",
+    "prune_channels": "tachylite.compress.channels",
     "calibrate": "tachylite.compress.calibrate",
     "Calibration": "tachylite.compress.calibrate",
     "compare": "tachylite.compress.compare",

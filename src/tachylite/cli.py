@@ -1,5 +1,6 @@
 """The command `tachylite`. Commands read like sentences; results go to standard output, errors to standard error with exit status 1."""
 
+import gzip
 import json
 import runpy
 from collections import Counter
@@ -26,6 +27,10 @@ app = typer.Typer(
 console = Console()
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
+OutputPath = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")]
+Operators = Annotated[list[str] | None, typer.Option("--operator", help="Only operators of this kind, such as CONV_2D.")]
+Names = Annotated[list[str] | None, typer.Option("--name", help="Only operators whose output is named so; * and ? make patterns.")]
+Skip = Annotated[list[str] | None, typer.Option(help="Not operators whose output is named so.")]
 
 
 def main() -> None:
@@ -137,7 +142,7 @@ def convert(
             help="A trained model: .keras, .h5, a SavedModel's folder, .pb, .onnx, .pt2, or what jax.export wrote.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
+    output: OutputPath,
     input_shapes: Annotated[
         list[str] | None, typer.Option("--input-shape", metavar="[NAME=]N,N,...", help="An input's shape where the source leaves it open.")
     ] = None,
@@ -208,7 +213,7 @@ def show_conversion(before: "Counter[str]", after: "Counter[str]", *titles: str)
 @app.command()
 def quantize(
     model: ModelPath,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")],
+    output: OutputPath,
     recipe: Annotated[str, typer.Option(help="A scheme, such as static_wi8_ai8, or a .json file of rules.")] = "dynamic_wi8_afp32",
     calibration: Annotated[
         Path | None, typer.Option(metavar="DATA", help="Samples: .npz, .npy, a folder of pictures; or .json statistics of an earlier run.")
@@ -257,10 +262,106 @@ def quantize(
         result.save(output)
         if report:
             show_conversion(Counter(op.op for op in source.operators()), Counter(op.op for op in result.operators()), "before", "after")
-        before, after = model.stat().st_size, output.stat().st_size
-        console.print(f"{output}  {size_text(after)}, {after / before:.1%} of {size_text(before)}", highlight=False)
+        show_sizes(model, output)
         if report and data is not None:
             show_agreement(compared(source, result, data))
+
+
+@app.command()
+def prune(
+    model: ModelPath,
+    output: OutputPath,
+    sparsity: Annotated[float | None, typer.Option(help="The part of the weights that becomes zero.")] = None,
+    pattern: Annotated[str, typer.Option(help="unstructured, 2:4, or blocks of outputs x inputs such as 4x1.")] = "unstructured",
+    channels: Annotated[float | None, typer.Option(metavar="RATIO", help="Remove this part of the layers' channels instead.")] = None,
+    macs: Annotated[float | None, typer.Option(metavar="PART", help="Remove channels; this part of the multiplications stays.")] = None,
+    norm: Annotated[str, typer.Option(help="What makes a channel small: l1 or l2 of its weights.")] = "l1",
+    multiple: Annotated[int, typer.Option(min=1, help="Layers keep a multiple of as many channels.")] = 8,
+    scope: Annotated[
+        str | None, typer.Option(help="Compare weights of all layers (global) or of each (layer). [default: global; layer for channels]")
+    ] = None,
+    operators: Operators = None,
+    names: Names = None,
+    skip: Skip = None,
+    report: Annotated[bool, typer.Option("--report", help="Show operators, zeros and multiplications, before and after.")] = False,
+) -> None:
+    """Make small weights zero, or with --channels or --macs remove whole channels."""
+    from tachylite.compress import channels as structured
+    from tachylite.compress.prune import prune as pruned
+    from tachylite.model import codec
+
+    with explained():
+        source = codec.read_file(model)
+        which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
+        if channels is None and macs is None:
+            result = pruned(source, sparsity, pattern=pattern, scope=scope or "global", **which)
+        elif sparsity is not None:
+            raise TachyliteError("--sparsity makes weights zero, --channels and --macs remove channels; run one after the other")
+        else:
+            options: dict[str, Any] = {"norm": norm, "scope": scope or "layer", "multiple": multiple, **which}
+            result = structured.prune_channels(source, channels, macs=macs, **options)
+        result.save(output)
+        if report:
+            show_weights(source, result)
+            if channels is not None or macs is not None:
+                for line in structured.Removable(source).blocked:
+                    console.print(f"channels stay where {escape(line)} reads or makes them", highlight=False)
+        show_sizes(model, output)
+
+
+@app.command()
+def cluster(
+    model: ModelPath,
+    output: OutputPath,
+    clusters: Annotated[int, typer.Option(help="How many values the weights of a layer may take.")] = 16,
+    init: Annotated[str, typer.Option(help="Where k-means begins: kmeans++, linear or density.")] = "kmeans++",
+    scope: Annotated[str, typer.Option(help="Who shares values: a layer, or a channel of it.")] = "layer",
+    operators: Operators = None,
+    names: Names = None,
+    skip: Skip = None,
+    seed: Annotated[int, typer.Option(help="Of the draws of kmeans++.")] = 0,
+    report: Annotated[bool, typer.Option("--report", help="Show operators and how many values there are, before and after.")] = False,
+) -> None:
+    """Let weights share few values, so that the file shrinks when it is packed."""
+    from tachylite.compress.cluster import cluster as clustered
+    from tachylite.model import codec
+
+    with explained():
+        source = codec.read_file(model)
+        which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
+        result = clustered(source, clusters, init=init, scope=scope, seed=seed, **which)
+        result.save(output)
+        if report:
+            show_weights(source, result)
+        show_sizes(model, output)
+        packed = [len(gzip.compress(path.read_bytes(), mtime=0)) for path in (model, output)]
+        console.print(f"packed with gzip  {size_text(packed[1])}, {packed[1] / packed[0]:.1%} of {size_text(packed[0])}", highlight=False)
+
+
+def show_sizes(before: Path, after: Path) -> None:
+    """The size of a file, and of the one that it was made of."""
+    sizes = before.stat().st_size, after.stat().st_size
+    console.print(f"{after}  {size_text(sizes[1])}, {sizes[1] / sizes[0]:.1%} of {size_text(sizes[0])}", highlight=False)
+
+
+def show_weights(before: Any, after: Any) -> None:
+    """Operators of two models, then what is in each constant of weights of the second, then what there is in all."""
+    from tachylite.compress.channels import macs
+    from tachylite.compress.weights import contents
+
+    show_conversion(Counter(op.op for op in before.operators()), Counter(op.op for op in after.operators()), "before", "after")
+    table = Table("weights", box=None, pad_edge=False)
+    for title in ("elements", "zeros", "values"):
+        table.add_column(title, justify="right")
+    for each in contents(after):
+        table.add_row(each.name, f"{each.size:,}", f"{each.zeros / max(1, each.size):.1%}", f"{each.distinct:,}")
+    console.print(table)
+    for what, counts in (
+        ("weights", [sum(c.size for c in contents(m)) for m in (before, after)]),
+        ("zeros", [sum(c.zeros for c in contents(m)) for m in (before, after)]),
+        ("multiplications", [macs(m) for m in (before, after)]),
+    ):
+        console.print(f"{what}: {counts[0]:,} before, {counts[1]:,} after", highlight=False)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`tachylite quantize` and `tachylite compare`, from the outside."""
+"""`tachylite quantize`, `prune`, `cluster` and `compare`, from the outside."""
 
 import json
 
@@ -81,3 +81,26 @@ def test_compare_takes_labels_and_metrics(net):
     missing = invoke("compare", net, out, "--data", x, "--target-accuracy", 1, "--metric", f"{script}:quiet")
     assert "defines no function 'quiet'" in missing.stderr
     assert names(codec.read_file(out)).count("DEQUANTIZE") == 0
+
+
+def test_prune_and_cluster_report_what_is_left(net):
+    pruned, small = net.with_name("pruned.tflite"), net.with_name("small.tflite")
+    result = invoke("prune", net, "-o", pruned, "--sparsity", 0.5, "--skip", "logits", "--report")
+    assert result.exit_code == 0, result.output
+    assert "zeros: 0 before, 144 after" in result.output
+    result = invoke("cluster", pruned, "-o", small, "--clusters", 4, "--report")
+    assert result.exit_code == 0, result.output
+    assert "zeros: 144 before, 144 after" in result.output
+    assert "packed with gzip" in result.output
+    assert ["160", "0.0%", "4"] in [line.split()[1:] for line in result.output.splitlines()]
+
+
+def test_prune_removes_channels(net):
+    out = net.with_name("out.tflite")
+    result = invoke("prune", net, "-o", out, "--macs", 0.6, "--multiple", 1, "--report")
+    assert result.exit_code == 0, result.output
+    counts = next(line.replace(",", "").split() for line in result.output.splitlines() if line.startswith("multiplications"))
+    assert int(counts[3]) <= 0.6 * int(counts[1])
+    refused = invoke("prune", net, "-o", net.with_name("no.tflite"), "--macs", 0.6, "--sparsity", 0.5)
+    assert "run one after the other" in refused.stderr
+    assert not net.with_name("no.tflite").exists()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert import interpreter as litert
 
 import tachylite
 from tachylite import Builder, Model, TachyliteError
@@ -10,7 +11,7 @@ from tachylite.compress.weights import contents
 from tachylite.model import codec
 from tachylite.model.graph import Tensor
 
-from .harness import floats, names, ours, theirs
+from .harness import floats, names, ours, outputs, theirs
 from .nets import SAME, dense_net, picture_net
 
 
@@ -24,6 +25,11 @@ def wide_net():
     y = build.TRANSPOSE_CONV(shape, floats(16, 3, 3, 32, seed=5) / 12, y, name="up", padding="SAME", stride_h=2, stride_w=2)
     y = build.MEAN(y, np.array([1, 2], np.int32))
     return Model.of(build.outputs(build.FULLY_CONNECTED(y, floats(64, 16, seed=6), floats(64, seed=7), name="matrix")))
+
+
+def by_default(model, *inputs):
+    """What LiteRT answers when it is left to choose its kernels."""
+    return outputs(litert.Interpreter(model_content=model.to_bytes()), inputs)
 
 
 def values(model):
@@ -43,7 +49,8 @@ def test_target_sparsity_is_met_and_litert_agrees(pattern, scope):
     assert sum(c.zeros for c in contents(pruned)) == pytest.approx(0.75 * sum(c.size for c in contents(model) if c.size > 288), abs=16)
     assert names(pruned).count("DENSIFY") >= 2
     assert len(pruned.to_bytes()) < 0.65 * len(model.to_bytes())
-    np.testing.assert_allclose(ours(pruned, x)[0], theirs(pruned, x)[0], rtol=1e-5, atol=1e-5)
+    for expected in (theirs(pruned, x)[0], by_default(pruned, x)[0]):
+        np.testing.assert_allclose(ours(pruned, x)[0], expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(ours(pruned, x)[0], ours(densified(pruned), x)[0])
 
 
@@ -75,16 +82,26 @@ def test_two_of_four():
 @pytest.mark.parametrize(
     "scheme", ["dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "weight_only_wi8", "float16", "static_wu8_au8"]
 )
-def test_quantizing_keeps_zeros_and_their_storage(scheme):
+def test_quantizing_keeps_zeros_and_their_storage_where_litert_can_read_it(scheme):
     x = floats(1, 8, 8, 16)
     pruned = tachylite.prune(wide_net(), 0.9, scope="layer")
     quantized, dense = (tachylite.quantize(m, scheme, floats(4, 8, 8, 16, seed=9)) for m in (pruned, wide_net()))
     assert zeros(quantized) >= zeros(pruned)
-    is_sparse = scheme != "static_wu8_au8"  # DENSIFY takes no uint8
-    assert ("DENSIFY" in names(quantized)) == is_sparse
-    assert (len(quantized.to_bytes()) < 0.7 * len(dense.to_bytes())) == is_sparse
-    expected, found = theirs(quantized, x)[0], ours(quantized, x)[0]
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 if scheme.startswith("static") else 2e-2)
+    if scheme not in ("dynamic_wi8_afp32", "static_wu8_au8"):  # hybrid kernels read no DENSIFY, DENSIFY takes no uint8
+        assert names(quantized).count("DENSIFY") >= 2
+        assert len(quantized.to_bytes()) < 0.7 * len(dense.to_bytes())
+    found = ours(quantized, x)[0]
+    np.testing.assert_allclose(found, theirs(quantized, x)[0], rtol=1e-5, atol=1e-5 if scheme.startswith("static") else 2e-2)
+    np.testing.assert_allclose(found, by_default(quantized, x)[0], atol=5e-2)
+
+
+def test_integer_matrices_stay_dense():
+    """LiteRT's default kernel of FULLY_CONNECTED refuses integer weights behind DENSIFY."""
+    pruned = tachylite.prune(dense_net(), 0.9)
+    quantized = tachylite.quantize(pruned, "static_wi8_ai8", floats(4, 64))
+    assert names(pruned).count("DENSIFY") == 2
+    assert "DENSIFY" not in names(quantized)
+    np.testing.assert_allclose(ours(quantized, floats(1, 64))[0], by_default(quantized, floats(1, 64))[0], atol=5e-2)
 
 
 @pytest.mark.parametrize(("shape", "axis", "block"), [((6, 8), 0, 1), ((6, 8), 1, 4), ((2, 3, 5, 4), 2, 1), ((300, 4), 0, 2)])
@@ -101,6 +118,13 @@ def test_file_is_read_back_alike(tmp_path):
     assert codec.read_file(tmp_path / "pruned.tflite") == pruned
     again = tachylite.prune(tmp_path / "pruned.tflite", 0.8)
     assert zeros(again) == zeros(pruned)
+
+
+def test_litert_runs_what_is_zero_altogether():
+    x = floats(1, 8, 8, 16)
+    pruned = tachylite.prune(wide_net(), 1)
+    assert "DENSIFY" in names(pruned)
+    np.testing.assert_array_equal(ours(pruned, x)[0], theirs(pruned, x)[0])
 
 
 def test_nothing_is_stored_sparsely_that_would_grow():

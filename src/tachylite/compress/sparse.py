@@ -9,6 +9,7 @@ from tachylite.ops import registry
 from tachylite.passes.runner import tidy
 
 from .grid import constant
+from .layer import is_float
 
 STORABLE = tuple(map(np.dtype, (np.float32, np.float16, np.int8)))
 """The types that DENSIFY takes."""
@@ -61,17 +62,20 @@ def _is_candidate(graph: Graph, tensor: Tensor) -> bool:
     if tensor.data is None or tensor.sparsity is not None or tensor.dtype not in STORABLE or tensor.data.nbytes < LEAST_GAIN:
         return False
     places = [(op, i) for op in graph.consumers(tensor) for i, t in enumerate(op.inputs) if t is tensor]
-    return bool(places) and all(_takes_computed(op, i) for op, i in places)
+    return bool(places) and all(_takes_computed(op, i, tensor.dtype) for op, i in places)
 
 
-def _takes_computed(op: Operator, position: int) -> bool:
-    """Whether LiteRT's kernel reads this input when it runs: those that keep a state work their weights over before."""
+def _takes_computed(op: Operator, position: int, dtype: np.dtype) -> bool:
+    """Whether LiteRT's kernels, its default ones too, read this input when they run, so that a DENSIFY may stand before it.
+
+    Operators that keep a state, or quantize on the fly, work their weights over before; of integers, see `Integer.computed`.
+    """
     definition = registry.find(op)
     if op.op == "DEQUANTIZE":
         return True
-    if definition is None or definition.integer is None or definition.updated(op):
+    if definition is None or definition.integer is None or definition.updated(op) or position not in definition.integer.weights:
         return False
-    return position in definition.integer.weights
+    return dtype.kind == "f" or (definition.integer.computed and not any(map(is_float, op.outputs)))
 
 
 def _store(graph: Graph, tensor: Tensor, data: np.ndarray, sparsity: Sparsity) -> None:
@@ -106,7 +110,8 @@ def encode(values: np.ndarray, axis: int, block: int = 1) -> tuple[np.ndarray, S
     order = [*(a for a in range(values.ndim) if a != axis), axis]
     turned = values.transpose(order)
     rows = turned.reshape(-1, values.shape[axis] // block, block)
-    mask = rows.any(axis=2)
+    mask = np.asarray(rows.any(axis=2))
+    mask[0, 0] |= not mask.any()  # LiteRT takes a tensor that stores nothing for no constant
     segments = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
     places = _narrow(segments), _narrow(np.nonzero(mask)[1])
     dense = turned.shape[:-1]

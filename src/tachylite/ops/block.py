@@ -8,6 +8,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .arguments import ANY_TYPE, amounts, check_type, new_shape, same_quantization, settle, vector, version_by_type
+from .channels import last_axis
 from .copy import canvas, constant, fill_around, is_plain, lower_views, strided_copy
 from .integer import SHARED
 from .registry import OpDef, Spec, register
@@ -193,4 +194,6 @@ for _name, _infer_blocks, _move, _lower, _options in (
     ("SPACE_TO_BATCH_ND", _infer_space_to_batch, space_to_batch_nd, lower_space_to_batch, "SpaceToBatchNDOptions"),
     ("BATCH_TO_SPACE_ND", _infer_batch_to_space, batch_to_space_nd, lower_batch_to_space, "BatchToSpaceNDOptions"),
 ):
-    register(OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower, integer=SHARED))
+    register(
+        OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower, integer=SHARED, channels=last_axis)
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4, limits
 from tachylite.model.graph import Operator, Shape
 
+from . import channels
 from .arguments import SUFFIXES
 from .broadcast import GRAIN
 from .copy import lower_same
@@ -217,6 +218,7 @@ register(
         version=cast_version,
         lower=lower_cast,
         permute=elementwise,
+        channels=channels.elementwise,
     )
 )
 register(

@@ -12,6 +12,7 @@ from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator, Shape
 
 from . import conv_float, conv_hybrid, conv_integer, depthwise_integer
+from .channels import Channels, lane, product
 from .convolution import check, convolve, filter_scales, integer_layer
 from .integer import layer
 from .panels import panels
@@ -242,6 +243,21 @@ def _depthwise_conv_2d_version(op: Operator) -> int:
 
 _VARIANTS = ("f32", "u8", "s8", "s16", "s8w4", "f32w8", "f32w4")
 
+
+def _conv_channels(op: Operator) -> Channels | None:
+    """Every output meets every input, unless the filters are in groups."""
+    x, filters = op.inputs[0], op.inputs[1]
+    return product(op) if x is not None and filters is not None and x.shape[-1] == filters.shape[-1] else None
+
+
+def _depthwise_channels(op: Operator) -> Channels:
+    """Each input makes as many outputs as the others."""
+    x, (y, *_) = op.inputs[0], op.outputs
+    assert x is not None
+    made = np.arange(y.shape[-1]) // (y.shape[-1] // x.shape[-1])
+    return Channels([[lane(x), *(lane(t, -1, made) for t in (*op.inputs[1:3], y) if t is not None)]])
+
+
 register(
     OpDef(
         "CONV_2D",
@@ -251,7 +267,8 @@ register(
         variants=_VARIANTS,
         version=_conv_2d_version,
         lower=lower_conv_2d,
-        integer=layer(axis=0, rows=conv_rows),
+        integer=layer(axis=0, rows=conv_rows, computed=True),
+        channels=_conv_channels,
     )
 )
 register(
@@ -263,6 +280,7 @@ register(
         variants=_VARIANTS,
         version=_depthwise_conv_2d_version,
         lower=lower_depthwise_conv_2d,
-        integer=layer(axis=3, rows=depthwise_rows),
+        integer=layer(axis=3, rows=depthwise_rows, computed=True),
+        channels=_depthwise_channels,
     )
 )

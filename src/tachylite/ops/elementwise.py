@@ -10,7 +10,7 @@ import numpy as np
 from tachylite.model.errors import OpError
 from tachylite.model.graph import Operator
 
-from . import registry
+from . import channels, registry
 from .arguments import SUFFIXES, check_type, same_type
 from .broadcast import GRAIN, emit_binary, fits
 from .cast import NARROW_FLOATS, convert
@@ -72,7 +72,7 @@ def define(name: str, reference: Callable[..., np.ndarray], variants: str, optio
             reference=reference,
             variants=tuple(variants.split()),
             options=options,
-            **{"in_place": True, "permute": elementwise, **fields},
+            **{"in_place": True, "permute": elementwise, "channels": channels.elementwise, **fields},
         )
     )
 

@@ -53,6 +53,7 @@ class Integer:
     output: by type, the only grid that the output can have.
     options: by type, the options that this type needs.
     any_type: it looks at no element, so that it takes its input as it comes.
+    computed: all of LiteRT's kernels take integer weights that another operator computes, as DENSIFY does.
     rows: `rows(op, x, most)` gives what the weights multiply, about `most` rows of it, evenly chosen: float32 [groups, rows, depth], for
         weights whose axis comes first and that are then [groups, outputs, depth].
     memory: of a recurrent operator.
@@ -65,6 +66,7 @@ class Integer:
     output: Mapping[str, Grid] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     any_type: bool = False
+    computed: bool = False
     rows: Rows | None = None
     memory: Memory | None = None
 
@@ -85,6 +87,6 @@ UNIT = Integer(output={"s8": Grid(1 / 128, 0), "u8": Grid(1 / 128, 128), "s16": 
 """Outputs from -1 to 1."""
 
 
-def layer(axis: int | None, weights: int = 1, bias: int | None = 2, rows: Rows | None = None) -> Integer:
+def layer(axis: int | None, weights: int = 1, bias: int | None = 2, rows: Rows | None = None, computed: bool = False) -> Integer:
     """Products with weights whose outputs lie along `axis`, and a bias."""
-    return Integer(weights={weights: axis}, biases={} if bias is None else {bias: weights}, rows=rows)
+    return Integer(weights={weights: axis}, biases={} if bias is None else {bias: weights}, rows=rows, computed=computed)

@@ -7,6 +7,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Shape, Tensor
 
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
+from .channels import joined
 from .copy import canvas, lower_views, strided_copy
 from .fixedpoint import round_half_away, saturate
 from .integer import SHARED
@@ -186,6 +187,7 @@ register(
         version=version_by_type(s8=2, s16=3, u32=4, s4=5, f16=6, f8=7),
         lower=lower_concatenation,
         integer=SHARED,
+        channels=joined,
         permute=along_option,
     )
 )

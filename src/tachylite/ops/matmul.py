@@ -11,6 +11,7 @@ from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
 from . import conv_float, conv_hybrid, conv_integer
 from .arguments import new_shape
+from .channels import Channels, product
 from .copy import canvas, strided_copy
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
@@ -257,6 +258,10 @@ def _fully_connected_version(op: Operator) -> int:
     return next((version for version, applies in rules if applies), 1)
 
 
+def _fully_connected_channels(op: Operator) -> Channels | None:
+    return None if _is_shuffled(op) else product(op)
+
+
 register(
     OpDef(
         "FULLY_CONNECTED",
@@ -267,6 +272,7 @@ register(
         version=_fully_connected_version,
         lower=lower_fully_connected,
         integer=layer(axis=0, rows=fully_connected_rows),
+        channels=_fully_connected_channels,
     )
 )
 

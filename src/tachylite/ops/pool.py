@@ -10,6 +10,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .arguments import SUFFIXES
+from .channels import last_axis
 from .convolution import check_output
 from .fused import activate, activation_range
 from .integer import SHARED
@@ -143,8 +144,21 @@ def _pool_version(op: Operator) -> int:
     return {np.dtype(np.int8): 2, np.dtype(np.int16): 3}.get(x.dtype, 1)
 
 
-for _name, _reference in (("AVERAGE_POOL_2D", average_pool_2d), ("MAX_POOL_2D", max_pool_2d)):
-    register(OpDef(_name, _infer_pool, _reference, "Pool2DOptions", _VARIANTS, version=_pool_version, lower=lower_pool, integer=SHARED))
-register(
-    OpDef("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, "Pool2DOptions", variants=("f32",), lower=lower_pool)
-)
+for _name, _infer, _reference, _variants, _integer in (
+    ("AVERAGE_POOL_2D", _infer_pool, average_pool_2d, _VARIANTS, SHARED),
+    ("MAX_POOL_2D", _infer_pool, max_pool_2d, _VARIANTS, SHARED),
+    ("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, ("f32",), None),
+):
+    register(
+        OpDef(
+            _name,
+            infer=_infer,
+            reference=_reference,
+            options="Pool2DOptions",
+            variants=_variants,
+            version=_pool_version,
+            lower=lower_pool,
+            integer=_integer,
+            channels=last_axis,
+        )
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, UINT4, limits
 from tachylite.model.graph import Blockwise, Operator, Tensor
 
+from . import channels
 from .arguments import SUFFIXES, check_type, custom_options, version_by_type
 from .arithmetic import MUL, SUB
 from .broadcast import GRAIN, emit_binary
@@ -266,6 +267,7 @@ register(
         version=quantize_version,
         lower=lower_quantize,
         permute=elementwise,
+        channels=channels.elementwise,
     )
 )
 register(
@@ -278,6 +280,7 @@ register(
         version=dequantize_version,
         lower=lower_dequantize,
         permute=elementwise,
+        channels=channels.elementwise,
     )
 )
 register(
@@ -290,6 +293,7 @@ register(
         in_place=True,
         lower=lower_fake_quant,
         permute=elementwise,
+        channels=channels.elementwise,
     )
 )
 register(OpDef("DENSIFY", infer_densify, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))

@@ -10,6 +10,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Shape
 
 from .arguments import SUFFIXES, check_type, same_quantization, version_by_type
+from .channels import unless_named
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
 from .integer import OWN, SHARED
 from .kernel import Params, kernel
@@ -251,7 +252,7 @@ def lower_reduction(low: Any, op: Operator) -> None:
 
 
 def _register(name: str, infer: Any, reference: Any, version: Any, variants: tuple[str, ...], **fields: Any) -> None:
-    fields = {"permute": reduction, **fields}
+    fields = {"permute": reduction, "channels": unless_named(1), **fields}
     register(OpDef(name, infer, reference, "ReducerOptions", variants, version=version, lower=lower_reduction, **fields))
 
 

@@ -17,6 +17,7 @@ from tachylite.model import codec, tables
 from tachylite.model.errors import OpError
 from tachylite.model.graph import Graph, Operator, Shape, Tensor
 
+from .channels import ChannelsOf
 from .families import MODULES
 from .integer import Integer
 from .permute import Permute
@@ -75,6 +76,7 @@ class OpDef:
     version: the lowest schema version that can express this operator; default 1.
     gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
     permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
+    channels: `channels(op)` tells which entries of its tensors are removed together (see channels.py); None where none can be.
     integer: what it asks of its operands to compute with quantized integers (see integer.py); None where it cannot.
     in_place: the output may share the first input's memory.
     """
@@ -90,6 +92,7 @@ class OpDef:
     version: Callable[[Operator], int] = lambda op: 1
     gradient: Callable[..., Any] | None = None
     permute: Permute | None = None
+    channels: ChannelsOf | None = None
     integer: Integer | None = None
     in_place: bool = False
     is_custom: bool = False

@@ -9,6 +9,7 @@ import numpy as np
 from tachylite.model.graph import Operator
 
 from .arguments import SUFFIXES, check_type, new_shape, settle, vector
+from .channels import last_axis
 from .copy import is_plain
 from .fixedpoint import divide_by_pot, round_half_away
 from .integer import SHARED
@@ -183,6 +184,7 @@ register(
         version=lambda op: _version(op, op.options.half_pixel_centers),
         lower=lower_bilinear,
         integer=SHARED,
+        channels=last_axis,
     )
 )
 register(
@@ -195,5 +197,6 @@ register(
         version=lambda op: _version(op, op.options.half_pixel_centers or op.options.align_corners),
         lower=lower_nearest,
         integer=SHARED,
+        channels=last_axis,
     )
 )

@@ -22,6 +22,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
+from .channels import Channels, lane, reshaped
 from .copy import canvas, is_plain, lower_same, lower_views, strided_copy
 from .integer import SHAPE_ONLY, SHARED, Integer
 from .kernel import Params, kernel
@@ -244,6 +245,14 @@ def range_(op: Operator, start: np.ndarray, limit: np.ndarray, delta: np.ndarray
     return np.cumsum(steps, out=steps)
 
 
+def _transpose_channels(op: Operator) -> Channels | None:
+    """Axes change their places."""
+    order, x, (y, *_) = constant(op.inputs[1]), op.inputs[0], op.outputs
+    if order is None or x is None:
+        return None
+    return Channels([[lane(x, int(source)), lane(y, axis)] for axis, source in enumerate(order)])
+
+
 def _permute_squeeze(op: Operator, axes: Axes) -> Permuted | None:
     """The dimensions that go are named; which ones are 1 may depend on the run."""
     gone = [a % len(axes) for a in op.options.squeeze_dims]
@@ -265,6 +274,7 @@ register(
         ANY_TYPE,
         in_place=True,
         lower=lower_same,
+        channels=reshaped,
         integer=SHARED,
     )
 )
@@ -307,6 +317,7 @@ register(
         version=_transpose_version,
         lower=lower_views(transpose),
         integer=SHARED,
+        channels=_transpose_channels,
     )
 )
 register(

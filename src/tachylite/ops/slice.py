@@ -19,6 +19,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
+from .channels import unless_padded
 from .copy import (
     RANK,
     REVERSE_SEQUENCE,
@@ -424,6 +425,7 @@ for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
             lower=lower_pad,
             integer=SHARED,
             permute=per_axis(1),
+            channels=unless_padded,
         )
     )
 register(
@@ -436,6 +438,7 @@ register(
         version=version_by_type(s8=2, s16=3),
         lower=lower_mirror_pad,
         integer=SHARED,
+        channels=unless_padded,
         permute=per_axis(1),
     )
 )

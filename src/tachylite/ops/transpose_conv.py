@@ -9,8 +9,10 @@ from tachylite.model.dtypes import is_quantizable
 from tachylite.model.graph import Operator, Shape
 
 from . import conv_float, conv_hybrid, conv_integer
+from .channels import Channels, product, with_constant
 from .convolution import check, convolve, filter_scales, integer_layer
 from .integer import layer
+from .permute import constant
 from .registry import OpDef, Spec, register
 from .window import Window, phases, sliding, spatial, taps
 
@@ -122,6 +124,12 @@ def _transpose_conv_version(op: Operator) -> int:
     return 2 if filters.dtype == np.int8 else 1
 
 
+def _channels(op: Operator) -> Channels | None:
+    """Those of a product; the output's shape is an input."""
+    found = product(op, x=2, bias=3) if constant(op.inputs[0]) is not None else None
+    return found and found._replace(refit=lambda op: with_constant(op, 0, np.array(op.outputs[0].shape)))
+
+
 register(
     OpDef(
         "TRANSPOSE_CONV",
@@ -131,6 +139,7 @@ register(
         variants=("f32", "u8", "s8", "s16", "f32w8"),
         version=_transpose_conv_version,
         lower=lower_transpose_conv,
-        integer=layer(axis=0, bias=3),
+        integer=layer(axis=0, bias=3, computed=True),
+        channels=_channels,
     )
 )
