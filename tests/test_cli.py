@@ -5,6 +5,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -89,6 +90,22 @@ def test_detections_are_listed_and_drawn(tmp_path: Path) -> None:
     assert [line.split() for line in result.output.splitlines()[1:2]] == [["class", "1", "0.9000", "0.250", "0.250", "0.750", "0.750"]]
     assert np.asarray(Image.open(drawn)).any()
     assert not np.asarray(Image.open(tmp_path / "p.png")).any()
+
+
+def test_convert_checks_against_the_source_where_that_can_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (2, 3)) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Exp", ["x"], ["y"])], "graph", ends[:1], ends[1:])
+    source, out = tmp_path / "exp.onnx", tmp_path / "exp.tflite"
+    source.write_bytes(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)]).SerializeToString())
+    result = invoke("convert", source, "-o", out, "--check")
+    assert result.exit_code == 0, result.output
+    assert "of the range of what exp.onnx answers" in result.stdout
+    out.unlink()
+    monkeypatch.setattr("tachylite.frontends.source.runner", lambda path: lambda inputs: [np.log(inputs[0] + 1)])
+    result = invoke("convert", source, "-o", out, "--check")
+    assert result.exit_code == 1
+    assert "away from exp.onnx; nothing was written" in result.output
+    assert not out.exists()
 
 
 def test_convert(tmp_path: Path) -> None:

@@ -72,17 +72,24 @@ def main() -> None:
             for line in measure(source, work, arguments.tensorflow):
                 print(line, flush=True)
                 lines.append(line)
-    if arguments.only is None:
-        write(lines)
+    write(lines)
 
 
 def write(lines: list[str]) -> None:
-    """Put the table's lines between the marks of the page."""
+    """Put lines into the table between the marks of the page, in place of those of the same model."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
+    old, _, after = rest.partition(MARKS[1])
+    known = {line_key(line): line for line in [*old.splitlines()[2:], *lines]}
+    names = [source.name for source in SOURCES]
     head = "| model | | SQNR | TensorFlow | size | TensorFlow |\n|---|---|---:|---:|---:|---:|\n"
-    table = head + "".join(f"{line}\n" for line in lines)
-    write_atomically(PAGE, [f"{before}{MARKS[0]}{table}{MARKS[1]}{after}".encode()])
+    table = "".join(f"{line}\n" for _, line in sorted(known.items(), key=lambda item: names.index(item[0][0])))
+    write_atomically(PAGE, [f"{before}{MARKS[0]}{head}{table}{MARKS[1]}{after}".encode()])
+
+
+def line_key(line: str) -> tuple[str, str]:
+    """The model and the kind that a line is about."""
+    _, name, kind, *_ = (cell.strip() for cell in line.split("|"))
+    return name, kind
 
 
 def samples_of(source: Source) -> np.ndarray:

@@ -129,10 +129,18 @@ def spread(value: Any) -> tuple[str, str, str]:
     return f"{value.min():.6g}", f"{value.mean():.6g}", f"{value.max():.6g}"
 
 
+FAR = 0.05
+"""A difference, as a part of an output's range, that rounding to integers does not explain."""
+
+
 @app.command()
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A trained model: .keras, .h5 of any Keras, a SavedModel's folder, a frozen .pb.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A trained model: .keras, .h5, a SavedModel's folder, .pb, .onnx, .pt2, or what jax.export wrote.",
+        ),
     ],
     output: OutputPath,
     input_shapes: Annotated[
@@ -142,12 +150,14 @@ def convert(
     layout: Annotated[str | None, typer.Option(help="nhwc: take pictures with channels last, whatever the source takes.")] = None,
     optimize: Annotated[bool, typer.Option(help="Fold constants, fuse operators, remove what does nothing.")] = True,
     check: Annotated[
-        bool, typer.Option("--check", help="Run the model on random inputs before and after each step of --optimize.")
+        bool,
+        typer.Option("--check", help="Run random inputs through source and result, where the source can run, and through each step."),
     ] = False,
+    custom_ops: Annotated[list[str] | None, typer.Option("--custom-op", help="Let operators of this name become custom ones.")] = None,
 ) -> None:
     """Convert a trained model to .tflite, and show what became of its operators."""
     from tachylite import passes
-    from tachylite.bench.engine import random_answers
+    from tachylite.bench.engine import distance, random_answers
     from tachylite.frontends import source as frontends
 
     with explained():
@@ -160,16 +170,24 @@ def convert(
                 input_shapes=shapes.get("", shapes) or None,
                 layout=layout,
                 optimize=False,
+                custom_ops=tuple(custom_ops or ()),
             )
             before = Counter(op.op for op in model.operators())
             bar.update(task, advance=1, description="optimizing" if optimize else "writing")
             if optimize:
                 passes.optimize(model, evaluate=random_answers if check else None)
-            bar.update(task, advance=1, description="writing")
+            bar.update(task, advance=1, description="checking" if check else "writing")
+            runner = frontends.runner(source) if check and not layout else None
+            beside = None if runner is None else distance(model, runner)
+            if beside is not None and beside > FAR:
+                raise TachyliteError(
+                    f"on random inputs the result is {beside:.1%} of the range away from {source.name}; nothing was written"
+                )
             model.save(output)
         show_conversion(before, Counter(op.op for op in model.operators()))
         checked = ", every step of it checked on random inputs" if check and optimize else ""
-        console.print(f"{output}  {size_text(output.stat().st_size)}{checked}", highlight=False)
+        checked += f", within {beside:.1e} of the range of what {source.name} answers" if beside is not None else ""
+        console.print(f"{output}  {size_text(output.stat().st_size)}{checked}", highlight=False, soft_wrap=True)
 
 
 def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -203,6 +221,7 @@ def quantize(
     method: Annotated[str, typer.Option(help="min_max, moving_average, percentile:99.9, entropy or mse.")] = "min_max",
     rounding: Annotated[str, typer.Option(help="Of weights: nearest, balanced, or learned from the samples.")] = "balanced",
     correct_bias: Annotated[bool, typer.Option(help="Let biases make up for the errors of weights, where there are samples.")] = True,
+    equalize: Annotated[bool, typer.Option("--equalize", help="Scale the channels between layers alike first.")] = False,
     inputs: Annotated[str, typer.Option(help="The type of the inputs: float32, int8, uint8, int16.")] = "float32",
     outputs: Annotated[str, typer.Option(help="The type of the outputs.")] = "float32",
     statistics: Annotated[Path | None, typer.Option(metavar="FILE", help="Save what calibration found as JSON.")] = None,
@@ -219,23 +238,27 @@ def quantize(
     with explained():
         source, rules = codec.read_file(model), read_rules(recipe)
         ranges: Any = calibration
+        from_samples = rounding == "learned" or equalize
         if calibration is not None and calibration.suffix == ".json":
             ranges = Calibration.load(calibration)
-        elif calibration is not None and (statistics or rounding != "learned"):
+        elif calibration is not None and (statistics or not from_samples):
             with counting("calibrating") as progress:
                 ranges = calibrate(source, calibration, method=method, progress=progress)
             if statistics:
                 ranges.save(statistics)
         with counting("quantizing") as progress:
-            samples = calibration if rounding == "learned" else ranges
-            options: dict[str, Any] = {
-                "method": method,
-                "rounding": rounding,
-                "correct_bias": correct_bias,
-                "inputs": inputs,
-                "outputs": outputs,
-            }
-            result = quantized(source, rules, samples, **options, progress=progress)
+            result = quantized(
+                source,
+                rules,
+                calibration if from_samples else ranges,
+                method=method,
+                rounding=rounding,
+                correct_bias=correct_bias,
+                equalize=equalize,
+                inputs=inputs,
+                outputs=outputs,
+                progress=progress,
+            )
         result.save(output)
         if report:
             show_conversion(Counter(op.op for op in source.operators()), Counter(op.op for op in result.operators()), "before", "after")

@@ -53,3 +53,18 @@ def loop_net() -> Model:
     x = build.input("x", (1, 8))
     _, y = build.WHILE(np.int32(0), x, subgraphs=[condition.graph, body.graph])
     return Model.of(build.outputs(build.MUL(y, np.float32(2), name="doubled")))
+
+
+def recurrent_net(*, time_major=False, coupled=False, cells=6, inputs=4, times=5) -> Model:
+    """An LSTM and a layer on its last output."""
+    build = Builder()
+    x = build.input("x", (times, 1, inputs) if time_major else (1, times, inputs))
+    present = [not coupled, True, True, True]
+    weights = [floats(cells, inputs, seed=i) if p else None for i, p in enumerate(present)]
+    recurrent = [floats(cells, cells, seed=4 + i, scale=0.5) if p else None for i, p in enumerate(present)]
+    biases = [floats(cells, seed=8 + i) if p else None for i, p in enumerate(present)]
+    state = [build.variable(name, (1, cells)) for name in ("h", "c")]
+    operands = [x, *weights, *recurrent, None, None, None, *biases, None, None, *state, None, None, None, None]
+    options = {"fused_activation_function": "TANH", "time_major": time_major, "cell_clip": 10.0}
+    y = build.UNIDIRECTIONAL_SEQUENCE_LSTM(*operands, name="sequence", **options)
+    return Model.of(build.outputs(build.FULLY_CONNECTED(y, floats(3, cells, seed=20), floats(3), keep_num_dims=True, name="answer")))

@@ -104,6 +104,21 @@ def test_integer_matrices_stay_dense():
     np.testing.assert_allclose(ours(quantized, floats(1, 64))[0], by_default(quantized, floats(1, 64))[0], atol=5e-2)
 
 
+def test_stateful_operators_read_dense_weights():
+    """Their integer kernels work weights over before a DENSIFY has run."""
+    build = Builder()
+    x, states = build.input("x", (1, 4, 32)), (build.variable("h", (1, 32)), build.variable("c", (1, 32)))
+    weights, biases = ([floats(*shape, seed=i) / 8 for i in range(count)] for shape, count in (((32, 32), 8), ((32,), 4)))
+    y = build.UNIDIRECTIONAL_SEQUENCE_LSTM(x, *weights, None, None, None, *biases, None, None, *states, fused_activation_function="TANH")
+    pruned = tachylite.prune(Model.of(build.outputs(y)), 0.9)
+    assert "DENSIFY" not in names(pruned)
+    assert zeros(pruned) == pytest.approx(0.9, abs=0.01)
+    quantized = tachylite.quantize(pruned, "static_wi8_ai8", floats(8, 1, 4, 32))
+    assert zeros(quantized) >= zeros(pruned)
+    for model in (pruned, quantized):
+        np.testing.assert_allclose(ours(model, floats(1, 4, 32))[0], theirs(model, floats(1, 4, 32))[0], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("shape", "axis", "block"), [((6, 8), 0, 1), ((6, 8), 1, 4), ((2, 3, 5, 4), 2, 1), ((300, 4), 0, 2)])
 def test_encoding_is_what_the_reader_understands(shape, axis, block):
     value = floats(*shape) * (np.random.default_rng(1).random(shape) < 0.3)

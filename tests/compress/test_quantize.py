@@ -10,7 +10,7 @@ from tachylite import Builder, Model, TachyliteError
 from tachylite.model.dtypes import INT4
 
 from .harness import floats, names, ours, sqnr, theirs
-from .nets import dense_net, loop_net, picture_net
+from .nets import dense_net, loop_net, picture_net, recurrent_net
 
 PICTURES = floats(20, 8, 8, 3)
 ROWS = floats(20, 64)
@@ -227,3 +227,70 @@ def test_random_graphs_with_random_recipes_run_as_litert_runs_them(model, scheme
     quantized = tachylite.quantize(model, recipe, samples)
     for mine, expected in zip(ours(quantized, *samples[0]), theirs(quantized, *samples[0]), strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"coupled": True}])
+def test_lstm_becomes_the_integer_lstm(options):
+    model = recurrent_net(**options)
+    x = model.graph.inputs[0]
+    data = floats(40, *x.shape, scale=0.7)
+    quantized = tachylite.quantize(model, "static_wi8_ai8", data)
+    lstm = next(op for op in quantized.operators() if op.op == "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    assert names(quantized).count("DEQUANTIZE") == 1
+    assert (lstm.inputs[18].dtype, lstm.inputs[19].dtype) == (np.int8, np.int16)
+    assert float(np.log2(lstm.inputs[19].scale)).is_integer()
+    assert lstm.inputs[18].scale == lstm.outputs[0].scale == lstm.intermediates[4].scale
+    reached = tachylite.calibrate(model, data).tensors["c"]
+    assert max(reached.greatest, -reached.least) <= 32767 * lstm.inputs[19].scale <= 4 * max(reached.greatest, -reached.least)
+    for sample in data[:5]:
+        found = ours(quantized, sample)
+        np.testing.assert_array_equal(found[0], theirs(quantized, sample)[0])
+        assert sqnr(ours(model, sample), found) > 20
+
+
+def test_lstm_takes_integer_weights_beside_float_activations():
+    model = recurrent_net(cells=32, inputs=40)
+    quantized = tachylite.quantize(model, "dynamic_wi8_afp32")
+    lstm = quantized.graph.operators[0]
+    assert all(lstm.inputs[i].dtype == np.int8 for i in range(1, 9))
+    x = floats(1, 5, 40, scale=0.3)
+    found = ours(quantized, x)
+    np.testing.assert_allclose(found[0], theirs(quantized, x)[0], atol=1e-4)
+    assert sqnr(ours(model, x), found) > 25
+
+
+def test_weights_that_are_stored_otherwise_are_quantized_too():
+    for stored in (
+        tachylite.quantize(picture_net(), "float16"),
+        tachylite.quantize(picture_net(), {"scheme": "weight_only_wi8", "name": "f*"}),
+    ):
+        assert "DEQUANTIZE" in names(stored)
+        model = tachylite.quantize(stored, "static_wi8_ai8", PICTURES)
+        assert names(model).count("DEQUANTIZE") == 1
+        assert layer(model, "first").inputs[1].dtype == np.int8
+
+
+def test_a_convolution_by_computed_filters_stays_float():
+    build = Builder()
+    x, filters = build.input("x", (1, 4, 4, 2)), build.input("filters", (3, 1, 1, 2))
+    build.outputs(build.CONV_2D(x, filters, np.zeros(3, np.float32), padding="SAME", stride_h=1, stride_w=1))
+    samples = [(floats(1, 4, 4, 2, seed=i), floats(3, 1, 1, 2, seed=i)) for i in range(3)]
+    assert names(tachylite.quantize(Model.of(build.graph), "static_wi8_ai8", samples)) == ["CONV_2D"]
+    product = Builder()
+    a, b = product.input("a", (2, 3)), product.input("b", (4, 3))
+    product.outputs(product.FULLY_CONNECTED(a, b))
+    samples = [(floats(2, 3, seed=i), floats(4, 3, seed=i)) for i in range(3)]
+    quantized = tachylite.quantize(Model.of(product.graph), "static_wi8_ai8", samples)
+    assert "QUANTIZE" in names(quantized)
+    np.testing.assert_array_equal(ours(quantized, *samples[0])[0], theirs(quantized, *samples[0])[0])
+
+
+def test_an_embedding_is_stored_as_integers_by_dynamic_schemes():
+    build = Builder()
+    table = build.GATHER(floats(100, 16), build.input("words", (5,), np.int32), name="picked")
+    model = Model.of(build.outputs(build.MUL(table, np.float32(2))))
+    quantized = tachylite.quantize(model, "dynamic_wi8_afp32")
+    assert names(quantized) == ["GATHER", "DEQUANTIZE", "MUL"]
+    assert quantized.graph.operators[0].inputs[0].dtype == np.int8
+    words = np.arange(5, dtype=np.int32)
+    np.testing.assert_allclose(ours(quantized, words)[0], ours(model, words)[0], atol=0.04)

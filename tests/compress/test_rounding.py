@@ -5,6 +5,7 @@ import pytest
 
 import tachylite
 from tachylite import Builder, Model, TachyliteError
+from tachylite.compress.equalize import equalize, pairs_of
 from tachylite.compress.rounding import Moments, balanced, learned, nearest
 
 from .harness import floats, ours, sqnr
@@ -91,3 +92,33 @@ def test_rounding_is_learned_from_samples_alone():
         tachylite.quantize(dense_net(), "dynamic_wi8_afp32", rounding="learned")
     with pytest.raises(TachyliteError, match="no rounding 'up'"):
         tachylite.quantize(dense_net(), "dynamic_wi8_afp32", rounding="up")
+
+
+def uneven_net() -> Model:
+    """Layers whose channels differ in size by thousands, which makes no difference to a float."""
+    build = Builder()
+    factors = np.logspace(-2, 1, 8).astype(np.float32)
+    x = build.input("x", (1, 6, 6, 3))
+    y = build.CONV_2D(
+        x, floats(8, 3, 3, 3, seed=1) * factors[:, None, None, None], floats(8) * factors, fused_activation_function="RELU", **SAME
+    )
+    y = build.DEPTHWISE_CONV_2D(y, floats(1, 3, 3, 8, seed=2), floats(8, seed=3) * factors, depth_multiplier=1, **SAME)
+    y = build.CONV_2D(y, floats(4, 1, 1, 8, seed=4) / factors, floats(4), **SAME)
+    return Model.of(build.outputs(y))
+
+
+def test_equalizing_computes_the_same_and_quantizes_better():
+    model, data = uneven_net(), floats(30, 6, 6, 3)
+    whole = {"scheme": "static_wi8_ai8", "per_channel": False}
+    even = equalize(Model.of(uneven_net().graph))
+    plain, better = (tachylite.quantize(model, whole, data, equalize=e) for e in (False, True))
+    real, same, before, after = ([ours(m, x[None])[0] for x in data[:8]] for m in (model, even, plain, better))
+    np.testing.assert_allclose(same, real, rtol=1e-3, atol=1e-3)
+    assert sqnr(real, after) > sqnr(real, before) + 10
+
+
+def test_equalizing_needs_samples_and_leaves_what_others_read():
+    with pytest.raises(TachyliteError, match="give samples"):
+        tachylite.quantize(uneven_net(), "static_wi8_ai8", tachylite.calibrate(uneven_net(), floats(3, 6, 6, 3)), equalize=True)
+    assert list(pairs_of(picture_net().graph)) == []
+    assert len(list(pairs_of(uneven_net().graph))) == 2

@@ -1,7 +1,7 @@
 """A model, ready to run in one of the engines that speak tf.lite's interface."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,26 @@ def random_answers(model: Model) -> list[np.ndarray]:
     """What the reference kernels answer to random inputs, always the same; dimensions that are open are 1."""
     interpreter = Interpreter(model_content=model.to_bytes(), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     interpreter.allocate_tensors()
-    for i, detail in enumerate(interpreter.get_input_details()):
-        interpreter.set_tensor(detail["index"], random_input(detail, i))
+    details = interpreter.get_input_details()
+    for detail, value in zip(details, random_inputs(details), strict=True):
+        interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def random_inputs(details: Sequence[dict[str, Any]]) -> list[np.ndarray]:
+    """An array for each input, always the same."""
+    return [random_input(detail, i) for i, detail in enumerate(details)]
+
+
+def distance(model: Model, source: Callable[[list[np.ndarray]], list[np.ndarray]]) -> float:
+    """How far the model's answers to random inputs are from those of its source, as a part of the range of an output, the worst."""
+    interpreter = Interpreter(model_content=model.to_bytes())
+    expected = source(random_inputs(interpreter.get_input_details()))
+    found = random_answers(model)
+    spans = [float(np.ptp(right)) or 1.0 for right in (np.asarray(y, np.float64) for y in expected)]
+    errors = [float(np.abs(np.asarray(y, np.float64) - right).max(initial=0)) for y, right in zip(found, expected, strict=True)]
+    return max((error / span for error, span in zip(errors, spans, strict=True)), default=0.0)
 
 
 def random_input(detail: dict[str, Any], seed: int) -> np.ndarray:

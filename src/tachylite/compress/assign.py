@@ -10,8 +10,8 @@ from tachylite.ops.arguments import SUFFIXES
 from tachylite.ops.integer import Grid, Integer
 from tachylite.ops.registry import Spec
 
-from .layer import LEAST_WEIGHTS, Work, bias_of, data_of, hybrid_operator, is_float, static_operator, weights_of
-from .recipe import Rule, rule_for
+from .layer import LEAST_WEIGHTS, Work, biases_of, data_of, hybrid_operator, is_float, static_operator, weights_of
+from .recipe import INT8, INT16, Rule, rule_for
 
 ANY_TYPE = "any"
 
@@ -29,7 +29,7 @@ def assign(model: Model, rules: Sequence[Rule]) -> dict[Operator, Work]:
             rule = rule_for(rules, op)
             if rule.scheme == "float" or not any(map(is_float, (*op.inputs, *op.outputs))):
                 continue
-            work = Work(rule, integer_of(op))
+            work = _as_table(op, Work(rule, integer_of(op)))
             reason = refusal(op, work)
             if reason and not rule.is_demand and (narrower := _with_wide_weights(work)) and not refusal(op, narrower):
                 work, reason = narrower, None
@@ -40,6 +40,16 @@ def assign(model: Model, rules: Sequence[Rule]) -> dict[Operator, Work]:
     if refusals:
         raise UnsupportedError("\n".join(["the recipe names operators that cannot follow it:", *refusals]))
     return result
+
+
+def _as_table(op: Operator, work: Work) -> Work:
+    """An operator that only picks from a large constant, as GATHER from an embedding: under a dynamic scheme it picks integers."""
+    types = work.rule.types
+    inputs = [t for place, t in data_of(op, work.integer) if not place.is_output]
+    is_table = work.integer.shared and inputs and all(t.is_constant and t.size >= LEAST_WEIGHTS for t in inputs)
+    if types.weights == INT8 and types.activations is None and not types.explicit and is_table:
+        return work._replace(rule=Rule("static_wi8_ai8", work.rule.operator, work.rule.name), is_table=True)
+    return work
 
 
 def integer_of(op: Operator) -> Integer:
@@ -105,10 +115,11 @@ def _static_refusal(op: Operator, work: Work) -> str | None:
         return "weights with a scale for each block meet float activations only; use dynamic_wi4_afp32"
     if any(t is not None and t.is_quantized for t in (*op.inputs, *op.outputs)):
         return "some of its operands are quantized already"
-    bias = bias_of(op, integer)
-    if bias is not None and not bias.is_constant:
+    if not all(bias.is_constant for bias in biases_of(op, integer).values()):
         return "its bias is no constant"
-    unit = Grid(1.0, 0)
+    if integer.memory and any(i < len(op.inputs) and op.inputs[i] is not None for i in integer.memory.without):
+        return "its integer form has no peepholes, projection or layer norms"
+    unit = Grid(1.0, 0 if work.integers == INT16 else 1)
     grids = {place: integer.output.get(name, unit) if place.is_output else unit for place, _ in data_of(op, integer)}
     return _trial(static_operator(op, work, grids))
 

@@ -4,8 +4,10 @@ The model runs as always, with an observer behind each operator; what it remembe
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -114,7 +116,7 @@ def watch(
 
     Raises what `calibrate` raises.
     """
-    keys, told, channels = tensor_keys(model), also or {}, channels_of(model)
+    keys, told, channels, cells = tensor_keys(model), also or {}, channels_of(model), cells_of(model)
     bounds = {tensor: bounds_of(op) for op in model.operators() for tensor in op.outputs}
     bad: dict[Tensor, Operator | None] = {}
     count = 0
@@ -122,7 +124,10 @@ def watch(
     def observe(tensor: Tensor, maker: Operator | None, values: np.ndarray) -> None:
         if not into.at(keys[tensor], channels.get(tensor, 0)).add(values, count, bounds.get(tensor, OPEN)):
             bad.setdefault(tensor, maker)
-        elif tensor in told:
+            return
+        for cell, states in cells.get(tensor, ()):
+            into.at(keys[cell]).add(states(values), count)
+        if tensor in told:
             told[tensor](values)
 
     called = model if signature is None else _called(model, signature)
@@ -183,6 +188,18 @@ def channels_of(model: Model) -> dict[Tensor, int]:
         source = None if integer is None else source_of(op, integer)
         if source is not None and source.shape and source.shape[-1] > 0:
             result[source] = source.shape[-1]
+    return result
+
+
+def cells_of(model: Model) -> dict[Tensor, list[tuple[Tensor, Callable[[np.ndarray], np.ndarray]]]]:
+    """By the inputs of recurrent operators, the cell states that they lead to: the variable, and what gives all of its values."""
+    result: dict[Tensor, list[tuple[Tensor, Callable[[np.ndarray], np.ndarray]]]] = defaultdict(list)
+    for op in model.operators():
+        definition = registry.find(op)
+        memory = definition.integer.memory if definition is not None and definition.integer is not None else None
+        source, cell = (op.inputs[0], op.inputs[memory.cell]) if memory else (None, None)
+        if memory and source is not None and cell is not None and is_real(source) and is_real(cell):
+            result[source].append((cell, partial(memory.values, op)))
     return result
 
 

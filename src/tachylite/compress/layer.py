@@ -1,5 +1,6 @@
 """One operator in the types of its scheme: its operands by role, and the quantized operator once the grids are known."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -7,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tachylite.model.dtypes import limits
-from tachylite.model.graph import Operator, Tensor
+from tachylite.model.graph import Operator, Quantization, Tensor
 from tachylite.ops import registry
 from tachylite.ops.arguments import SUFFIXES
-from tachylite.ops.integer import Grid, Integer
+from tachylite.ops.integer import Grid, Integer, Memory
 from tachylite.ops.scales import real_values
 
 from . import grid
@@ -31,12 +32,17 @@ class Place(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What is to become of an operator. means: of the channels that its weights meet, where its bias is to make up for their errors."""
+    """What is to become of an operator. means: of the channels that its weights meet, where its bias is to make up for their errors.
+
+    reach: the greatest magnitude of a recurrent operator's cell state. is_table: it only picks from a constant.
+    """
 
     rule: Rule
     integer: Integer
     rounding: Rounding = balanced
     means: np.ndarray | None = None
+    reach: float = 1.0
+    is_table: bool = False
 
     @property
     def activations(self) -> np.dtype | None:
@@ -47,6 +53,11 @@ class Work(NamedTuple):
         """The type of activations that are integers."""
         assert self.activations is not None
         return self.activations
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether its activations are integers whose range only samples tell."""
+        return self.activations is not None and not self.is_table
 
     @property
     def weights(self) -> np.dtype | None:
@@ -64,9 +75,9 @@ def weights_of(op: Operator, integer: Integer) -> dict[int, Tensor]:
     return {i: t for i, t in present.items() if t.is_constant and t.dtype in (FLOAT, FLOAT16)}
 
 
-def bias_of(op: Operator, integer: Integer) -> Tensor | None:
-    """The bias, None where there is none."""
-    return op.inputs[integer.bias] if integer.bias is not None and integer.bias < len(op.inputs) else None
+def biases_of(op: Operator, integer: Integer) -> dict[int, Tensor]:
+    """Biases by position."""
+    return {i: t for i in integer.biases if i < len(op.inputs) and (t := op.inputs[i]) is not None}
 
 
 def source_of(op: Operator, integer: Integer) -> Tensor | None:
@@ -80,7 +91,7 @@ def data_of(op: Operator, integer: Integer) -> Iterator[tuple[Place, Tensor]]:
     """Inputs that are neither weights nor bias, constants among them, and outputs: what is quantized by activation grids."""
     weights = weights_of(op, integer)
     for i, tensor in enumerate(op.inputs):
-        if tensor is not None and is_float(tensor) and i not in weights and i != integer.bias:
+        if tensor is not None and is_float(tensor) and i not in weights and i not in integer.biases:
             yield Place(False, i), tensor
     for i, tensor in enumerate(op.outputs):
         if is_float(tensor):
@@ -94,16 +105,17 @@ def static_operator(op: Operator, work: Work, grids: Mapping[Place, Grid]) -> Op
     for place, tensor in data_of(op, integer):
         (outputs if place.is_output else inputs)[place.position] = quantized(tensor, dtype, grids[place])
     factor = next((grids[place].scale for place, t in data_of(op, integer) if not place.is_output), 1.0)
-    bias, weights = bias_of(op, integer), weights_of(op, integer)
-    for i, tensor in weights.items():
-        inputs[i] = _weights(tensor, work, integer.weights[i], None if bias is None else bias.dense(), factor)
-    if bias is not None and integer.bias is not None:
-        first = next((inputs[i] for i in integer.weights), None)
-        inputs[integer.bias] = _bias(bias.name, corrected_bias(op, work, inputs), first, factor, dtype)
+    biases = biases_of(op, integer)
+    weighed = {integer.biases[i]: dense(bias) for i, bias in biases.items() if bias.is_constant}
+    for i, tensor in weights_of(op, integer).items():
+        inputs[i] = _weights(tensor, work, integer.weights[i], weighed.get(i), factor)
+    for i, bias in biases.items():
+        inputs[i] = _bias(bias.name, corrected_bias(op, work, i, inputs), inputs[integer.biases[i]], factor, dtype)
+    intermediates = _remember(op, integer.memory, work.reach, inputs, outputs) if integer.memory else op.intermediates
     complete = registry.complete(op)
     changes = integer.options.get(SUFFIXES[dtype], {})
     options = replace(complete.options, **changes) if changes else complete.options
-    return replace(op, inputs=inputs, outputs=outputs, options=options)
+    return replace(op, inputs=inputs, outputs=outputs, options=options, intermediates=intermediates)
 
 
 def hybrid_operator(op: Operator, work: Work) -> Operator:
@@ -112,23 +124,38 @@ def hybrid_operator(op: Operator, work: Work) -> Operator:
     inputs = list(op.inputs)
     for i, tensor in weights_of(op, work.integer).items():
         inputs[i] = explicit_weights(tensor, work, work.integer.weights[i])
-    if (bias := bias_of(op, work.integer)) is not None and work.means is not None and work.integer.bias is not None:
-        inputs[work.integer.bias] = grid.constant(bias.name, corrected_bias(op, work, inputs), None)
+    if work.means is not None:
+        for i, bias in biases_of(op, work.integer).items():
+            inputs[i] = grid.constant(bias.name, corrected_bias(op, work, i, inputs), None)
     options = registry.complete(op).options
     if hasattr(options, "asymmetric_quantize_inputs"):
         options = replace(options, asymmetric_quantize_inputs=True)
     return replace(op, inputs=inputs, options=options)
 
 
-def corrected_bias(op: Operator, work: Work, inputs: Sequence[Tensor | None]) -> np.ndarray:
+def _remember(op: Operator, memory: Memory, reach: float, inputs: list[Tensor | None], outputs: Sequence[Tensor]) -> list[Tensor | None]:
+    """Put the states of integers among the inputs; returns the intermediate tensors. reach: the greatest magnitude of the cell's state."""
+    result = outputs[0]
+    exponent = np.clip(math.ceil(math.log2(max(reach, 1e-9) / limits(INT16)[1])), *memory.exponents)
+    powers = Quantization.per_tensor(2.0**exponent)
+    for position, dtype, q in ((memory.output, result.dtype, result.quantization), (memory.cell, INT16, powers)):
+        state = op.inputs[position]
+        assert state is not None
+        inputs[position] = Tensor(state.name, state.shape, dtype, q, is_variable=True)
+    empty: list[Tensor | None] = [Tensor(f"{result.name}/part_{i}", (0,), FLOAT) for i in range(memory.intermediates - 1)]
+    return [*empty, Tensor(f"{result.name}/hidden", (0,), result.dtype, result.quantization)]
+
+
+def corrected_bias(op: Operator, work: Work, position: int, inputs: Sequence[Tensor | None]) -> np.ndarray:
     """The bias, less what the errors of the quantized weights among `inputs` add to the outputs' means, where the inputs' are known."""
-    bias = bias_of(op, work.integer)
+    bias = op.inputs[position]
     assert bias is not None
     value = dense(bias)
     if work.means is None:
         return value
-    (position, axis), *_ = work.integer.weights.items()
-    real, stored = op.inputs[position], inputs[position]
+    place = work.integer.biases[position]
+    axis = work.integer.weights[place]
+    real, stored = op.inputs[place], inputs[place]
     assert real is not None
     assert stored is not None
     assert stored.data is not None

@@ -65,12 +65,22 @@ def plan_grids(graph: Graph, works: Mapping[Operator, Work], range_of_tensor: Ra
         for place, key in keys[op].items():
             if place.is_output and name in work.integer.output:
                 groups.fix(key, work.integer.output[name])
-    readers = _count_readers(graph)
+    readers, range_of_tensor = _count_readers(graph), _with_tables(static, range_of_tensor)
     for op, work in static.items():
         if work.integer.shared:
             _share(op, work, keys[op], groups, readers, range_of_tensor)
     ranges = _ranges(static, keys, groups, range_of_tensor)
     return {op: {place: ranges[groups.root(key)] for place, key in places.items()} for op, places in keys.items()}
+
+
+def _with_tables(static: Mapping[Operator, Work], range_of_tensor: RangeOf) -> RangeOf:
+    """The ranges, where what is picked from constants alone has theirs, which no calibration need tell."""
+    known: dict[Tensor, Range] = {}
+    for op, work in static.items():
+        inputs = [t for place, t in data_of(op, work.integer) if not place.is_output]
+        if work.integer.shared and all(t.is_constant for t in inputs):
+            known.update(dict.fromkeys(op.outputs, join(*(range_of(dense(t)) for t in inputs))))
+    return lambda tensor, dtype: known[tensor] if tensor in known else range_of_tensor(tensor, dtype)
 
 
 def _key(op: Operator, place: Place, tensor: Tensor, work: Work) -> Key:

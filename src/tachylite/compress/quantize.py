@@ -7,11 +7,14 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError, UnsupportedError
 from tachylite.model.graph import Model, Operator, Tensor
+from tachylite.ops import registry
+from tachylite.ops.inference import frozen
 from tachylite.passes.runner import tidy
 
 from .apply import Writer, set_input_type, set_output_type
 from .assign import assign
 from .calibrate import Calibration, Progress, open_model, tensor_keys, watch
+from .equalize import equalize as equalize_channels
 from .grid import Range
 from .layer import FLOAT, Work, is_float, source_of
 from .learn import Learner, check_rounding
@@ -32,6 +35,7 @@ def quantize(
     method: str = "min_max",
     rounding: str = "balanced",
     correct_bias: bool = True,
+    equalize: bool = False,
     inputs: str = "float32",
     outputs: str = "float32",
     progress: Progress | None = None,
@@ -46,6 +50,7 @@ def quantize(
     rounding: of weights: nearest; balanced, so that the errors of a channel do not add up; or learned, so that each layer's outputs on the
         samples change least.
     correct_bias: where there is a calibration, let biases make up for what the errors of the weights add to the outputs' means.
+    equalize: scale the channels between layers first, so that one scale serves all of them better (see equalize.py).
     inputs, outputs: their types: float32, int8, uint8, int16.
     progress: told the number of samples that were run.
     Weights that are zero stay zero, and equal weights of clustered constants stay equal; what was stored sparsely is so again.
@@ -53,7 +58,12 @@ def quantize(
     missing or do not fit.
     """
     given = open_model(model)
-    source = densified(given)
+    dense = densified(given)
+    source = with_real_constants(dense)
+    if equalize:
+        if isinstance(calibration, Calibration):
+            raise TachyliteError("statistics do not fit a model that is equalized after they were taken; give samples as calibration")
+        source = equalize_channels(_copy(source)[0])
     works = assign(source, rules_of(recipe))
     types = [_type(name, of) for name, of in ((inputs, "inputs"), (outputs, "outputs"))]
     check_rounding(rounding)
@@ -62,6 +72,7 @@ def quantize(
     works = {op: work._replace(rounding=preserving(learner.rounding_of(op))) for op, work in works.items()}
     if correct_bias:
         works = _with_means(source, works, statistics)
+    works = _with_reach(source, works, statistics)
     result, twins = _copy(source)
     copied = {twins[op]: work for op, work in works.items()}
     keys = dict(zip((t for g in result.graphs for t in g.tensors), tensor_keys(source).values(), strict=True))
@@ -69,10 +80,28 @@ def quantize(
     _set_types(result, *types)
     for graph in result.graphs:
         tidy(graph, {*graph.inputs, *graph.outputs})
-    if source is not given:
+    if dense is not given:
         sparsify(result)
     result.verify()
     return result
+
+
+def with_real_constants(model: Model) -> Model:
+    """The model, or a copy in which constants that a DEQUANTIZE makes real are so from the beginning: they can be weights."""
+    if not any(_is_unpacking(op) for op in model.operators()):
+        return model
+    copy, _ = _copy(model)
+    for graph in copy.graphs:
+        for op in [op for op in graph.operators if _is_unpacking(op)]:
+            (stored,), (real,) = op.inputs, op.outputs
+            assert stored is not None
+            real.data = frozen(np.ascontiguousarray(registry.get(op).reference(op, stored.dense())))
+            graph.operators.remove(op)
+    return copy
+
+
+def _is_unpacking(op: Operator) -> bool:
+    return op.op == "DEQUANTIZE" and op.inputs[0] is not None and op.inputs[0].is_constant
 
 
 def _type(name: str, of: str) -> np.dtype:
@@ -92,7 +121,7 @@ def _statistics(
     result = Calibration(method)
     if calibration is not None:
         watch(source, calibration, result, also=learner.watched, progress=progress)
-    elif any(work.activations is not None for work in works.values()):
+    elif any(work.needs_ranges for work in works.values()):
         raise TachyliteError("the recipe quantizes activations, whose ranges only samples tell; give some as calibration")
     return result
 
@@ -107,6 +136,18 @@ def _with_means(source: Model, works: Mapping[Operator, Work], statistics: Calib
         return None if found is None else found.means
 
     return {op: work._replace(means=means(op, work)) for op, work in works.items()}
+
+
+def _with_reach(source: Model, works: Mapping[Operator, Work], statistics: Calibration) -> dict[Operator, Work]:
+    """The works of recurrent operators with how far their cell states reach."""
+    keys = tensor_keys(source)
+
+    def reach(op: Operator, work: Work) -> float:
+        cell = op.inputs[work.integer.memory.cell] if work.integer.memory else None
+        found = statistics.range_of(keys[cell], 16) if cell is not None else None
+        return work.reach if found is None else max(-found.least, found.greatest)
+
+    return {op: work._replace(reach=reach(op, work)) for op, work in works.items()}
 
 
 def _copy(model: Model) -> tuple[Model, dict[Operator, Operator]]:

@@ -1,9 +1,11 @@
 """`tachylite.convert`: which frontend a source belongs to, told by its content."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tachylite import passes
 from tachylite.model.errors import FileError, TachyliteError
@@ -44,6 +46,22 @@ def convert(
         raise TachyliteError(f"layout is {layout!r}; give 'nhwc', or None to keep the source's")
     model = _read(source, Options(tuple(signatures), input_shapes, layout, tuple(custom_ops), tuple(inputs), tuple(outputs)))
     return passes.optimize(model) if optimize else model
+
+
+Run = Callable[[Sequence[np.ndarray]], list[Any]]
+"""From inputs in order to outputs in order."""
+
+
+def runner(path: Path) -> Run | None:
+    """What the source itself answers, where the library that reads it can run it too: ONNX, PyTorch and JAX. None for the others."""
+    if path.is_dir():
+        return None
+    data = map_file(path)
+    if torch.is_archive(data):
+        return torch.runner(path)
+    if keras.is_archive(data) or tf.is_graph(data):
+        return None
+    return onnx.runner(path) if onnx.is_model(data) else stablehlo.runner(path)
 
 
 def _read(source: Any, options: Options) -> Model:

@@ -9,6 +9,7 @@ from tachylite.model.graph import Operator
 
 from . import lstm_basic, lstm_float, lstm_full_native, lstm_int8, lstm_int8_native, lstm_int16, lstm_int16_native, lstm_native
 from .fused import check_activation
+from .integer import Integer, Memory
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
 from .recurrent import (
     State,
@@ -155,6 +156,26 @@ def _sequence_version(op: Operator) -> int:
     return hybrid_version(op, weights=2, symmetric=2, asymmetric=3)
 
 
+def cell_states(op: Operator, x: Array) -> Array:
+    """c after every step, from a state of zeros: [time, batch, cells]. x: float32, the operator's input; its weights are constants."""
+    x = time_first(x, op.options.time_major)
+    cell = cell_of(op, tuple(None if t is None else t.dense() for t in op.inputs), CELL, norm=NORMS)
+    state = tuple(np.zeros((x.shape[1], op.inputs[i].size // op.inputs[i].shape[0]), np.float32) for i in (H, C))
+    states = []
+    for now in x:
+        _, state = lstm_float.run(op, cell, now[None], state)
+        states.append(state[1])
+    return np.stack(states)
+
+
+#: Weights of the input, recurrent ones, peepholes and the projection; biases of the gates. LiteRT has no int16 form.
+_INTEGER = Integer(
+    ("s8",),
+    weights=dict.fromkeys((*range(1, 12), 16)),
+    biases={11 + gate: gate for gate in range(1, 5)},
+    memory=Memory(H, C, (-15, -9), cell_states, intermediates=lstm_int8.FEW, without=(9, 10, 11, 16, 17, 20, 21, 22, 23)),
+)
+
 register(
     OpDef(
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
@@ -165,6 +186,7 @@ register(
         variants=("f32", "f32w8", "s8", "s16"),
         version=_sequence_version,
         lower=lower_sequence,
+        integer=_INTEGER,
     )
 )
 

@@ -78,7 +78,7 @@ def split(self: Node, x: Tensor, sizes: Tensor | None = None) -> list[Tensor]:
     found = self.integers("split", sizes)
     if found is None:
         count = self.get("num_outputs", len(self.is_read))
-        if x.shape[axis] % count == 0:
+        if dims(x)[axis] is None or x.shape[axis] % count == 0:
             return as_list(move_split(self, x, axis, count))
         each = -(-x.shape[axis] // count)
         found = [min(each, x.shape[axis] - i * each) for i in range(count)]
@@ -182,20 +182,25 @@ def _known_slice(self: Node, x: Tensor, axes: list[int], starts: list[int], ends
     rank = len(x.shape)
     begin, end, stride = np.zeros(rank, np.int32), np.zeros(rank, np.int32), np.ones(rank, np.int32)
     masks = [(1 << rank) - 1] * 2
-    low, high = limits(begin.dtype)
     for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
-        size, stride[axis] = dims(x)[axis], np.clip(step, low, high)
-        if size is not None:
-            first, last, _ = slice(first, last, int(stride[axis])).indices(size)
-        is_open = (first, last) == (0, size) if step > 0 else (first == (size or 0) - 1, last) == (True, -1)
-        if is_open or (size is None and first == 0 and last >= high):
-            continue
-        begin[axis], end[axis] = np.clip([first, last], low, high)
-        masks[0] &= ~(1 << axis) if step > 0 or first != (size or 0) - 1 else -1
-        masks[1] &= ~(1 << axis) if last != -1 or step > 0 else -1
-        if size is None and last >= high:
-            masks[1] |= 1 << axis
+        stride[axis] = np.clip(step, *limits(stride.dtype))
+        for place, (bounds, bound) in enumerate(zip((begin, end), _span(dims(x)[axis], first, last, int(stride[axis])), strict=True)):
+            if bound is not None:
+                bounds[axis] = np.clip(bound, *limits(bounds.dtype))
+                masks[place] &= ~(1 << axis)
     return self.build.STRIDED_SLICE(x, begin, end, stride, begin_mask=masks[0], end_mask=masks[1])
+
+
+def _span(size: int | None, first: int, last: int, step: int) -> tuple[int | None, int | None]:
+    """Where a slice of an axis begins and ends, None where that is where the axis does."""
+    low, high = limits(np.dtype(np.int32))
+    if size is not None:
+        first, last, _ = slice(first, last, step).indices(size)
+        edges = (0, size) if step > 0 else (size - 1, -1)
+        return None if first == edges[0] else first, None if last == edges[1] else last
+    if step > 0:
+        return first or None, None if last >= high else last
+    return None if first == -1 or first >= high else first, None if last <= low else last
 
 
 def _spread(self: Node, bounds: Tensor, axes: list[int], rank: int) -> Tensor:
