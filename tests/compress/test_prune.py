@@ -71,6 +71,16 @@ def test_layers_are_compared_with_each_other_in_global_scope():
     assert small > 1000 > large
 
 
+def test_lamp_empties_no_layer_before_the_others():
+    build = Builder()
+    y = build.input("x", (1, 32))
+    for seed, scale in enumerate((0.001, 1, 100)):
+        y = build.FULLY_CONNECTED(y, floats(32, 32, seed=seed, scale=scale), None)
+    pruned = tachylite.prune(Model.of(build.outputs(y)), 0.9, method="lamp")
+    assert all(0.85 < c.zeros / c.size < 0.95 for c in contents(pruned))
+    assert zeros(pruned) == pytest.approx(0.9, abs=0.001)
+
+
 def test_two_of_four():
     pruned = tachylite.prune(picture_net(), pattern="2:4", operators=["CONV_2D", "FULLY_CONNECTED"])
     dense = {t.name: t.dense() for op in densified(pruned).operators() for t in op.inputs[1:2] if t.is_constant}
