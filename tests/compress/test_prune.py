@@ -71,6 +71,16 @@ def test_layers_are_compared_with_each_other_in_global_scope():
     assert small > 1000 > large
 
 
+def test_lamp_empties_no_layer_before_the_others():
+    build = Builder()
+    y = build.input("x", (1, 32))
+    for seed, scale in enumerate((0.001, 1, 100)):
+        y = build.FULLY_CONNECTED(y, floats(32, 32, seed=seed, scale=scale), None)
+    pruned = tachylite.prune(Model.of(build.outputs(y)), 0.9, method="lamp")
+    assert all(0.85 < c.zeros / c.size < 0.95 for c in contents(pruned))
+    assert zeros(pruned) == pytest.approx(0.9, abs=0.001)
+
+
 def test_two_of_four():
     pruned = tachylite.prune(picture_net(), pattern="2:4", operators=["CONV_2D", "FULLY_CONNECTED"])
     dense = {t.name: t.dense() for op in densified(pruned).operators() for t in op.inputs[1:2] if t.is_constant}
@@ -102,6 +112,21 @@ def test_integer_matrices_stay_dense():
     assert names(pruned).count("DENSIFY") == 2
     assert "DENSIFY" not in names(quantized)
     np.testing.assert_allclose(ours(quantized, floats(1, 64))[0], by_default(quantized, floats(1, 64))[0], atol=5e-2)
+
+
+def test_stateful_operators_read_dense_weights():
+    """Their integer kernels work weights over before a DENSIFY has run."""
+    build = Builder()
+    x, states = build.input("x", (1, 4, 32)), (build.variable("h", (1, 32)), build.variable("c", (1, 32)))
+    weights, biases = ([floats(*shape, seed=i) / 8 for i in range(count)] for shape, count in (((32, 32), 8), ((32,), 4)))
+    y = build.UNIDIRECTIONAL_SEQUENCE_LSTM(x, *weights, None, None, None, *biases, None, None, *states, fused_activation_function="TANH")
+    pruned = tachylite.prune(Model.of(build.outputs(y)), 0.9)
+    assert "DENSIFY" not in names(pruned)
+    assert zeros(pruned) == pytest.approx(0.9, abs=0.01)
+    quantized = tachylite.quantize(pruned, "static_wi8_ai8", floats(8, 1, 4, 32))
+    assert zeros(quantized) >= zeros(pruned)
+    for model in (pruned, quantized):
+        np.testing.assert_allclose(ours(model, floats(1, 4, 32))[0], theirs(model, floats(1, 4, 32))[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "axis", "block"), [((6, 8), 0, 1), ((6, 8), 1, 4), ((2, 3, 5, 4), 2, 1), ((300, 4), 0, 2)])

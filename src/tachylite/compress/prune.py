@@ -16,7 +16,7 @@ from .weights import Patterns, Selection, Weights, check_choice, opened
 Pattern = str | tuple[int, int]
 """unstructured; blocks of outputs x inputs, as (4, 1) or "4x1"; or "2:4": 2 of 4 neighbours along the last axis stay."""
 
-METHODS, SCOPES = ("magnitude",), ("global", "layer")
+METHODS, SCOPES = ("magnitude", "lamp"), ("global", "layer")
 
 
 def prune(
@@ -34,6 +34,8 @@ def prune(
 
     model: a path, bytes or a Model, with float weights.
     sparsity: the part of the weights that becomes zero, from 0 to 1; 2:4 implies it.
+    method: what makes weights small: their magnitude; or lamp, the square of it as a part of the squares of those of its layer that are no
+        smaller, so that in global scope no layer is emptied before the others.
     pattern: see Pattern. Weights whose axes the blocks do not divide stay dense.
     scope: which weights are compared: of all layers (global), or of each layer alone.
     operators, names, skip: patterns of the operators that are pruned: their names, their outputs' names, outputs' names that are left out.
@@ -45,7 +47,7 @@ def prune(
     if kept := re.fullmatch(r"(\d+):(\d+)", pattern) if isinstance(pattern, str) else None:
         _prune_some_of_every(weights, int(kept[1]), int(kept[2]), sparsity)
     else:
-        _prune_blocks(weights, _block_of(pattern), _checked(sparsity), scope)
+        _prune_blocks(weights, _block_of(pattern), _checked(sparsity), method, scope)
     sparsify(result)
     result.verify()
     return result
@@ -79,9 +81,11 @@ def _prune_some_of_every(weights: Sequence[Weights], kept: int, group: int, spar
         each.set(groups.reshape(each.value.shape))
 
 
-def _prune_blocks(weights: Sequence[Weights], block: tuple[int, int], sparsity: float, scope: str) -> None:
+def _prune_blocks(weights: Sequence[Weights], block: tuple[int, int], sparsity: float, method: str, scope: str) -> None:
     fitting = _fitting(weights, *block, f"{block[0]}x{block[1]}")
     scores = [np.abs(_blocks(each.value, block)).astype(np.float64).mean(axis=(1, 4)) for each in fitting]
+    if method == "lamp":
+        scores = [_lamp(s) for s in scores]
     if scope == "global":
         chosen = _smallest(np.concatenate([s.ravel() for s in scores]), sparsity)
         masks = np.split(chosen, np.cumsum([s.size for s in scores])[:-1])
@@ -104,6 +108,15 @@ def _blocks(value: np.ndarray, block: tuple[int, int]) -> np.ndarray:
     """[blocks along the first axis, rows, middle, blocks along the last axis, columns]."""
     rows, columns = block
     return value.reshape(value.shape[0] // rows, rows, prod(value.shape[1:-1]), value.shape[-1] // columns, columns)
+
+
+def _lamp(scores: np.ndarray) -> np.ndarray:
+    """Each score's square as a part of the squares of those that are no smaller (LAMP: Lee et al., 2021)."""
+    squares = np.square(scores.ravel())
+    order = np.argsort(-squares, kind="stable")
+    result = np.empty_like(squares)
+    result[order] = squares[order] / np.maximum(np.cumsum(squares[order]), np.finfo(np.float64).tiny)
+    return result.reshape(scores.shape)
 
 
 def _smallest(scores: np.ndarray, part: float) -> np.ndarray:
