@@ -225,8 +225,18 @@ def test_random_graphs_with_random_recipes_run_as_litert_runs_them(model, scheme
         recipe += [] if op.op == "COS" else [{"scheme": scheme, "name": op.outputs[0].name}]
     samples = [(floats(1, 4, 4, 4, seed=i), floats(1, 4, 4, 4, seed=i + 50)) for i in range(5)]
     quantized = tachylite.quantize(model, recipe, samples)
+    # Where floats are quantized on the way, the last bit of an exponential can make a step of difference, which later layers may add to.
+    atol = 4 * greatest_scale(quantized) if computes_in_float(quantized) else 1e-5
     for mine, expected in zip(ours(quantized, *samples[0]), theirs(quantized, *samples[0]), strict=True):
-        np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=atol)
+
+
+def computes_in_float(model):
+    return any(op.op not in ("QUANTIZE", "DEQUANTIZE") and op.outputs[0].dtype == np.float32 for op in model.operators())
+
+
+def greatest_scale(model):
+    return max((float(t.scale) for op in model.operators() for t in op.outputs if t.is_quantized), default=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"time_major": True}, {"coupled": True}])
