@@ -60,7 +60,8 @@ def saved(name: str, side: int) -> tuple[dict[str, bytes], bytes]:
     """The files that describe a model with Keras's answer, and the model as a .keras file with weights."""
     import keras
 
-    model = getattr(keras.applications, name)(weights=None, classes=10, input_shape=(side, side, 3))
+    # Without the last softmax, which would make ones and zeros of the logits that random weights give.
+    model = getattr(keras.applications, name)(weights=None, classes=10, classifier_activation=None, input_shape=(side, side, 3))
     path = Path(f"{name}.keras").resolve()
     model.save(path)
     with zipfile.ZipFile(path) as archive:
