@@ -9,8 +9,7 @@ import numpy as np
 
 from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.options import Options
-from tachylite.frontends.shaping import move_axis
-from tachylite.frontends.signature import first_sizes, with_open_sizes
+from tachylite.frontends.signature import first_sizes, picture_from_last, picture_to_last, shape_channels_last, with_open_sizes
 from tachylite.model.errors import TachyliteError
 from tachylite.model.files import map_file
 from tachylite.model.graph import Model, Signature, Tensor
@@ -23,9 +22,6 @@ from .layer import NeedsFixedBatch, layer_names, nested_layers
 __all__ = ["convert", "convert_live", "is_archive", "is_live", "layer_names"]
 
 SIGNATURE = "serving_default"
-
-#: Ranks of pictures and volumes.
-PICTURES = (4, 5)
 
 
 def is_archive(data: memoryview) -> bool:
@@ -80,13 +76,11 @@ def _build(archive: Archive, options: Options, open_size: int, batch: int | None
     inputs: dict[str, Tensor] = {}
     for name, shape, dtype in _inputs(archive.model, options):
         dims = (batch, *shape[1:]) if shape[:1] == (None,) else shape
-        if is_turned and len(dims) in PICTURES:
-            dims = (dims[0], *dims[2:], dims[1])
-        inputs[name] = build.input(name, dims, dtype, sizes=first_sizes(shape, open_size))
-    given = [_turn(build, x, -1, 1) if is_turned else x for x in inputs.values()]
+        inputs[name] = build.input(name, shape_channels_last(dims) if is_turned else dims, dtype, sizes=first_sizes(shape, open_size))
+    given = [picture_from_last(build, x) if is_turned else x for x in inputs.values()]
     outputs = named_outputs(archive.model, Converter(build, archive.generation).run(archive.model, archive.weights, given))
     if is_turned:
-        outputs = {name: _turn(build, y, 1, -1) for name, y in outputs.items()}
+        outputs = {name: picture_to_last(build, y) for name, y in outputs.items()}
     graph = build.outputs(*outputs.values())
     graph.name = "main"
     model = Model.of(graph)
@@ -97,8 +91,3 @@ def _build(archive: Archive, options: Options, open_size: int, batch: int | None
 
 def _is_channels_first(serialized: dict[str, Any]) -> bool:
     return any(as_config(part).get("data_format") == "channels_first" for part in nested_layers(serialized))
-
-
-def _turn(build: FrontendBuilder, x: Tensor, source: int, target: int) -> Tensor:
-    """A picture or a volume with its channels in another place; anything else as it is."""
-    return move_axis(build, x, source, target) if len(x.shape) in PICTURES else x

@@ -9,8 +9,14 @@ import numpy as np
 
 from tachylite.frontends.builder import Dims, FrontendBuilder
 from tachylite.frontends.options import Options
-from tachylite.frontends.shaping import move_axis
-from tachylite.frontends.signature import distinct, first_sizes, with_open_sizes
+from tachylite.frontends.signature import (
+    distinct,
+    first_sizes,
+    picture_from_last,
+    picture_to_last,
+    shape_channels_last,
+    with_open_sizes,
+)
 from tachylite.model.errors import FileError, TachyliteError, UnsupportedError
 from tachylite.model.extras import extra
 from tachylite.model.graph import Model, Signature, Tensor
@@ -23,9 +29,6 @@ from .tensors import dtype_of, shape_of
 from .values import Value
 
 SIGNATURE = "serving_default"
-
-#: Ranks of pictures and volumes.
-PICTURES = (4, 5)
 
 OLDEST = 7
 
@@ -104,10 +107,9 @@ def _build(model: Any, options: Options, shapes: Mapping[str, Dims], folder: Pat
     inputs: dict[str, Tensor] = {}
     for name, (_, dtype) in _inputs(model.graph).items():
         shape = shapes[name]
-        last = (shape[0], *shape[2:], shape[1]) if is_turned and len(shape) in PICTURES else shape
-        inputs[name] = build.input(name, last, dtype, sizes=first_sizes(shape, open_size))
+        inputs[name] = build.input(name, shape_channels_last(shape) if is_turned else shape, dtype, sizes=first_sizes(shape, open_size))
     converter = Converter(build, Functions(model), versions_of(model), folder, options)
-    given = {name: _turn(build, x, -1, 1) if is_turned else x for name, x in inputs.items()}
+    given = {name: picture_from_last(build, x) if is_turned else x for name, x in inputs.items()}
     results = _run(converter, model.graph, given)
     if converter.problems:
         listed = "\n  ".join(dict.fromkeys(converter.problems))
@@ -138,9 +140,4 @@ def _outputs(
     strangers = [name for name, result in zip(names, results, strict=True) if not isinstance(result, Tensor)]
     if strangers:
         raise UnsupportedError(f"the outputs {strangers} are sequences or optionals; let the model give tensors")
-    return distinct(build, inputs, [_turn(build, y, 1, -1) if is_turned else y for y in results])
-
-
-def _turn(build: FrontendBuilder, x: Tensor, source: int, target: int) -> Tensor:
-    """A picture or a volume with its channels in another place; anything else as it is."""
-    return move_axis(build, x, source, target) if len(x.shape) in PICTURES else x
+    return distinct(build, inputs, [picture_to_last(build, y) if is_turned else y for y in results])

@@ -131,13 +131,13 @@ def convert_graph(data: memoryview, options: Options) -> Model:
     """A frozen graph: its placeholders are the inputs, and what nothing reads is the output, unless the options name others."""
     graph = SCHEMA.read("GraphDef", data)
     nodes, library = Nodes(graph.node), Library(graph)
-    interface = Interface(DEFAULT_SIGNATURE, _inputs(graph, nodes, options), _outputs(graph, nodes, options))
+    interface = Interface(DEFAULT_SIGNATURE, _inputs(graph, options), _outputs(graph, nodes, options))
     if options.signatures not in ((), (DEFAULT_SIGNATURE,)):
         raise TachyliteError(f"a graph has the signature {DEFAULT_SIGNATURE!r} alone, signatures asks for {list(options.signatures)}")
     return _model(Source(functionalized(nodes, library), library, Variables()), [interface], options)
 
 
-def _inputs(graph: Message, nodes: Nodes, options: Options) -> dict[str, Input]:
+def _inputs(graph: Message, options: Options) -> dict[str, Input]:
     """Raises TachyliteError where an input that is asked for is no placeholder."""
     found = _placeholders(graph)
     strangers = [name for name in options.inputs if _node(name) not in found]
