@@ -66,15 +66,15 @@ TL_ALWAYS_INLINE int32_t tl_sum_bytes(const uint8_t *x, int32_t length) {
     return _mm512_reduce_add_epi32(sum);
 }
 
-/* What a rounding takes of sixteen channels, in registers. */
+/* What tl_rescale_fast takes of sixteen channels: mantissas of even and of odd ones, what is added, how much less where
+ * a product is negative (nothing where there is no second rounding), shifts. */
 typedef struct {
     __m512i even, odd, up, less, shifts;
 } tl_quad_scales;
 
-/* tl_rescale_fast's: mantissas of even and odd channels, what is added, how much less where a product is negative
- * (nothing where there is no second rounding), shifts. */
-TL_ALWAYS_INLINE tl_quad_scales tl_load_quad_scales(const int32_t *scales) {
-    const __m512i one = _mm512_set1_epi32(1), m = _mm512_loadu_si512(scales), s = _mm512_loadu_si512(scales + 16);
+/* Those of a table. */
+TL_ALWAYS_INLINE tl_quad_scales tl_load_quad_scales(const int32_t *table) {
+    const __m512i one = _mm512_set1_epi32(1), m = _mm512_loadu_si512(table), s = _mm512_loadu_si512(table + TL_BLOCK);
     const __m512i half = _mm512_andnot_si512(one, _mm512_sllv_epi32(one, s));
     const tl_quad_scales y = {m, _mm512_srli_epi64(m, 32), _mm512_add_epi32(half, one),
                               _mm512_min_epi32(half, _mm512_set1_epi32(2)), _mm512_add_epi32(s, one)};
@@ -104,84 +104,122 @@ TL_ALWAYS_INLINE __m512i tl_nearest_quads(const double *scales, __m512i x) {
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-/* Whether tl_round_quads and tl_store_quads will do. */
-TL_ALWAYS_INLINE int tl_makes_quads(const tl_output *o) {
-    return (o->type == TL_S8 || o->type == TL_U8) && (o->rounding == TL_TWICE_FAST || o->rounding == TL_ONCE_AWAY);
+/* How a tile's sums become bytes, all of it where no store can change it: whether by tl_rescale_fast, and with which
+ * scales; the zero point and the range as int16; how many channels there are. */
+typedef struct {
+    int32_t is_fast, is_unsigned, outputs;
+    int16_t zero_point, low, high;
+    tl_quad_scales scales[TL_QUAD_PANELS];
+} tl_quad_output;
+
+/* Of some panels whose table of scales lies at `table`, with `outputs` channels. */
+TL_ALWAYS_INLINE void tl_prepare_output(const tl_output *o, const void *table, int32_t panels, int32_t outputs,
+                                        tl_quad_output *y) {
+    y->is_fast = tl_makes_bytes(o);
+    y->is_unsigned = o->type == TL_U8;
+    y->outputs = outputs;
+    y->zero_point = (int16_t)o->zero_point, y->low = (int16_t)o->low, y->high = (int16_t)o->high;
+    if (y->is_fast)
+        for (int32_t v = 0; v < panels; ++v) y->scales[v] = tl_load_quad_scales((const int32_t *)table + v * 2 * TL_BLOCK);
 }
 
-/* Sums to steps from the zero point; `scales`: the table of the first panel's channels. */
-TL_ALWAYS_INLINE void tl_round_quads(const tl_output *o, const void *scales, tl_quad_sums sums, const int rows,
-                                     const int panels) {
+/* Sums to steps, one after another: compilers that interleave them run out of registers, which processors do not. */
+TL_ALWAYS_INLINE void tl_round_quads(const tl_quad_output *o, tl_quad_sums sums, const int rows, const int panels) {
 #pragma GCC unroll 4
     for (int v = 0; v < panels; ++v) {
-        const char *table = (const char *)scales + v * TL_BLOCK * 8;
-        if (o->rounding == TL_ONCE_AWAY) {
 #pragma GCC unroll 8
-            for (int m = 0; m < rows; ++m)
-                sums[m][v] = (tl_lanes)tl_nearest_quads((const double *)(const void *)table, (__m512i)sums[m][v]);
-        } else {
-            const tl_quad_scales s = tl_load_quad_scales((const int32_t *)(const void *)table);
-#pragma GCC unroll 8
-            for (int m = 0; m < rows; ++m) sums[m][v] = (tl_lanes)tl_rescale_quads(&s, (__m512i)sums[m][v]);
+        for (int m = 0; m < rows; ++m) {
+            sums[m][v] = (tl_lanes)tl_rescale_quads(o->scales + v, (__m512i)sums[m][v]);
+            __asm__ volatile("" : "+v"(sums[m][v]));
         }
     }
 }
 
-/* Pairs of vectors, whose lanes of 128 bits now alternate, as int16 from the zero point on and within the range. */
-TL_ALWAYS_INLINE __m512i tl_pack_quads(const tl_output *o, tl_lanes a, tl_lanes b) {
-    const __m512i y = _mm512_adds_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b),
-                                        _mm512_set1_epi16((int16_t)o->zero_point));
-    return _mm512_min_epi16(_mm512_max_epi16(y, _mm512_set1_epi16((int16_t)o->low)), _mm512_set1_epi16((int16_t)o->high));
-}
-
-/* Steps of one row to the output, of which `outputs` exist. */
-TL_ALWAYS_INLINE void tl_store_quads(const tl_output *o, const tl_lanes *steps, char *y, int32_t outputs,
-                                     const int panels) {
-    if (panels == 1) {
-        __m512i x = _mm512_add_epi32((__m512i)steps[0], _mm512_set1_epi32(o->zero_point));
-        x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_set1_epi32(o->low)), _mm512_set1_epi32(o->high));
-        const __m128i bytes = _mm512_cvtepi32_epi8(x);
-        if (outputs >= 16)
-            _mm_storeu_si128((__m128i *)(void *)y, bytes);
+/* The first `count` bytes of a row's part of what is joined. */
+TL_ALWAYS_INLINE void tl_store_joined(char *y, __m512i x, int at, const int panels, int32_t count) {
+    if (panels == 4) {
+        if (count >= 64)
+            _mm512_storeu_si512(y, x);
         else
-            _mm_mask_storeu_epi8(y, (__mmask16)((1u << outputs) - 1), bytes);
+            _mm512_mask_storeu_epi8(y, ((__mmask64)1 << count) - 1, x);
     } else if (panels == 2) {
-        const __m256i mixed = _mm512_cvtepi16_epi8(tl_pack_quads(o, steps[0], steps[1]));
-        const __m256i bytes = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
-        if (outputs >= 32)
-            _mm256_storeu_si256((__m256i *)(void *)y, bytes);
+        const __m256i half = at ? _mm512_extracti64x4_epi64(x, 1) : _mm512_castsi512_si256(x);
+        if (count >= 32)
+            _mm256_storeu_si256((__m256i *)(void *)y, half);
         else
-            _mm256_mask_storeu_epi8(y, (1u << outputs) - 1, bytes);
+            _mm256_mask_storeu_epi8(y, (1u << count) - 1, half);
     } else {
-        const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-        const __m512i a = tl_pack_quads(o, steps[0], steps[1]), b = tl_pack_quads(o, steps[2], steps[3]);
-        const __m512i mixed = o->type == TL_U8 ? _mm512_packus_epi16(a, b) : _mm512_packs_epi16(a, b);
-        const __m512i bytes = _mm512_permutexvar_epi32(order, mixed);
-        if (outputs >= 64)
-            _mm512_storeu_si512(y, bytes);
+        const __m128i quarter = at == 3   ? _mm512_extracti32x4_epi32(x, 3)
+                                : at == 2 ? _mm512_extracti32x4_epi32(x, 2)
+                                : at == 1 ? _mm512_extracti32x4_epi32(x, 1)
+                                          : _mm512_castsi512_si128(x);
+        if (count >= 16)
+            _mm_storeu_si128((__m128i *)(void *)y, quarter);
         else
-            _mm512_mask_storeu_epi8(y, ((__mmask64)1 << outputs) - 1, bytes);
+            _mm_mask_storeu_epi8(y, (__mmask16)((1u << count) - 1), quarter);
     }
 }
 
-/* The same for what tl_round_quads does not round: sums of one row to the output. */
-static __attribute__((noinline, unused)) void tl_finish_quads(const tl_output *o, const void *scales,
-                                                              const tl_lanes *sums, char *y, int32_t outputs) {
+/* A tile's steps, from the zero point on and within the range, to its rows y. Four vectors are packed at once; their
+ * lanes of 128 bits alternate until the end. */
+TL_ALWAYS_INLINE void tl_store_quads(const tl_quad_output *o, tl_quad_sums sums, char *const *y, const int rows,
+                                     const int panels) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i zero_point = _mm512_set1_epi16(o->zero_point);
+    const __m512i low = _mm512_set1_epi16(o->low), high = _mm512_set1_epi16(o->high);
+    const int32_t is_unsigned = o->is_unsigned, outputs = o->outputs;
+    const int together = 4 / panels;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; m += together) {
+        __m512i x[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) x[i] = (__m512i)sums[TL_MIN(m + i / panels, rows - 1)][i % panels];
+        __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(x[0], x[1]), zero_point);
+        __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(x[2], x[3]), zero_point);
+        a = _mm512_min_epi16(_mm512_max_epi16(a, low), high);
+        b = _mm512_min_epi16(_mm512_max_epi16(b, low), high);
+        const __m512i mixed = is_unsigned ? _mm512_packus_epi16(a, b) : _mm512_packs_epi16(a, b);
+        const __m512i bytes = _mm512_permutexvar_epi32(order, mixed);
+#pragma GCC unroll 4
+        for (int i = 0; i < together; ++i)
+            if (m + i < rows) tl_store_joined(y[m + i], bytes, i, panels, outputs);
+    }
+}
+
+/* The same for other roundings: sums of one row to the output. */
+static __attribute__((noinline, unused)) void tl_finish_row(const tl_output *o, const void *scales,
+                                                            const tl_lanes *sums, char *y, int32_t outputs) {
     for (int32_t v = 0; v * TL_BLOCK < outputs; ++v) {
+        const int32_t count = TL_MIN(TL_BLOCK, outputs - v * TL_BLOCK);
+        char *to = y + v * TL_BLOCK * tl_output_bytes(o->type);
         tl_block block;
         tl_copy(&block, sums + v, sizeof block);
-        tl_requantize(o, (const char *)scales + v * tl_scales_bytes(o->rounding), &block,
-                      TL_MIN(TL_BLOCK, outputs - v * TL_BLOCK), y + v * TL_BLOCK * tl_output_bytes(o->type));
+        if (o->rounding == TL_ONCE_AWAY) {
+            const __m512i steps = tl_nearest_quads((const double *)scales + v * TL_BLOCK, (__m512i)sums[v]);
+            tl_copy(&block, &steps, sizeof block);
+            tl_store_steps(o, block.half[0], block.half[1], count, to);
+        } else {
+            tl_requantize(o, (const char *)scales + v * tl_scales_bytes(o->rounding), &block, count, to);
+        }
     }
 }
 
-/* The same for a tile's row, whose sums otherwise would have no registers: nothing may hold their address. */
-#define TL_FINISH_QUADS(o, scales, sums, m, y, outputs, panels)             \
-    do {                                                                    \
-        tl_lanes row[TL_QUAD_PANELS];                                       \
-        for (int v = 0; v < (panels); ++v) row[v] = (sums)[m][v];           \
-        tl_finish_quads(o, scales, row, y, outputs);                        \
-    } while (0)
+/* A tile's sums to the output, whatever the rounding. */
+TL_ALWAYS_INLINE void tl_finish_quads(const tl_output *o, const tl_quad_output *fast, const void *scales,
+                                      tl_quad_sums sums, char *const *y, const int rows, const int panels) {
+    if (fast->is_fast) {
+        tl_round_quads(fast, sums, rows, panels);
+        tl_store_quads(fast, sums, y, rows, panels);
+        return;
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; ++m) { /* Copies, because a sum whose address is known has no register. */
+        tl_lanes row[TL_QUAD_PANELS];
+#pragma GCC unroll 4
+        for (int v = 0; v < panels; ++v) row[v] = sums[m][v];
+        tl_finish_row(o, scales, row, y[m], fast->outputs);
+    }
+}
 
 /* Functions name_<panels>_<rows> for every size of a tile, and one that divides `count` rows into tiles of nearly the
  * same size: name(context, count, panels). `tile` takes the context, the first row, and both counts. */

@@ -43,6 +43,9 @@ typedef struct {
     int32_t outputs, is_fast; /* whether tl_requantize_bytes will do */
     size_t panel_bytes;
     tl_output output;
+#if defined(__AVX512VNNI__)
+    tl_quad_output *fast;
+#endif
 } job;
 
 typedef tl_row_sums sums_of[ROWS];
@@ -183,16 +186,10 @@ TL_INLINE void quads_tile(const job *k, int32_t i, const int rows, const int pan
         else
             tl_add_quads(sums, x, w, k->panel_bytes, k->p->steps, rows, panels);
     }
-    if (k->is_fast) {
-        tl_round_quads(&k->output, k->scales, sums, rows, panels);
+    char *y[TL_QUAD_ROWS];
 #pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m)
-            tl_store_quads(&k->output, sums[m], k->y + k->at->y[i + m], k->outputs, panels);
-        return;
-    }
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m)
-        TL_FINISH_QUADS(&k->output, k->scales, sums, m, k->y + k->at->y[i + m], k->outputs, panels);
+    for (int m = 0; m < rows; ++m) y[m] = k->y + k->at->y[i + m];
+    tl_finish_quads(&k->output, k->fast, k->scales, sums, y, rows, panels);
 }
 TL_QUAD_TILES(tiles_quads, quads_tile, const job *)
 #define single_quads tiles_w8 /* which no one calls */
@@ -295,6 +292,10 @@ TL_INLINE void panels(const params *p, void *const *t, const char *x, pixels *at
     const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels), count = at->lines * at->columns;
     job k = {.p = p, .at = at, .runs = t[4], .output = TL_OUTPUT(p)};
     k.panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * TL_STEP_BYTES(kind));
+#if defined(__AVX512VNNI__)
+    tl_quad_output fast;
+    k.fast = &fast;
+#endif
     for (int32_t i = part * p->part_panels, together = 1; i < end; i += together) {
         const int32_t group = i / p->group_panels, first = i % p->group_panels;
         k.x = x + (size_t)(group * p->depth * (4 / TL_STEP(kind)));
@@ -306,8 +307,8 @@ TL_INLINE void panels(const params *p, void *const *t, const char *x, pixels *at
         if (kind == TL_QUADS_W8) {
             if (p->filter_zero_point && (!first || i == part * p->part_panels)) add_zero_points(&k, at, count);
             together = tl_quad_panels(TL_MIN(end - i, p->group_panels - first));
-            k.outputs = TL_MIN(PANEL * together, p->outputs - first * PANEL);
-            k.is_fast = tl_makes_quads(&k.output);
+            tl_prepare_output(&k.output, k.scales, together, TL_MIN(PANEL * together, p->outputs - first * PANEL),
+                              k.fast);
             tiles_quads(&k, count, together);
             continue;
         }

@@ -137,8 +137,8 @@ typedef struct {
     const uint8_t *x;
     char *y;
     size_t step, half, y_step;
-    int32_t outputs, is_fast;
     tl_output output;
+    tl_quad_output fast;
 } job;
 
 /* A row's cells for sixteen sums, from where its first output's are. */
@@ -183,16 +183,10 @@ TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int pa
         add_taps(k, sums, i, rows, panels, 1);
     else
         add_taps(k, sums, i, rows, panels, 0);
-    char *y = k->y + (size_t)i * k->y_step;
-    if (!k->is_fast) {
+    char *y[TL_QUAD_ROWS];
 #pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m)
-            TL_FINISH_QUADS(&k->output, k->scales, sums, m, y + (size_t)m * k->y_step, k->outputs, panels);
-        return;
-    }
-    tl_round_quads(&k->output, k->scales, sums, rows, panels);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) tl_store_quads(&k->output, sums[m], y + (size_t)m * k->y_step, k->outputs, panels);
+    for (int m = 0; m < rows; ++m) y[m] = k->y + (size_t)(i + m) * k->y_step;
+    tl_finish_quads(&k->output, &k->fast, k->scales, sums, y, rows, panels);
 }
 TL_QUAD_TILES(tiles, tile, const job *)
 
@@ -201,8 +195,9 @@ static void walk(const params *p, void *const *t, const uint8_t *x, int32_t line
                  int32_t end, char *y) {
     const size_t panels_of_line = (size_t)((p->channels * p->fold + TL_BLOCK - 1) / TL_BLOCK);
     const size_t pixel = (size_t)p->stride_width * (size_t)p->block * 4;
-    job k = {.p = p, .offsets = t[4], .output = TL_OUTPUT(p)};
-    k.is_fast = tl_makes_quads(&k.output);
+    job k; /* An initializer would clear all of it. */
+    k.p = p, k.offsets = t[4];
+    k.output = (tl_output)TL_OUTPUT(p);
     k.step = pixel * (size_t)p->fold;
     k.half = pixel;
     k.y_step = (size_t)p->channels * (size_t)p->fold;
@@ -214,12 +209,12 @@ static void walk(const params *p, void *const *t, const uint8_t *x, int32_t line
         k.scales = (const char *)t[3] + at * (size_t)tl_scales_bytes(p->rounding);
         k.x = x + 4 * (c - first);
         k.y = y + (c - first);
-        k.outputs = TL_MIN(panels * TL_BLOCK, end - c) * p->fold;
+        tl_prepare_output(&k.output, k.scales, panels, TL_MIN(panels * TL_BLOCK, end - c) * p->fold, &k.fast);
         tiles(&k, count / p->fold, panels);
         if (count % p->fold) {
             k.x += (size_t)(count / p->fold) * k.step;
             k.y += (size_t)(count / p->fold) * k.y_step;
-            k.outputs = end - c;
+            k.fast.outputs = end - c;
             tiles(&k, 1, panels);
         }
     }
