@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import disk
+from tachylite.model.errors import FileError
+
+from . import delta, disk
 from .errors import SpaceError, UpdateError
 from .limits import Limits
 from .manifest import File, Manifest
@@ -61,16 +63,28 @@ class Downloader:
                 self._objects.adopt(file)
 
     def _by_delta(self, manifest: Manifest, file: File, bases: list[File], progress: Progress | None) -> bool:
-        """Make a file from one that is here; False where that is not possible, or more to download."""
+        """Make a file from one that is here; False where there is no delta, or none that leads to the file."""
+        made = self._objects.draft(file)
+        for packed, base in sorted(self._deltas(manifest, file, bases), key=lambda pair: pair[0].size):
+            draft = self._objects.draft(packed)
+            self._fetch(packed, draft, progress)
+            try:
+                delta.apply(draft, self._objects.path(base), made, file.size)
+            except FileError:  # the base is damaged; the whole file is still to be had
+                disk.remove(made)
+                return False
+            finally:
+                disk.remove(draft)
+            return disk.digest(made) == file.sha256
         return False
 
     def _deltas(self, manifest: Manifest, file: File, bases: list[File]) -> Iterator[tuple[File, File]]:
         """Deltas that lead to a file, and what each begins with."""
         if file == manifest.model:
             for base in bases:
-                delta = manifest.deltas.get(base.sha256)
-                if delta is not None and delta.size < file.size:
-                    yield delta, base
+                packed = manifest.deltas.get(base.sha256)
+                if packed is not None and packed.size < file.size and self._objects.path(base).exists():
+                    yield packed, base
 
     def _fetch(self, file: File, draft: Path, progress: Progress | None) -> None:
         for done in self._trust.fetch(file, draft):

@@ -19,7 +19,7 @@ from tachylite.model.errors import FileError
 from tachylite.program.target import Target
 from tachylite.program.tlp import compile_model
 
-from . import disk, fitness
+from . import diff, disk, fitness
 from .errors import UpdateError
 from .manifest import File, Listing, Manifest, checked_name, read_manifest, write_index, write_manifest
 from .repository import Repository
@@ -105,18 +105,20 @@ class Publisher:
         interface = fitness.interface(source)
         if before and not new_interface:
             _check_same(interface, self._manifest(before[-1]))
+        model_file = self._put(f"{stem}.tflite", Path(model))
         manifest = Manifest(
             name=name,
             version=version,
             sequence=before[-1].sequence + 1 if before else 1,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             runtime=runtime,
-            model=self._put(f"{stem}.tflite", Path(model)),
+            model=model_file,
             requires=fitness.requirements(source),
             interface=interface,
             golden=self._golden(stem, model, golden) if self_test else {},
             tolerance=tolerance,
             programs={tier: self._put(f"{stem}.{tier}.tlp", bytes(compile_model(source, Target(tier)))) for tier in programs},
+            deltas=self._deltas(stem, model_file, before[max(0, len(before) - deltas) :]),
             notes=notes,
             licence=licence,
         )
@@ -129,6 +131,16 @@ class Publisher:
         """Inputs apart from outputs: they are the same from release to release, and devices get what they have not got."""
         contents = zip(("inputs", "outputs"), fitness.record(model, inputs), strict=True)
         return {kind: self._put(f"{stem}.{kind}.npz", content) for kind, content in contents}
+
+    def _deltas(self, stem: str, model: File, releases: Sequence[Listing]) -> dict[str, File]:
+        """Deltas to a model from those of releases before it, where they are smaller than it."""
+        new = self._place(model).read_bytes()
+        found = {}
+        for base in map(self._manifest, releases):
+            content = diff.make(self._place(base.model).read_bytes(), new)
+            if len(content) < len(new) and base.model.sha256 != model.sha256:
+                found[base.model.sha256] = self._put(f"{stem}.from-{base.version}.delta", content)
+        return found
 
     def _check_new(self, books: Books, channel: str, name: str, version: str) -> None:
         if channel not in books.released:
