@@ -37,13 +37,18 @@ def load(folders: Iterable[Path], keyids: Iterable[str], role: str, needed: int)
     wanted = set(keyids)
     found: dict[str, CryptoSigner] = {}
     for path in sorted(path for folder in folders for path in folder.glob("*.pem")):
-        try:
-            signer = CryptoSigner(load_pem_private_key(path.read_bytes(), None))
-        except (ValueError, TypeError) as problem:
-            raise FileError(f"{path} holds no key that can be read: {problem}") from problem
+        signer = read(path)
         if signer.public_key.keyid in wanted:
             found[signer.public_key.keyid] = signer
     if len(found) < needed:
         places = ", ".join(map(str, folders))
         raise UpdateError(f"{needed} keys of the role {role} are needed, {places} has {len(found)}; name the folder that has them (--keys)")
     return list(found.values())
+
+
+def read(path: Path) -> CryptoSigner:
+    """The key in a file. Raises FileError, OSError."""
+    try:
+        return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
+    except (ValueError, TypeError) as problem:
+        raise FileError(f"{path} holds no key that can be read: {problem}") from problem

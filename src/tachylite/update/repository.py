@@ -112,9 +112,12 @@ class Repository:
         timestamp.signed.snapshot_meta = MetaFile.from_data(snapshot.signed.version, content, ["sha256"])
         self._sign("timestamp", timestamp)
 
-    def renew(self) -> list[str]:
-        """Sign again what has passed half of its time, and the timestamp in any case. Returns the roles, root never among them."""
-        due = [role for role in ("targets", *self.channels()) if self._is_due(role)]
+    def renew(self, everything: bool = False) -> list[str]:
+        """Sign again what has passed half of its time or `everything`, and snapshot and timestamp in any case.
+
+        Returns the roles, root never among them.
+        """
+        due = [role for role in ("targets", *self.channels()) if everything or self._is_due(role)]
         for role in due:
             self._sign(role, self.load(role))
         self.publish()

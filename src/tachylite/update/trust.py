@@ -123,7 +123,11 @@ class Trust:
         folder, _, name = file.path.rpartition("/")
         url = f"{self.url}/targets/{folder}/{file.sha256}.{name}"
         with explained(file.path):
+            is_resumed = draft.exists() and draft.stat().st_size > 0
             yield from self._download(url, file, draft)
+            if is_resumed and disk.digest(draft) != file.sha256:
+                disk.remove(draft)  # what came the time before may have been from another server
+                yield from self._download(url, file, draft)
             try:
                 with draft.open("rb") as content:
                     target.verify_length_and_hashes(content)
