@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
+from tachylite.update import cli as updates
 
 app = typer.Typer(
     name="tachylite",
@@ -24,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(updates.publish)
+app.add_typer(updates.update)
 console = Console()
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
