@@ -177,6 +177,6 @@ def test_a_page_of_many_runs_stays_small() -> None:
 
 
 def test_measuring_loads_in_a_process_of_its_own(path: Path) -> None:
-    command = [sys.executable, "-m", "tachylite.bench.load", "tachylite", str(path), "1"]
+    command = [sys.executable, "-m", "tachylite.bench.load", json.dumps(["tachylite", str(path), 1])]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert json.loads(shown).keys() == {"construct", "allocate", "first_run", "peak_bytes"}
