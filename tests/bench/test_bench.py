@@ -169,6 +169,18 @@ def test_the_page_holds_the_report(page: tuple[Page, str]) -> None:
     assert data["comparison"]["engine"] == "litert"
 
 
+def test_a_delegate_is_in_the_report(path: Path) -> None:
+    echo = "tests.delegates.echo:Echo,only=FULLY_CONNECTED"
+    data = data_of(path, "--delegate", echo)
+    assert [(row["op"], row["kernel"], row["tier"]) for row in data["operators"][:1]] == [("DELEGATE", "1 operator", "echo")]
+    assert data["operators"][0]["of_peak"] is None
+    assert [o["where"] for o in data["partitioning"]["operators"]] == ["echo", "cpu", "cpu"]
+    assert data["partitioning"]["partitions"][0]["bytes_in"] == 32
+    shown = run(path, "--runs", 3, "--delegate", echo).stdout
+    assert "delegates do 88.9% of the operations" in shown
+    assert data_of(path)["partitioning"] is None
+
+
 def test_a_page_of_many_runs_stays_small() -> None:
     latency = {"seconds": list(range(3 * html.MOST_RUNS, 0, -1))}
     thinned = html._thin(latency)["seconds"]

@@ -57,7 +57,7 @@ def installed() -> dict[str, EntryPoint]:
 
 def _construct(point: EntryPoint, options: Mapping[str, Any] | None) -> Delegate:
     try:
-        delegate = point.load()(options)
+        delegate = point.load()(dict(options or {}))
     except (TachyliteError, MemoryError):
         raise
     except Exception as problem:  # others' code
@@ -96,9 +96,9 @@ class Crew:
 
     def _refused(self, delegate: Delegate, problem: Exception) -> None:
         """A delegate failed while the model was planned for."""
-        self._report(delegate, f"delegate {delegate.name!r} failed while it prepared the model: {_said(problem)}", problem)
+        self._report(f"delegate {delegate.name!r} failed while it prepared the model: {_said(problem)}", problem)
 
-    def _report(self, delegate: Delegate, what: str, problem: Exception) -> None:
+    def _report(self, what: str, problem: Exception) -> None:
         if self.strict:
             raise DelegateError(f"{what}; without strict, the CPU would take over") from problem
         warnings.warn(f"{what}; the CPU does its work", DelegateWarning, stacklevel=2)
@@ -113,9 +113,8 @@ class Crew:
             results = as_list(partition.compiled(*arrays))
             _check(partition, results)
         except Exception as problem:  # others' code: whatever it raises, the CPU can do the work
+            self._report(f"delegate {partition.delegate.name!r} failed in a run, at {_place(partition)}: {_said(problem)}", problem)
             self.failed[partition.delegate] = _said(problem)
-            what = f"delegate {partition.delegate.name!r} failed in a run, at {_place(partition)}: {_said(problem)}"
-            self._report(partition.delegate, what, problem)
             return None
         return results
 

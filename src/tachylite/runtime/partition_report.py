@@ -13,6 +13,9 @@ from .delegate import Crew
 
 CPU, BEFORE = "cpu", "before"
 
+#: Letters of a tensor's name beyond which it is cut short for people.
+LONG = 40
+
 
 @dataclass(frozen=True)
 class PlacedOperator:
@@ -68,7 +71,8 @@ class PartitionReport:
             yield f"partition {p.number}: {p.delegate}, {p.operators} operators, {p.operations:,} operations, {crossing}{failed}"
         for o in self.operators:
             where = o.where if o.partition is None else f"{o.where} (partition {o.partition})"
-            yield f"{o.op} #{o.index} {o.output!r}: {where}{'; ' + o.why if o.why else ''}"
+            name = o.output if len(o.output) < LONG else f"{o.output[:LONG]}…"
+            yield f"{o.op} #{o.index} {name!r}: {where}{'; ' + o.why if o.why else ''}"
 
 
 def report(programs: Sequence[Program], crew: Crew) -> PartitionReport:
