@@ -32,7 +32,7 @@ Operators = Annotated[list[str] | None, typer.Option("--operator", help="Only op
 Names = Annotated[list[str] | None, typer.Option("--name", help="Only operators whose output is named so; * and ? make patterns.")]
 DelegateNames = Annotated[
     list[str] | None,
-    typer.Option("--delegate", metavar="NAME[,OPTION=VALUE...]", help="Let it take what it supports: a name or module:Class."),
+    typer.Option("--delegate", metavar="NAME[,OPTION=VALUE...]", help="Let it take what it supports: a name, module:Class, or a library."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail where a delegate does, instead of running its part on the CPU.")]
 Skip = Annotated[list[str] | None, typer.Option(help="Not operators whose output is named so.")]
@@ -681,19 +681,23 @@ def program(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .tlp file to write.")],
     target: Annotated[str | None, typer.Option(help="Instructions to use, like baseline or avx2; else the best of this machine.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="The most worker threads that it may run on.")] = 1,
+    delegates: DelegateNames = None,
 ) -> None:
     """Write a model as a program file, which the C runtime runs without Python.
 
     It holds what the model becomes for the input shapes in its file: code, constants and a memory plan. See native/include/tachylite.h.
+    With --delegate, which must be a C library's: what that compiled too, and what the CPU does where the delegate is missing or fails.
     """
     from tachylite.model import codec
     from tachylite.model.files import write_atomically
     from tachylite.program.target import Target
     from tachylite.program.tlp import compile_model
     from tachylite.runtime import native
+    from tachylite.runtime.delegate import from_text
 
     with explained():
-        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads))
+        chosen = [from_text(text) for text in delegates or ()]
+        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads), chosen)
         write_atomically(output, compiled.pieces)
         show_program(output, compiled)
 
@@ -708,6 +712,8 @@ def show_program(path: Path, compiled: Any) -> None:
     console.print(f"arena     {size_text(compiled.arena_size)}", highlight=False)
     console.print(f"memory    {size_text(compiled.memory_size)}  with inputs, outputs and variables", highlight=False)
     console.print(f"calls     {compiled.calls}", highlight=False)
+    for p in compiled.partitions:
+        console.print(f"delegate  {p.delegate.name} runs {len(p.positions)} operators in one call", highlight=False)
 
 
 @app.command()

@@ -112,6 +112,8 @@ class Lowering:
         self.scope: Scope
         self._persistent: dict[Any, int] = {}
         self._place = (0, 0)
+        #: Within what the CPU does in place of a delegate, whose values are not the entry's outputs, but are moved there.
+        self._is_spare = False
 
     # Walking a graph.
 
@@ -139,7 +141,7 @@ class Lowering:
             scope.groups = fuse.find(operators, scope.graph.outputs, start)
         for step in self._steps(scope, operators, start):
             if isinstance(step, Partition):
-                self._delegate(step)
+                self._delegate(step, [operators[position - start] for position in step.positions])
                 continue
             op = operators[step - start]
             with self._at(op, step):
@@ -157,8 +159,9 @@ class Lowering:
         kept = {t for op in operators[count:] for t in op.inputs if t is not None} | set(scope.graph.outputs)
         found = plan(Part(operators[:count], start, self.known, kept), self.delegates)
         self.program.placements += [replace(p, graph=scope.number) for p in found.placements]
-        delegated = {position for step in found.steps if isinstance(step, Partition) for position in step.positions}
-        scope.groups = {i: group for i, group in scope.groups.items() if delegated.isdisjoint(group.positions)}
+        units = [set(step.positions) for step in found.steps if isinstance(step, Partition)]
+        cut = {i for i, group in scope.groups.items() for unit in units if 0 < len(unit & set(group.positions)) < len(group.positions)}
+        scope.groups = {i: group for i, group in scope.groups.items() if i not in cut}
         return [*found.steps, *range(start + count, start + len(operators))]
 
     def _infer_ahead(self, operators: Sequence[Operator]) -> int:
@@ -176,9 +179,21 @@ class Lowering:
             self.scope.specs.update(zip(op.outputs, results, strict=True))
         return len(operators)
 
-    def _delegate(self, partition: Partition) -> None:
+    def _delegate(self, partition: Partition, operators: Sequence[Operator]) -> None:
+        """Emit a delegate's call and, where it is asked for, what the CPU does in its place."""
         inputs = tuple(self.value(tensor) for tensor in partition.inputs)
-        self.code.append(DelegateCall(partition, inputs, tuple(self.define(tensor) for tensor in partition.outputs)))
+        outputs = tuple(self.define(tensor) for tensor in partition.outputs)
+        position = len(self.code)
+        self.code.append(None)
+        if self.delegates.spare:
+            self._is_spare = True
+            for index, op in zip(partition.positions, operators, strict=True):
+                with self._at(op, index):
+                    self.emit(op)
+            self._is_spare = False
+            self.move([(self.value(tensor), number) for tensor, number in zip(partition.outputs, outputs, strict=True)])
+            self.scope.values.update(zip(partition.outputs, outputs, strict=True))
+        self.code[position] = DelegateCall(partition, inputs, outputs, len(self.code))
 
     @contextmanager
     def _at(self, op: Operator, index: int) -> Iterator[None]:
@@ -462,7 +477,8 @@ class Lowering:
     # Values.
 
     def _define(self, tensor: Tensor, spec: Spec) -> int:
-        if spec.value is None and self.scope.is_entry and tensor in self.scope.graph.outputs and not _is_host(spec.dtype):
+        is_output = self.scope.is_entry and not self._is_spare and tensor in self.scope.graph.outputs
+        if spec.value is None and is_output and not _is_host(spec.dtype):
             return self._bind(tensor, self._new(Kind.OUTPUT, spec, tensor.name), spec)
         return self._bind(tensor, self.temporary(spec, tensor.name), spec)
 

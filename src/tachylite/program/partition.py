@@ -19,10 +19,15 @@ from .units import arrange
 
 
 class Delegates(NamedTuple):
-    """Whom to ask, in order; refused(delegate, problem) is told what one raised, and may raise itself instead of letting the CPU do it."""
+    """Whom to ask, in order.
+
+    refused(delegate, problem) is told what one raised, and may raise itself instead of letting the CPU do it. spare: behind each call
+    there is to be code that does the same on the CPU, for runtimes that do not lower.
+    """
 
     given: Sequence[Delegate]
     refused: Callable[[Delegate, Exception], None]
+    spare: bool = False
 
 
 NOBODY = Delegates((), lambda delegate, problem: None)

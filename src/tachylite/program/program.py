@@ -86,11 +86,15 @@ class HostCall:
 
 @dataclass(frozen=True)
 class DelegateCall:
-    """Let a delegate run a partition of the graph; the values are those of its inputs and outputs, in order."""
+    """Let a delegate run a partition of the graph, and go on at instruction `target`.
+
+    The values are those of its inputs and outputs, in order. What stands before `target` is what the CPU does in its place.
+    """
 
     partition: Partition
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    target: int
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from tachylite.program.delegate import Compiled, Delegate
 from tachylite.program.partition import Delegates
 from tachylite.program.program import DelegateCall
 from tachylite.program.subgraph import Partition
+
+LIBRARIES = {".so", ".dylib", ".dll"}
+"""How the names of shared libraries end."""
 
 ENTRY_POINTS = "tachylite.delegates"
 """The group of entry points that packages offer their delegates in: a name, and a subclass of Delegate."""
@@ -29,7 +33,7 @@ class DelegateError(TachyliteError):
 
 
 def load_delegate(library: str, options: dict[str, Any] | None = None) -> Delegate:
-    """A delegate: the name of an installed one, or `module:Class` of any.
+    """A delegate: the name of an installed one, `module:Class` of any, or the path of a shared library (tachylite_delegate.h).
 
     Raises TachyliteError, a ValueError, where that fails, which callers may catch to stay on the CPU.
     """
@@ -37,8 +41,14 @@ def load_delegate(library: str, options: dict[str, Any] | None = None) -> Delega
         return _construct(installed()[library], options)
     if re.fullmatch(r"[\w.]+:[\w.]+", library):
         return _construct(EntryPoint(library, library, ENTRY_POINTS), options)
+    if Path(library).suffix in LIBRARIES or ".so." in library:
+        from .library import LibraryDelegate
+
+        return LibraryDelegate(library, options)
     known = ", ".join(sorted(installed())) or "none"
-    raise TachyliteError(f"there is no delegate {library!r}; installed are: {known}. Give one of these, or module:Class")
+    raise TachyliteError(
+        f"there is no delegate {library!r}; installed are: {known}. Give one of these, module:Class, or the path of a shared library"
+    )
 
 
 def from_text(text: str) -> Delegate:
