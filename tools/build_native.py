@@ -94,7 +94,8 @@ def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = 
         fresh = target.with_name(target.name + ".new")
         subprocess.run([*cc, *(extra or ["-s"]), "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
-    shutil.copyfile(NATIVE / "include" / "tachylite.h", target.with_name("tachylite.h"))
+    for header in ("tachylite.h", "tachylite_delegate.h"):
+        shutil.copyfile(NATIVE / "include" / header, target.with_name(header))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ _PUBLIC = {
     "InterpreterWithCustomOps": "tachylite.runtime.interpreter",
     "OpResolverType": "tachylite.runtime.interpreter",
     "SignatureRunner": "tachylite.runtime.signature",
-    "Delegate": "tachylite.runtime.delegate",
+    "Delegate": "tachylite.program.delegate",
     "load_delegate": "tachylite.runtime.delegate",
     "load": "tachylite.runtime.loaded",
     "convert": "tachylite.frontends.source",
