@@ -95,7 +95,7 @@ class Builder:
         return op.outputs[0] if len(op.outputs) == 1 else op.outputs
 
     def copy(self, op: Operator, inputs: Sequence[Tensor | None]) -> list[Tensor]:
-        """Append an operator like `op` on these inputs; its outputs, whose shapes are inferred anew. Raises OpError where they are unknown."""
+        """Append an operator like `op` on these inputs; its outputs, whose shapes are inferred anew. Raises OpError if they cannot be."""
         outputs = [replace(t, shape_signature=None) for t in op.outputs]
         made = replace(registry.complete(op), inputs=list(inputs), outputs=outputs)
         specs = infer(made, [self.spec(t) for t in inputs])
