@@ -719,6 +719,29 @@ def show_program(path: Path, compiled: Any) -> None:
         console.print(f"delegate  {p.delegate.name} runs {len(p.positions)} operators in one call", highlight=False)
 
 
+@app.command(name="compile")
+def compile_to_c(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=".tflite files; those of one image share their kernels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    target: Annotated[str, typer.Option(help="The machine; see docs/microcontrollers.md. `any` is every C compiler's.")] = "any",
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="What C names begin with, for each model; else the file's name.")
+    ] = None,
+    arena_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if a model takes more RAM.")] = None,
+    flash_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if the constants take more flash.")] = None,
+) -> None:
+    """Print models as C for microcontrollers: no interpreter, no allocation, only the kernels that they call."""
+    from tachylite.emit.compile import compile as compiled
+
+    with explained():
+        units = compiled(models, output, target=target, names=names or None, arena_limit=arena_limit, flash_limit=flash_limit)
+        table = Table("model", "constants", "arena", "multiply-accumulates", box=None, pad_edge=False)
+        for unit in units:
+            table.add_row(unit.name, size_text(unit.constant_size), size_text(unit.arena_size), f"{sum(unit.macs.values()):,}")
+        console.print(table)
+        console.print(f"{output}  C for {target}; README.md in it says how to build it", highlight=False, soft_wrap=True)
+
+
 @app.command()
 def ops(
     pattern: Annotated[str, typer.Argument(help="Only operators whose name contains this.")] = "",
