@@ -68,6 +68,8 @@ typedef struct {
     int32_t reach_width;
     int32_t runs;
     int32_t steps;
+    int32_t length;
+    int32_t filter_zero_point;
     int32_t flush;
     int32_t depth;
     int32_t outputs;
@@ -144,6 +146,7 @@ typedef struct {
     int32_t taps;
     int32_t shift;
     int32_t reach;
+    int32_t lines;
     int32_t block;
     int32_t blocks;
     int32_t segment;
@@ -761,6 +764,8 @@ int32_t tl_conv_int_s16w8(const tl_conv_int_params *p, void *const *t, tl_range 
 int32_t tl_conv_int_s16w16(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_int_s8w8_quads TL_TIERED(tl_conv_int_s8w8_quads)
 int32_t tl_conv_int_s8w8_quads(const tl_conv_int_params *p, void *const *t, tl_range r);
+#define tl_conv_int_u8w8_quads TL_TIERED(tl_conv_int_u8w8_quads)
+int32_t tl_conv_int_u8w8_quads(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_narrow_f32 TL_TIERED(tl_conv_narrow_f32)
 int32_t tl_conv_narrow_f32(const tl_conv_params *p, void *const *t, tl_range r);
 #define tl_cos_f32 TL_TIERED(tl_cos_f32)
@@ -779,6 +784,10 @@ int32_t tl_depthwise_int_s8(const tl_depthwise_int_params *p, void *const *t, tl
 int32_t tl_depthwise_int_u8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
 #define tl_depthwise_int_s16 TL_TIERED(tl_depthwise_int_s16)
 int32_t tl_depthwise_int_s16(const tl_depthwise_int_params *p, void *const *t, tl_range r);
+#define tl_depthwise_quads_s8 TL_TIERED(tl_depthwise_quads_s8)
+int32_t tl_depthwise_quads_s8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
+#define tl_depthwise_quads_u8 TL_TIERED(tl_depthwise_quads_u8)
+int32_t tl_depthwise_quads_u8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
 #define tl_dequantize_s8 TL_TIERED(tl_dequantize_s8)
 int32_t tl_dequantize_s8(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_dequantize_u8 TL_TIERED(tl_dequantize_u8)

@@ -13,6 +13,10 @@
 #include "tl_requantize.h"
 #include "tl_steps.h"
 
+#if defined(__AVX512VNNI__)
+#include "tl_quads.h"
+#endif
+
 typedef tl_conv_int_params params;
 
 #define PANEL TL_PANEL_OUTPUTS
@@ -25,6 +29,7 @@ typedef struct {
     int32_t image, line, column, lines, columns;
     int32_t x[MAX_PIXELS];
     ptrdiff_t y[MAX_PIXELS];
+    int32_t zero[MAX_PIXELS]; /* what the zero point of filters adds to the sums of uint8 */
 } pixels;
 
 /* What all tiles of a block and a panel share. */
@@ -36,7 +41,11 @@ typedef struct {
     const void *start, *scales;
     char *y;
     int32_t outputs, is_fast; /* whether tl_requantize_bytes will do */
+    size_t panel_bytes;
     tl_output output;
+#if defined(__AVX512VNNI__)
+    tl_quad_output *fast;
+#endif
 } job;
 
 typedef tl_row_sums sums_of[ROWS];
@@ -157,18 +166,44 @@ TILES(half_tiles_w16, tile, VECTORS / 2, TL_PAIRS_W16)
 #endif
 
 #if defined(__AVX512VNNI__)
-TILES(tiles_quads, tile, VECTORS, TL_QUADS_W8)
+/* Rows of pixels by some panels. */
+TL_INLINE void quads_tile(const job *k, int32_t i, const int rows, const int panels) {
+    tl_quad_sums sums;
+#pragma GCC unroll 4
+    for (int v = 0; v < panels; ++v) {
+        tl_lanes start;
+        tl_copy(&start, (const int32_t *)k->start + v * PANEL, sizeof start);
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; ++m) sums[m][v] = k->p->filter_zero_point ? start + k->at->zero[i + m] : start;
+    }
+    const char *w = k->weights;
+    for (int32_t run = 0; run < k->p->runs; ++run, w += k->p->steps * PANEL * 4) {
+        const char *x[TL_QUAD_ROWS];
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; ++m) x[m] = k->x + (k->at->x[i + m] + k->runs[run]);
+        if (rows == 1)
+            tl_add_quads_of_one(sums, x[0], w, k->panel_bytes, k->p->steps, panels);
+        else
+            tl_add_quads(sums, x, w, k->panel_bytes, k->p->steps, rows, panels);
+    }
+    char *y[TL_QUAD_ROWS];
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; ++m) y[m] = k->y + k->at->y[i + m];
+    tl_finish_quads(&k->output, k->fast, k->scales, sums, y, rows, panels);
+}
+TL_QUAD_TILES(tiles_quads, quads_tile, const job *)
+#define single_quads tiles_w8 /* which no one calls */
 #else
-static void tiles_quads(const job *k, int32_t count) { /* Elsewhere they are for single rows. */
+static void single_quads(const job *k, int32_t count) { /* Without VNNI they are for single rows. */
     for (int32_t i = 0; i < count; ++i) tile(k, i, 1, VECTORS, TL_QUADS_W8);
 }
 #endif
 
-/* All pixels of a block by a panel. */
+/* All pixels of a block by a panel of pairs. */
 TL_INLINE void tiles(const job *k, int32_t count, const int kind) {
     const int half = k->outputs <= PANEL / 2;
     if (kind == TL_QUADS_W8)
-        tiles_quads(k, count);
+        single_quads(k, count);
     else if (kind == TL_PAIRS_W8)
         (k->p->flush ? wide_tiles_w8 : half ? half_tiles_w8 : tiles_w8)(k, count);
     else
@@ -234,26 +269,52 @@ static void locate(const params *p, int32_t block, int32_t x_bytes, pixels *at) 
 LOAD(s8, int8_t, int16_t, 0)
 LOAD(u8, uint8_t, int16_t, 0)
 LOAD(s16, int16_t, int16_t, 0)
-LOAD(quads, int8_t, int8_t, TL_FLIP)
+LOAD(s8_quads, int8_t, int8_t, TL_FLIP)
+LOAD(u8_quads, uint8_t, uint8_t, 0)
+
+#if defined(__AVX512VNNI__)
+/* What a filter's zero point adds to each pixel's sums, which are of differences from TL_FLIP. */
+static void add_zero_points(const job *k, pixels *at, int32_t count) {
+    for (int32_t i = 0; i < count; ++i) {
+        int32_t sum = 0;
+        for (int32_t run = 0; run < k->p->runs; ++run)
+            sum += tl_sum_bytes((const uint8_t *)k->x + (at->x[i] + k->runs[run]), k->p->length);
+        at->zero[i] = -k->p->filter_zero_point * sum;
+    }
+}
+#endif
 
 /* Some panels for the block whose input lies in x. */
-TL_INLINE void panels(const params *p, void *const *t, const char *x, const pixels *at, int32_t part, const int kind) {
+TL_INLINE void panels(const params *p, void *const *t, const char *x, pixels *at, int32_t part, const int kind) {
     const size_t y_bytes = (size_t)tl_output_bytes(p->output_type);
-    const size_t panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * TL_STEP_BYTES(kind));
     const size_t start_bytes = PANEL * (p->flush ? sizeof(double) : sizeof(int32_t));
     const int32_t set = t[5] ? ((const int32_t *)t[5])[2 * at->image + 1] * p->panels : 0;
-    const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels);
+    const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels), count = at->lines * at->columns;
     job k = {.p = p, .at = at, .runs = t[4], .output = TL_OUTPUT(p)};
-    for (int32_t i = part * p->part_panels; i < end; ++i) {
-        const int32_t group = i / p->group_panels, first = i % p->group_panels * PANEL;
+    k.panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * TL_STEP_BYTES(kind));
+#if defined(__AVX512VNNI__)
+    tl_quad_output fast;
+    k.fast = &fast;
+#endif
+    for (int32_t i = part * p->part_panels, together = 1; i < end; i += together) {
+        const int32_t group = i / p->group_panels, first = i % p->group_panels;
         k.x = x + (size_t)(group * p->depth * (4 / TL_STEP(kind)));
-        k.weights = (const char *)t[1] + (size_t)(set + i) * panel_bytes;
+        k.weights = (const char *)t[1] + (size_t)(set + i) * k.panel_bytes;
         k.start = (const char *)t[2] + (size_t)(set + i) * start_bytes;
         k.scales = (const char *)t[3] + (size_t)i * (size_t)tl_scales_bytes(p->rounding);
-        k.y = (char *)t[6] + (size_t)(group * p->outputs + first) * y_bytes;
-        k.outputs = TL_MIN(PANEL, p->outputs - first);
+        k.y = (char *)t[6] + (size_t)(group * p->outputs + first * PANEL) * y_bytes;
+#if defined(__AVX512VNNI__)
+        if (kind == TL_QUADS_W8) {
+            if (p->filter_zero_point && (!first || i == part * p->part_panels)) add_zero_points(&k, at, count);
+            together = tl_quad_panels(TL_MIN(end - i, p->group_panels - first));
+            tl_prepare_output(&k.output, k.scales, together, TL_MIN(PANEL * together, p->outputs - first * PANEL),
+                              k.fast);
+            tiles_quads(&k, count, together);
+            continue;
+        }
+#endif
+        k.outputs = TL_MIN(PANEL, p->outputs - first * PANEL);
         k.is_fast = k.outputs == PANEL && tl_makes_bytes(&k.output);
-        const int32_t count = at->lines * at->columns;
         tiles(&k, count, kind);
     }
 }
@@ -280,7 +341,8 @@ CONV(s8w16, int8_t, load_s8, int16_t, TL_PAIRS_W16)
 CONV(u8w16, uint8_t, load_u8, int16_t, TL_PAIRS_W16)
 CONV(s16w8, int16_t, load_s16, int16_t, TL_PAIRS_W8)
 CONV(s16w16, int16_t, load_s16, int16_t, TL_PAIRS_W16)
-CONV(s8w8_quads, int8_t, load_quads, int8_t, TL_QUADS_W8)
+CONV(s8w8_quads, int8_t, load_s8_quads, int8_t, TL_QUADS_W8)
+CONV(u8w8_quads, uint8_t, load_u8_quads, uint8_t, TL_QUADS_W8)
 
 /* Panels of filters that only the run knows: t[0] filters, laid out as the steps say, t[1] int32 or int64 bias of all
  * outputs or nothing, t[2] panels of int16, t[3] where their sums start. A work item is a panel. */

@@ -18,7 +18,7 @@ from tachylite.model.graph import Operator, Tensor
 
 from .arguments import SUFFIXES
 from .exact import reach
-from .kernel import Params, kernel
+from .kernel import VNNI, Params, kernel
 from .panels import extended
 from .registry import Spec
 from .requantize import BLOCK, OUTPUT_FIELDS, Rounding, Scaling, blocks, output_fields, settled, twice
@@ -38,6 +38,7 @@ class ConvIntParams(Params):
     """Of an image of `channels`, blocks of `lines` by `columns` output pixels; steps between outputs in elements.
 
     reach: elements that a window spans; runs: of `steps` pairs of elements; flush: runs after which sums are widened, or 0;
+    length: elements of a run that exist; filter_zero_point: what filters still have, for quads of uint8;
     depth: channels of a group; panels: of all groups; part_panels: those of a work item; room: bytes for each worker.
     """
 
@@ -45,7 +46,22 @@ class ConvIntParams(Params):
         *((name, c_int32) for name in ("input_height", "input_width", "channels", "input_image", "zero_point", "transposed")),
         *((name, c_int32) for name in ("height", "width", "lines", "columns")),
         *((name, c_int32) for name in ("stride_height", "stride_width", "before_height", "before_width", "reach_height", "reach_width")),
-        *((name, c_int32) for name in ("runs", "steps", "flush", "depth", "outputs", "panels", "group_panels", "part_panels", "room")),
+        *(
+            (name, c_int32)
+            for name in (
+                "runs",
+                "steps",
+                "length",
+                "filter_zero_point",
+                "flush",
+                "depth",
+                "outputs",
+                "panels",
+                "group_panels",
+                "part_panels",
+                "room",
+            )
+        ),
         *((name, c_int32) for name in ("output_image", "output_line", "output_pixel", "output_offset")),
         *OUTPUT_FIELDS,
     )
@@ -63,7 +79,7 @@ class PackIntParams(Params):
     )
 
 
-CONV_INT = kernel("conv_int", ConvIntParams, "s8w8", "s8w16", "u8w16", "s16w8", "s16w16", "s8w8_quads")
+CONV_INT = kernel("conv_int", ConvIntParams, "s8w8", "s8w16", "u8w16", "s16w8", "s16w16", "s8w8_quads", "u8w8_quads")
 PACK_INT = kernel("pack_int", PackIntParams, "s8", "u8", "s16")
 
 
@@ -181,7 +197,10 @@ QUADS_W8 = Storage("w8_quads", 4, np.dtype(np.int8))
 
 
 class Filters(NamedTuple):
-    """Values that hold the panels and where their sums start; how to round; the runs, and after how many to flush."""
+    """Values that hold the panels and where their sums start; how to round; the runs, and after how many to flush.
+
+    zero_point: what is still to be taken off the filters.
+    """
 
     panels: int
     start: int
@@ -189,16 +208,19 @@ class Filters(NamedTuple):
     runs: Runs
     flush: int
     storage: Storage
+    zero_point: int = 0
 
 
 def _storage(low: Any, layer: Layer, matrix: np.ndarray, is_single: bool) -> Storage:
     """The best for the machine, where sums are narrow; is_single: whether one row meets these filters."""
+    isa, x = low.program.target.isa, low.spec(layer.x).dtype
+    if isa == VNNI and x.itemsize == matrix.itemsize == 1:
+        return QUADS_W8
     if layer.zero_points[1] or matrix.dtype != np.int8:
         return PAIRS_W16
-    isa = low.program.target.isa
     # AVX2 saves itself the widening of filters, which only several rows make up for; its products exclude -128.
-    suits = isa == "avx512vnni" or (isa == "avx2" and is_single and bool((matrix != -128).all()))
-    return QUADS_W8 if suits and low.spec(layer.x).dtype == np.int8 else PAIRS_W8
+    suits = isa == "avx2" and is_single and x == np.int8 and bool((matrix != -128).all())
+    return QUADS_W8 if suits else PAIRS_W8
 
 
 def _is_wide(scaling: Scaling, greatest: int) -> bool:
@@ -231,14 +253,18 @@ def _constant_filters(low: Any, layer: Layer, runs: Runs, view: View, name: str,
         if matrix.dtype == np.int8 and not layer.zero_points[1]
         else PAIRS_W16
     )
-    flip = 128 if storage is QUADS_W8 and low.program.target.isa == "avx512vnni" else 0
+    is_vnni = storage is QUADS_W8 and low.program.target.isa == VNNI
+    # VNNI multiplies uint8 by int8: what is neither becomes it, and a zero point that filters have then is the kernel's to take off.
+    flip = 128 if is_vnni and layer.x.dtype == np.int8 else 0
+    removed = layer.zero_points[1] if not is_vnni else 128 if matrix.dtype == np.uint8 else 0
     start = bias - (layer.zero_points[0] + flip) * totals
     start = start.astype(np.float64 if flush else np.int32)
     start = blocks(start, len(matrix) // layer.outputs, layer.outputs)
     shape = len(runs.offsets), len(pieces.offsets), pieces.length
-    pack = partial(_panels, view=view, outputs=layer.outputs, shape=shape, zero_point=layer.zero_points[1], storage=storage)
-    layout = f"{storage.name} panels{BLOCK} {name} {layer.outputs} {shape} {layer.zero_points[1]}"
-    return Filters(low.packed(layer.filters, layout, pack), _constant(low, start), scaling, pieces, flush, storage)
+    pack = partial(_panels, view=view, outputs=layer.outputs, shape=shape, zero_point=removed, storage=storage)
+    layout = f"{storage.name} panels{BLOCK} {name} {layer.outputs} {shape} {removed}"
+    packed, left = low.packed(layer.filters, layout, pack), layer.zero_points[1] - removed
+    return Filters(packed, _constant(low, start), scaling, pieces, flush, storage, left)
 
 
 def _flushed(layer: Layer, runs: Runs, most: int) -> tuple[Runs, int]:
@@ -342,6 +368,7 @@ def emit(
     """
     params.zero_point = layer.zero_points[0]
     params.runs, params.steps, params.flush = len(filters.runs.offsets), -(-filters.runs.length // filters.storage.step), filters.flush
+    params.length, params.filter_zero_point = filters.runs.length, filters.zero_point
     params.outputs, params.group_panels = layer.outputs, -(-layer.outputs // BLOCK)
     params.panels = layer.groups * params.group_panels
     for name, value in output_fields(op, filters.scaling).items():

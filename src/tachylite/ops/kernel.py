@@ -9,6 +9,9 @@ from typing import Any
 
 from .registry import load_families
 
+VNNI = "avx512vnni"
+"""The tier that multiplies and adds four bytes at once."""
+
 _REALS = ctypes.c_float, ctypes.c_double
 _LEAST, _MOST = -(2**31), 2**31 - 1
 _set = ctypes.Structure.__setattr__  # looked up once, because programs have thousands of fields
@@ -43,11 +46,15 @@ class NoParams(Params):
 
 @dataclass(frozen=True)
 class Kernel:
-    """`tl_<name>_<variant>` in C, for each of its variants; all take the same parameter block."""
+    """`tl_<name>_<variant>` in C, for each of its variants; all take the same parameter block.
+
+    needs: the compiler's macro of what tiers must have to hold it; all tiers hold others.
+    """
 
     name: str
     params: type[Params]
     variants: tuple[str, ...]
+    needs: str = ""
 
     def symbol(self, variant: str) -> str:
         """The kernel's name in a Program, which is its C name without `tl_`."""
@@ -77,11 +84,11 @@ C_TYPES = {
 }
 
 
-def kernel(name: str, params: type[Params], *variants: str) -> Kernel:
+def kernel(name: str, params: type[Params], *variants: str, needs: str = "") -> Kernel:
     """Declare a kernel. Raises ValueError where the name is taken."""
     if name in _kernels:
         raise ValueError(f"kernel {name} is declared twice")
-    _kernels[name] = Kernel(name, params, variants)
+    _kernels[name] = Kernel(name, params, variants, needs)
     return _kernels[name]
 
 
@@ -120,8 +127,11 @@ def c_header() -> str:
 
 def c_table() -> str:
     """native/kernel_table.inc: one TL_ENTRY(name, parameter block, layout) a kernel, in the order of their names."""
-    entries = [f"TL_ENTRY({symbol}, {_c_name(k.params)}, 0x{k.layout:08x}u)" for symbol, k in sorted(by_symbol().items())]
-    return "\n".join(["/* Generated from the registry by `make format`. */", *entries, ""])
+    lines = ["/* Generated from the registry by `make format`. */"]
+    for symbol, k in sorted(by_symbol().items()):
+        entry = f"TL_ENTRY({symbol}, {_c_name(k.params)}, 0x{k.layout:08x}u)"
+        lines += [f"#if defined({k.needs})", entry, "#endif"] if k.needs else [entry]
+    return "\n".join([*lines, ""])
 
 
 def _c_struct(block: type[Params]) -> str:
