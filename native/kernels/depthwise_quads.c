@@ -1,8 +1,9 @@
 /* Convolution of each channel by itself, bytes, where the machine multiplies and adds four of them (AVX-512 VNNI).
  *
- * t[0] input [n, h, w, c]; t[1] filters, int8 [lines][panels][taps][16][4]; t[2] what sums start from, int32 [panels][16]; t[3]
- * scales of each panel, see tl_requantize.h; t[4] where each tap begins, int32 [taps], in bytes from a pixel's first on;
- * t[5] output; t[6] scratch. A work item is a segment of some lines of the output, for a block of channels.
+ * t[0] input [n, h, w, c]; t[1] filters, int8 [lines][panels][taps][16][4]; t[2] what sums start from, int32
+ * [panels][16]; t[3] scales of each panel, see tl_requantize.h; t[4] where each tap begins, int32 [taps], in bytes from
+ * a pixel's first on; t[5] output; t[6] scratch. A work item is a segment of some lines of the output, for a block of
+ * channels.
  *
  * A tap is four cells of the window: those of four or three rows, two neighbours of two rows, or four of one. What a
  * segment sees is first laid out that way, [groups of rows][span][block][4], with padding, as uint8. Neighbouring lines
@@ -127,7 +128,8 @@ static void load(const params *p, const char *x, int32_t top, int32_t begin, int
     }
 }
 
-/* Outputs of some panels of a segment: a row of sums is one output, or two where sixteen channels would be half empty. */
+/* Outputs of some panels of a segment: a row of sums is one output, or two where sixteen channels would be half empty.
+ */
 typedef struct {
     const params *p;
     const int32_t *offsets;
