@@ -115,7 +115,7 @@ class Builder:
 
         instead: what takes the place of other tensors of the graph, constants for example.
         """
-        place: dict[Tensor | None, Tensor | None] = {None: None}
+        place: dict[Any, Tensor | None] = {None: None}
         place.update(instead)
         place.update(zip(graph.inputs, arguments, strict=True))
         for op in graph.operators:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tachylite.compress.calibrate import open_model
 from tachylite.model.errors import TachyliteError
-from tachylite.model.graph import Model
+from tachylite.model.graph import Model, Shape
 from tachylite.runtime import checkpoint as checkpoints
 from tachylite.runtime.interpreter import Interpreter
 
@@ -43,11 +43,16 @@ def cosine(rate: float, warm_up: int = 0) -> Callable[[int, int], float]:
 
 @dataclass
 class Training:
-    """What `fit` did. losses: of each step; validations: (step, loss, accuracy) after each epoch, without classes None for the last."""
+    """What `fit` did.
+
+    losses: of each step; steps: how many there have been, those before a checkpoint too; validations: (step, loss, accuracy) after each
+    epoch, accuracy None where there are no classes.
+    """
 
     model: Model
     interpreter: Interpreter
     losses: list[float] = field(default_factory=list)
+    steps: int = 0
     validations: list[tuple[int, float, float | None]] = field(default_factory=list)
 
     def freeze(self) -> Model:
@@ -95,7 +100,7 @@ def fit(
     training, steps, done = Training(source, interpreter), epochs * per_epoch, 0
     if checkpoint is not None and Path(checkpoint).exists():
         interpreter.load_checkpoint(checkpoint)
-        done = int(checkpoints.variables(interpreter)[STEP][0])
+        done = training.steps = int(checkpoints.variables(interpreter)[STEP][0])
     run = interpreter.get_signature_runner("train")
     for step in range(done, steps):
         chosen = _batch(seed, step, count, batch)
@@ -103,6 +108,7 @@ def fit(
         feed["learning_rate"] = np.float32(wanted(step, steps))
         loss = _step(training, run, feed, step)
         training.losses.append(loss)
+        training.steps = step + 1
         if progress is not None:
             progress(step + 1, steps, loss)
         if checkpoint is not None and (step + 1) % (save_every or per_epoch) == 0:
@@ -154,6 +160,7 @@ def _fitted(interpreter: Interpreter, data: Arrays) -> dict[str, np.ndarray]:
     inputs, others = [name for name in needed if name != "target"], [name for name in given if name != "target"]
     if len(inputs) == len(others) == 1:
         given = {inputs[0]: given[others[0]], **{name: given[name] for name in given if name == "target"}}
+    given = {name: _with_ones(array, needed[name].shape) if name in needed else array for name, array in given.items()}
     problems = [f"{name!r} is missing" for name in needed if name not in given]
     problems += [f"{name!r} is none of {list(needed)}" for name in given if name not in needed]
     problems += [
@@ -166,6 +173,12 @@ def _fitted(interpreter: Interpreter, data: Arrays) -> dict[str, np.ndarray]:
     if problems:
         raise TachyliteError(f"the data do not fit the model: {'; '.join(problems)}; correct the names or shapes of the arrays")
     return {name: given[name].astype(t.dtype, copy=False) for name, t in needed.items()}
+
+
+def _with_ones(samples: np.ndarray, wanted: Shape) -> np.ndarray:
+    """Samples whose shape differs from the wanted one by dimensions of 1 alone, a picture's one channel, in that shape."""
+    alike = [d for d in samples.shape[1:] if d != 1] == [d for d in wanted[1:] if d != 1]
+    return samples.reshape((len(samples), *wanted[1:])) if samples.ndim and alike else samples
 
 
 def evaluate(interpreter: Interpreter, data: Arrays, batch: int) -> tuple[float, float | None]:
