@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import build_native
+
 from tachylite.frontends import table as frontends
 from tachylite.ops import kernel, table
 
@@ -37,6 +39,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": table.markdown,
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
     "native/include/tl_params.h": kernel.c_header,
+    "native/kernel_files.json": build_native.index,
     "native/kernel_table.inc": kernel.c_table,
     "src/tachylite/ops/families.py": table.modules,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -416,7 +417,8 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
 
 
 #: The converter's int16 sums have scales that are no powers of two.
-_SUM = Integer(options={"s16": {"pot_scale_int16": False}})
+_SUM = Integer(options={"s16": {"pot_scale_int16": False}}, unit=max)
+_PRODUCT = Integer(unit=prod)
 
 _register = partial(define, infer=infer_binary)
 _register(
@@ -449,7 +451,7 @@ _register(
     infer=infer_multiply,
     version=multiply_version,
     lower=lower_arithmetic(MUL, _product_params),
-    integer=OWN,
+    integer=_PRODUCT,
     gradient=fused(binary(lambda at, dy: (dy * at.input(1), dy * at.x))),
 )
 _register(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from ctypes import c_float, c_int32
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -229,6 +230,9 @@ def _call(low: Any, op: Operator, kernel_: Any, variant: str, params: SoftmaxPar
     low.call(kernel_, variant, op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**13 // (shape[-1] + 4))
 
 
+#: LiteRT counts differences in steps of 2**-26, and demands that a step of the input is more than one of them.
+_LEAST = 2.0**-24
+
 register(
     OpDef(
         "SOFTMAX",
@@ -238,7 +242,7 @@ register(
         variants=("f32", "f16", "s8", "u8", "s16"),
         version=version_by_type(f16=4, s16=3, s8=2),
         lower=lower_softmax,
-        integer=PROBABILITY,
+        integer=replace(PROBABILITY, least=_LEAST),
         permute=last_stays,
         in_place=True,
         gradient=reduce_gradient.softmax,
@@ -253,7 +257,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_log_softmax,
-        integer=Integer(output={"s8": Grid(16 / 256, 127), "u8": Grid(16 / 256, 255)}),
+        integer=Integer(output={"s8": Grid(16 / 256, 127), "u8": Grid(16 / 256, 255)}, least=_LEAST),
         gradient=reduce_gradient.log_softmax,
         permute=last_stays,
         in_place=True,
