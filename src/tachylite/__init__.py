@@ -27,6 +27,7 @@ _PUBLIC = {
     "add_head": "tachylite.train.head",
     "fit": "tachylite.train.loop",
     "freeze": "tachylite.train.freeze",
+    "finetune": "tachylite.train.finetune",
     "Model": "tachylite.model.graph",
     "Graph": "tachylite.model.graph",
     "Tensor": "tachylite.model.graph",

@@ -450,18 +450,11 @@ def train(
     page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the loss curve.")] = None,
 ) -> None:
     """Train a model that `tachylite make-trainable` wrote, and show the loss curve."""
-    from tachylite.data import arrays
     from tachylite.model import codec
     from tachylite.train import curve
-    from tachylite.train.loop import TARGETS, cosine, fit
+    from tachylite.train.loop import cosine, fit
     from tachylite.train.optimizer import OPTIMIZERS
     from tachylite.train.signatures import settings_of
-
-    def read(path: Path) -> dict[str, Any]:
-        found = arrays.read(path)
-        if not isinstance(found, dict):
-            raise TachyliteError(f"{path} holds one array; training needs inputs and targets, in an .npz file")
-        return {name: array if name in TARGETS else (array - mean) / std for name, array in found.items()}
 
     with explained():
         source = codec.read_file(model)
@@ -469,25 +462,18 @@ def train(
         if schedule not in ("constant", "cosine"):
             raise TachyliteError(f"there is no schedule {schedule!r}; choose constant or cosine")
         start = OPTIMIZERS[settings["optimizer"]["name"]].rate if rate is None else rate
-        with Progress(
-            TextColumn("training"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4f}"),
-            transient=True,
-            console=Console(stderr=True),
-        ) as bar:
-            task = bar.add_task("", total=None, loss=float("nan"))
+        with training_bar() as progress:
             training = fit(
                 source,
-                read(data),
+                training_data(data, mean, std),
                 epochs=epochs,
                 rate=cosine(start) if schedule == "cosine" else start,
-                validation=read(validation) if validation else None,
+                validation=training_data(validation, mean, std) if validation else None,
                 seed=seed,
                 checkpoint=checkpoint,
                 patience=patience,
                 threads=threads,
-                progress=lambda done, of, loss: bar.update(task, completed=done, total=of, loss=loss),
+                progress=progress,
             )
         for line in curve.text(training.losses):
             console.print(line, highlight=False)
@@ -508,6 +494,76 @@ def train(
         if output:
             training.freeze().save(output)
             show_sizes(model, output)
+
+
+def training_data(path: Path, mean: float, std: float) -> dict[str, Any]:
+    """The arrays of an .npz file; inputs as (x - mean) / std. Raises TachyliteError, OSError."""
+    from tachylite.data import arrays
+    from tachylite.train.loop import TARGETS
+
+    found = arrays.read(path)
+    if not isinstance(found, dict):
+        raise TachyliteError(f"{path} holds one array; training needs inputs and targets by name, in an .npz file")
+    return {name: array if name in TARGETS else (array - mean) / std for name, array in found.items()}
+
+
+@contextmanager
+def training_bar() -> Iterator[Any]:
+    """A bar of steps with the last loss: the function to call with the steps done, those there are, and the loss."""
+    columns = TextColumn("training"), BarColumn(), TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4f}")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, loss=float("nan"))
+        yield lambda done, of, loss: bar.update(task, completed=done, total=of, loss=loss)
+
+
+@app.command()
+def finetune(
+    model: ModelPath,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Samples: .npz with arrays named like the inputs, and perhaps `target`.")],
+    output: OutputPath,
+    recipe: Annotated[str | None, typer.Option(help="Quantize in the end: a scheme or a .json file of rules.")] = None,
+    sparsity: Annotated[float | None, typer.Option(help="Make so many weights zero, a few more at a time.")] = None,
+    pattern: Annotated[str, typer.Option(help="Which: unstructured, 2:4, or blocks such as 4x1.")] = "unstructured",
+    clusters: Annotated[int | None, typer.Option(help="Let the weights of a layer share so many values.")] = None,
+    teacher: Annotated[Path | None, typer.Option(metavar="MODEL", help="The float model whose answers are learned; else MODEL.")] = None,
+    distill: Annotated[float, typer.Option(help="The part of what is learned that these are; the rest are the data's classes.")] = 1.0,
+    epochs: Annotated[int, typer.Option(min=1, help="How often all samples are gone through.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="Where the learning rate begins, before it falls along a cosine.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples of a step.")] = 32,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save here after each epoch; go on from it where it exists.")
+    ] = None,
+    mean: Annotated[float, typer.Option(help="Inputs become (x - mean) / std.")] = 0.0,
+    std: Annotated[float, typer.Option(help="See --mean.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the samples' order, and of clustering.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+) -> None:
+    """Train a pruned, clustered or soon to be quantized model as what it will be, to answer like the float model."""
+    from tachylite.compress.recipe import read_rules
+    from tachylite.train.finetune import finetune
+    from tachylite.train.loop import cosine
+
+    with explained():
+        with training_bar() as progress:
+            result = finetune(
+                model,
+                training_data(data, mean, std),
+                recipe=None if recipe is None else read_rules(recipe),
+                sparsity=sparsity,
+                pattern=pattern,
+                clusters=clusters,
+                teacher=teacher,
+                distill=distill,
+                epochs=epochs,
+                rate=None if rate is None else cosine(rate),
+                batch=batch,
+                checkpoint=checkpoint,
+                seed=seed,
+                threads=threads,
+                progress=progress,
+            )
+        result.save(output)
+        show_sizes(model, output)
 
 
 @app.command()

@@ -63,6 +63,8 @@ class Training:
 Progress = Callable[[int, int, float], None]
 """Is told how many steps are done, of how many, and the last loss."""
 
+BeforeStep = Callable[[int, dict[str, Any], Interpreter], None]
+
 
 def fit(
     model: Any,
@@ -77,6 +79,7 @@ def fit(
     patience: int | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    each_batch: BeforeStep | None = None,
 ) -> Training:
     """Train a model that `make_trainable` made.
 
@@ -84,6 +87,7 @@ def fit(
     rate: see Rate; without it, one that suits the optimizer. validation: data that are judged after each epoch.
     checkpoint: a file to save to every `save_every` steps (an epoch's, if not given) and at the end; where it exists already, training goes
     on from it, and ends as if it had never stopped. patience: stop after so many epochs without a smaller validation loss.
+    each_batch: is given a step's number, its batch by name and the interpreter before it runs, and may change the batch.
     Raises TachyliteError where data do not fit, and where a loss is not finite: with the step and the layer; the variables are then those
     before it.
     """
@@ -106,6 +110,8 @@ def fit(
         chosen = _batch(seed, step, count, batch)
         feed = {name: array[chosen] for name, array in arrays.items()}
         feed["learning_rate"] = np.float32(wanted(step, steps))
+        if each_batch is not None:
+            each_batch(step, feed, interpreter)
         loss = _step(training, run, feed, step)
         training.losses.append(loss)
         training.steps = step + 1
@@ -160,7 +166,7 @@ def _fitted(interpreter: Interpreter, data: Arrays) -> dict[str, np.ndarray]:
     inputs, others = [name for name in needed if name != "target"], [name for name in given if name != "target"]
     if len(inputs) == len(others) == 1:
         given = {inputs[0]: given[others[0]], **{name: given[name] for name in given if name == "target"}}
-    given = {name: _with_ones(array, needed[name].shape) if name in needed else array for name, array in given.items()}
+    given = {name: with_ones(array, needed[name].shape) if name in needed else array for name, array in given.items()}
     problems = [f"{name!r} is missing" for name in needed if name not in given]
     problems += [f"{name!r} is none of {list(needed)}" for name in given if name not in needed]
     problems += [
@@ -175,7 +181,7 @@ def _fitted(interpreter: Interpreter, data: Arrays) -> dict[str, np.ndarray]:
     return {name: given[name].astype(t.dtype, copy=False) for name, t in needed.items()}
 
 
-def _with_ones(samples: np.ndarray, wanted: Shape) -> np.ndarray:
+def with_ones(samples: np.ndarray, wanted: Shape) -> np.ndarray:
     """Samples whose shape differs from the wanted one by dimensions of 1 alone, a picture's one channel, in that shape."""
     alike = [d for d in samples.shape[1:] if d != 1] == [d for d in wanted[1:] if d != 1]
     return samples.reshape((len(samples), *wanted[1:])) if samples.ndim and alike else samples

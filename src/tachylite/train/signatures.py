@@ -22,10 +22,11 @@ from tachylite.passes.runner import run
 
 from .batching import before, of_batch
 from .gradient import gradients
-from .loss import Loss, loss_of
-from .optimizer import Optimizer, clipped, described, optimizer_of
+from .loss import loss_of
+from .optimizer import NO_CLIP, Clip, Optimizer, described, optimizer_of
 from .trainable import Patterns, beginning, trained
 from .variables import STEP, Scope, Variables
+from .weight import Weight
 
 METADATA = "tachylite_training"
 """The name of the metadata that tell how a model was made trainable, as JSON."""
@@ -58,25 +59,36 @@ def make_trainable(
     A step whose loss or gradients are not finite leaves the variables as they are.
     Raises TachyliteError where the model cannot be trained so: it names what has no gradient, or what no pattern matches.
     """
-    source = _prepared(open_model(model))
-    plan = _Plan(source.graph, _names_of(source), loss_of(loss), optimizer_of(optimizer), batch, smoothing, clip_norm, clip_value, segments)
+    source = prepared(open_model(model))
     variables = Variables()
-    names = {t: variables.add(t.name, t.shape, t.dtype, beginning(op, t, initialize)) for t, op in trained(source.graph, trainable).items()}
+    weights = {
+        t: Weight(variables.add(t.name, t.shape, t.dtype, beginning(op, t, initialize)))
+        for t, op in trained(source.graph, trainable).items()
+    }
+    clip = Clip(clip_norm, clip_value)
+    return build(
+        source, variables, weights, Plan(source.graph, names_of(source), loss, optimizer_of(optimizer), batch, smoothing, clip, segments)
+    )
+
+
+def build(source: Model, variables: Variables, weights: "dict[Tensor, Weight]", plan: "Plan") -> Model:
+    """The trainable model. variables: those of the weights; the optimizer's are added. source: is left as it is."""
+    trainable = [w.variable for w in weights.values()]
     slots = {
         (name, slot): variables.add(f"{name}/{slot}", variables.known[name].shape, np.dtype(np.float32))
-        for name in names.values()
+        for name in trainable
         for slot in plan.optimizer.slots
     }
     variables.add(STEP, (1,), np.dtype(np.int32))
-    entries = [plan.train(variables, names, slots), plan.infer(variables, names), plan.evaluate(variables, names)]
+    entries = [plan.train(variables, weights, slots), plan.infer(variables, weights), plan.evaluate(variables, weights)]
     entries += [_save(variables), _restore(variables)]
-    settings = {"loss": loss, "optimizer": described(plan.optimizer), "batch": batch, "trained": list(names.values())}
+    settings = {"loss": plan.loss, "optimizer": described(plan.optimizer), "batch": plan.batch, "trained": trainable}
     metadata = {**source.metadata, METADATA: json.dumps(settings).encode()}
     graphs = [s.graph for s in entries]
     # What is used most comes first: to a reader without signatures, the model is what it was.
     order = [graphs[1], graphs[0], *graphs[2:], variables.initializer]
     result = Model(order, entries, metadata, source.description, dict(source.files))
-    run(result, [dead.DEAD, fold.FOLD, cse.CONSTANTS, *([cse.OPERATORS] if segments == 1 else [])])
+    run(result, [dead.DEAD, fold.FOLD, cse.CONSTANTS, *([cse.OPERATORS] if plan.segments == 1 else [])])
     result.verify()
     return result
 
@@ -91,7 +103,7 @@ def settings_of(model: Model) -> dict[str, Any]:
     return settings
 
 
-def _prepared(model: Model) -> Model:
+def prepared(model: Model) -> Model:
     """A copy whose constants are what they come to: 16-bit weights that are dequantized, for example."""
     result = model.copy()
     for op in result.operators():
@@ -104,7 +116,7 @@ def _prepared(model: Model) -> Model:
     return run(result, [dead.DEAD, fold.FOLD])
 
 
-def _names_of(model: Model) -> tuple[dict[Tensor, str], dict[Tensor, str]]:
+def names_of(model: Model) -> tuple[dict[Tensor, str], dict[Tensor, str]]:
     """What callers call the main graph's inputs and outputs: as its signature does, where it has one."""
     signature = next((s for s in model.signatures if s.graph is model.graph), None)
     if signature is not None:
@@ -115,45 +127,40 @@ def _names_of(model: Model) -> tuple[dict[Tensor, str], dict[Tensor, str]]:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What is made of a graph."""
+class Plan:
+    """What is made of a graph, and how; names: what callers call its inputs and outputs. The arguments of `make_trainable`."""
 
     graph: Graph
     names: tuple[dict[Tensor, str], dict[Tensor, str]]
-    loss: Loss
+    loss: str
     optimizer: Optimizer
     batch: int
-    smoothing: float
-    clip_norm: float | None
-    clip_value: float | None
-    segments: int
+    smoothing: float = 0.0
+    clip: Clip = NO_CLIP
+    segments: int = 1
 
-    def train(self, variables: Variables, names: dict[Tensor, str], slots: dict[tuple[str, str], str]) -> Signature:
+    def train(self, variables: Variables, weights: dict[Tensor, Weight], slots: dict[tuple[str, str], str]) -> Signature:
         """One step on a batch."""
         scope = variables.open("train")
         build = scope.build
-        weights = scope.read_all(names)
-        inputs, target, loss, _ = self._forward(scope, weights)
+        values, seen = _read(scope, weights)
+        inputs, target, loss, _ = self._forward(scope, seen)
         rate = Term(build, build.input("learning_rate", ()))
-        found = gradients(build.graph, {loss.tensor: build.constant(np.float32(1))}, list(weights.values()), segments=self.segments)
-        if missing := [names[t] for t, g in zip(weights, found, strict=True) if g is None]:
+        found = gradients(build.graph, {loss.tensor: build.constant(np.float32(1))}, list(seen.values()), segments=self.segments)
+        if missing := [t.name for t, g in zip(seen, found, strict=True) if g is None]:
             raise TachyliteError(f"the loss does not depend on {', '.join(missing)}; leave them out of `trainable`")
-        slopes = [Term(build, g) for g in found if g is not None]
+        slopes = [w.pulled(scope, Term(build, g)) for w, g in zip(weights.values(), found, strict=True) if g is not None]
         square = _total([(g * g).sum(*range(g.rank)) for g in slopes])
         norm = square.SQRT()
         is_finite = (loss + square).ABS() < LARGEST
         count = Term(build, scope.read(STEP)) + Term(build, build.constant(np.array([1], np.int32)))
         number = count.CAST(in_data_type="INT32", out_data_type="FLOAT32").reshape(())
-        for name, weight, slope in zip(
-            names.values(), weights.values(), clipped(slopes, norm, self.clip_norm, self.clip_value), strict=True
-        ):
+        for (name, value), slope in zip(values.items(), self.clip.applied(slopes, norm), strict=True):
             memory = {slot: Term(build, scope.read(slots[name, slot])) for slot in self.optimizer.slots}
-            new, remembered = self.optimizer.step(Term(build, weight), slope, memory, rate, number)
-            for variable, old, value in [
-                (name, Term(build, weight), new),
-                *((slots[name, slot], memory[slot], remembered[slot]) for slot in self.optimizer.slots),
-            ]:
-                scope.assign(variable, where(is_finite, value, old).tensor)
+            moved, remembered = self.optimizer.step(value, slope, memory, rate, number)
+            scope.assign(name, where(is_finite, moved, value).tensor)
+            for slot, old in memory.items():
+                scope.assign(slots[name, slot], where(is_finite, remembered[slot], old).tensor)
         scope.assign(STEP, count.tensor)
         build.outputs(loss.tensor, norm.tensor)
         return Signature(
@@ -163,21 +170,21 @@ class _Plan:
             {"loss": loss.tensor, "gradient_norm": norm.tensor},
         )
 
-    def evaluate(self, variables: Variables, names: dict[Tensor, str]) -> Signature:
+    def evaluate(self, variables: Variables, weights: dict[Tensor, Weight]) -> Signature:
         """The loss of a batch, and the model's outputs."""
         scope = variables.open("evaluate")
-        inputs, target, loss, outputs = self._forward(scope, scope.read_all(names))
+        inputs, target, loss, outputs = self._forward(scope, _read(scope, weights)[1])
         scope.build.outputs(loss.tensor, *outputs.values())
         return Signature("evaluate", scope.build.graph, {**inputs, "target": target}, {"loss": loss.tensor, **outputs})
 
-    def infer(self, variables: Variables, names: dict[Tensor, str]) -> Signature:
+    def infer(self, variables: Variables, weights: dict[Tensor, Weight]) -> Signature:
         """The model on inputs as it took them."""
         scope = variables.open("infer")
         build = scope.build
         inputs = [build.input(t.name, t.shape, t.dtype, t.quantization) for t in self.graph.inputs]
         for new, old in zip(inputs, self.graph.inputs, strict=True):
             new.shape_signature = old.shape_signature
-        outputs = build.inline(self.graph, inputs, scope.read_all(names))
+        outputs = build.inline(self.graph, inputs, _read(scope, weights)[1])
         build.outputs(*outputs)
         called, given = self.names
         return Signature(
@@ -187,17 +194,24 @@ class _Plan:
             {given[old]: new for old, new in zip(self.graph.outputs, outputs, strict=True)},
         )
 
-    def _forward(self, scope: Scope, weights: dict[Tensor, Tensor]) -> tuple[dict[str, Tensor], Tensor, Term, dict[str, Tensor]]:
+    def _forward(self, scope: Scope, seen: dict[Tensor, Tensor]) -> tuple[dict[str, Tensor], Tensor, Term, dict[str, Tensor]]:
         """Inputs by name, the target, the loss, and outputs by name, of a batch."""
         build, graph = scope.build, of_batch(self.graph, self.batch)
         inputs = [build.input(t.name, (self.batch, *t.shape[1:]), t.dtype) for t in graph.inputs]
-        results = build.inline(graph, inputs, weights)
-        output = before(build.graph, results[0], self.loss.before)
-        target = build.input("target", *self.loss.target(output.shape))
-        loss = self.loss.function(Term(build, output), Term(build, target), self.smoothing)
+        results = build.inline(graph, inputs, seen)
+        kind = loss_of(self.loss)
+        output = before(build.graph, results[0], kind.before)
+        target = build.input("target", *kind.target(output.shape))
+        loss = kind.function(Term(build, output), Term(build, target), self.smoothing)
         called, given = self.names
         taken = {called[old]: new for old, new in zip(self.graph.inputs, inputs, strict=True)}
         return taken, target, loss, {given[old]: new for old, new in zip(self.graph.outputs, results, strict=True)}
+
+
+def _read(scope: Scope, weights: dict[Tensor, Weight]) -> tuple[dict[str, Term], dict[Tensor, Tensor]]:
+    """The values of what is trained, by name, and what layers see in place of the constants."""
+    values = {w.variable: Term(scope.build, scope.read(w.variable)) for w in weights.values()}
+    return values, {t: w.seen(scope, values[w.variable]).tensor for t, w in weights.items()}
 
 
 def _total(terms: Sequence[Term]) -> Term:

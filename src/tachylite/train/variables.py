@@ -1,6 +1,5 @@
 """The variables of a trainable model: resource variables with initial values, which every signature's graph reads and sets by name."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,10 +70,6 @@ class Scope:
         variable = self.variables.known[name]
         value: Tensor = self.build.READ_VARIABLE(self._handle(name), out=Tensor(name, variable.shape, variable.dtype))
         return value
-
-    def read_all(self, names: Mapping[Tensor, str]) -> dict[Tensor, Tensor]:
-        """The values of variables, by what they take the place of."""
-        return {tensor: self.read(name) for tensor, name in names.items()}
 
     def assign(self, name: str, value: Tensor) -> None:
         """Set the variable."""
