@@ -26,6 +26,9 @@ from .repository import Repository
 
 FORMAT = 1
 
+LISTED = 20
+"""Releases of a model that devices are shown, the newest; a device with an older one takes the newest that it may."""
+
 
 @dataclass
 class Books:
@@ -214,7 +217,7 @@ class Publisher:
     def _sign(self, books: Books, channels: Sequence[str]) -> None:
         """Write the indices of channels, and sign all that they list."""
         for channel in channels:
-            released = books.released[channel]
+            released = {name: listings[-LISTED:] for name, listings in books.released[channel].items()}
             files = [self._put(f"{channel}/index.json", write_index(released))]
             for listing in (each for listings in released.values() for each in listings if not each.withdrawn):
                 files += self._files(listing)

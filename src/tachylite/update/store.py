@@ -14,7 +14,7 @@ from tachylite.runtime.loaded import LoadedModel, load
 
 from . import disk, fitness, guard
 from .catalogue import Catalogue, Offer
-from .download import Downloader, Progress, full_disk_explained
+from .download import Downloader, Progress
 from .errors import RefusedError, UnfitError, UpdateError
 from .fetch import Fetcher
 from .folder import Folder
@@ -26,6 +26,9 @@ from .state import ModelState, State
 from .trust import Trust
 
 DIED = "the process that ran it ended before confirm()"
+
+TRIES = 3
+"""Times that a self-test may end its process before the version is given up."""
 
 
 class Store:
@@ -72,7 +75,7 @@ class Store:
 
     def check(self) -> list[Offer]:
         """Ask the server what this device should have. Raises NetworkError, RefusedError, SpaceError, UpdateError; no model changes."""
-        with self._folder.lock("update"), full_disk_explained(self.directory):
+        with self._folder.lock("update"), disk.full_explained(self.directory):
             offers = self._catalogue.offers(self._catalogue.refresh())
         self._offers = {offer.name: offer for offer in offers}
         return offers
@@ -87,13 +90,14 @@ class Store:
             raise UpdateError(f"there is nothing to download for {name}; check() says what there is")
         if offer.problem:
             raise UnfitError(offer.problem)
-        with self._folder.lock("update"), full_disk_explained(self.directory):
+        with self._folder.lock("update"), disk.full_explained(self.directory):
             state = self._folder.load()
             bases = state.models.get(name, ModelState()).bases()
             self._downloader.obtain(offer.manifest, tuple(state.programs), bases, progress)
             with self._folder.changing() as state:
                 model = state.models.setdefault(name, ModelState())
-                model.candidate = offer.version
+                if model.candidate != offer.version:
+                    model.candidate, model.testing = offer.version, []
                 model.releases[offer.version] = offer.manifest
                 model.retain()
         return offer.version
@@ -116,7 +120,7 @@ class Store:
         Models that `open` gave swap to it. Where there is a version to go back to, it is on trial until `confirm`. Raises UnfitError, and
         then it is not tried again; UpdateError.
         """
-        with self._folder.lock("update"), full_disk_explained(self.directory):
+        with self._folder.lock("update"), disk.full_explained(self.directory):
             version = self.verify(name)
             manifest = self._begin_test(name)
             try:
@@ -139,13 +143,13 @@ class Store:
         return version
 
     def _begin_test(self, name: str) -> Manifest:
-        """Note that this process tries the candidate: if it dies of it, the next one knows."""
+        """Note that this process tries the candidate: if it dies of it, the next one knows. Dying once may have had another reason."""
         with self._folder.changing() as state:
             model = state.models[name]
-            assert model.candidate is not None
-            died = model.testing is not None and not guard.is_alive(model.testing)
-            version, model.testing = model.candidate, guard.this_process()
-        if died:
+            version = str(model.candidate)
+            died = [process for process in model.testing if guard.has_crashed(process)]
+            model.testing = [*died, guard.this_process()]
+        if len(died) >= TRIES:
             self._reject(name, version, "its self-test ended the process")
             raise UnfitError(f"{name} {version} is not tried again: its self-test ended the process that ran it. The active model stays")
         return model.releases[version]
@@ -160,7 +164,7 @@ class Store:
         with self._folder.changing() as state:
             model = state.models[name]
             model.rejected[version] = why
-            model.candidate = model.testing = None
+            model.candidate, model.testing = None, []
             model.retain()
         self._offers.pop(name, None)
 
@@ -185,22 +189,23 @@ class Store:
 
     def _start(self, name: str) -> Version:
         """Load the active version, on trial or not."""
-        with self._folder.changing() as state:
+        with self._folder.changing(even_if_full=True) as state:  # a full disk weakens the guard, and stops nothing
             model = self._model(state, name)
             if model.trial is not None:
                 if any(not guard.is_alive(process) for process in model.trial):
                     model.fall_back(DIED)
                 else:
                     model.trial.append(guard.this_process())
-        while True:
-            model = self._model(self._folder.load(), name)
-            active = str(model.active)
+        while model.active is not None:
+            version = model.active
             try:
-                return Version(active, self._load(model.releases[active]))
-            except (FileError, OSError) as problem:
-                with self._folder.changing() as state:
-                    if state.models[name].active == active and not state.models[name].fall_back(f"its file is damaged: {problem}"):
-                        raise UpdateError(f"{name} {active} is damaged, and there is no version before it; download it again") from problem
+                return Version(version, self._load(model.releases[version]))
+            except (FileError, OSError):
+                model.lose_active()
+                with self._folder.changing(even_if_full=True) as state:
+                    if state.models[name].active == version:
+                        state.models[name].lose_active()
+        raise UpdateError(f"every version of {name} is damaged on this disk; download it again")
 
     def _follow(self, live: Live) -> None:
         """Bring a Live to the version that is active now."""
