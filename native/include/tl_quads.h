@@ -164,21 +164,33 @@ TL_ALWAYS_INLINE void tl_store_quads(const tl_quad_output *o, tl_quad_sums sums,
     }
 }
 
+/* The same of one row in doubles: TL_ONCE_AWAY. */
+TL_ALWAYS_INLINE void tl_round_row(const tl_quad_output *o, const double *factors, const tl_lanes *sums, char *y,
+                                   const int panels) {
+    tl_quad_sums steps;
+#pragma GCC unroll 4
+    for (int v = 0; v < panels; ++v) steps[0][v] = (tl_lanes)tl_nearest_quads(factors + v * TL_BLOCK, (__m512i)sums[v]);
+    tl_store_quads(o, steps, &y, 1, panels);
+}
+
 /* The same for other roundings: sums of one row to the output. */
-static __attribute__((noinline, unused)) void tl_finish_row(const tl_output *o, const void *scales,
-                                                            const tl_lanes *sums, char *y, int32_t outputs) {
-    for (int32_t v = 0; v * TL_BLOCK < outputs; ++v) {
-        const int32_t count = TL_MIN(TL_BLOCK, outputs - v * TL_BLOCK);
-        char *to = y + v * TL_BLOCK * tl_output_bytes(o->type);
+static __attribute__((noinline, unused)) void tl_finish_row(const tl_output *o, const tl_quad_output *fast,
+                                                            const void *scales, const tl_lanes *sums, char *y,
+                                                            int32_t panels) {
+    if (o->rounding == TL_ONCE_AWAY && (o->type == TL_S8 || o->type == TL_U8)) {
+        if (panels == 4)
+            tl_round_row(fast, scales, sums, y, 4);
+        else if (panels == 2)
+            tl_round_row(fast, scales, sums, y, 2);
+        else
+            tl_round_row(fast, scales, sums, y, 1);
+        return;
+    }
+    for (int32_t v = 0; v < panels; ++v) {
         tl_block block;
         tl_copy(&block, sums + v, sizeof block);
-        if (o->rounding == TL_ONCE_AWAY) {
-            const __m512i steps = tl_nearest_quads((const double *)scales + v * TL_BLOCK, (__m512i)sums[v]);
-            tl_copy(&block, &steps, sizeof block);
-            tl_store_steps(o, block.half[0], block.half[1], count, to);
-        } else {
-            tl_requantize(o, (const char *)scales + v * tl_scales_bytes(o->rounding), &block, count, to);
-        }
+        tl_requantize(o, (const char *)scales + v * tl_scales_bytes(o->rounding), &block,
+                      TL_MIN(TL_BLOCK, fast->outputs - v * TL_BLOCK), y + v * TL_BLOCK * tl_output_bytes(o->type));
     }
 }
 
@@ -195,7 +207,7 @@ TL_ALWAYS_INLINE void tl_finish_quads(const tl_output *o, const tl_quad_output *
         tl_lanes row[TL_QUAD_PANELS];
 #pragma GCC unroll 4
         for (int v = 0; v < panels; ++v) row[v] = sums[m][v];
-        tl_finish_row(o, scales, row, y[m], fast->outputs);
+        tl_finish_row(o, fast, scales, row, y[m], panels);
     }
 }
 
