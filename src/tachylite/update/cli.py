@@ -28,6 +28,7 @@ console = Console()
 Repository = Annotated[Path, typer.Option("--repository", "-r", metavar="DIR", help="The publisher's folder.")]
 Keys = Annotated[list[Path] | None, typer.Option("--keys", metavar="DIR", help="Another folder with keys, such as that of the root keys.")]
 Channel = Annotated[str, typer.Option(help="The channel.")]
+KeyFile = Annotated[Path | None, typer.Option("--seal-key", metavar="FILE", help="The key of sealed models: 32 bytes.")]
 StorePath = Annotated[Path, typer.Option("--store", "-s", metavar="DIR", help="The device's folder.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these models.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
@@ -89,6 +90,7 @@ def add(
     self_test: Annotated[bool, typer.Option(help="Let devices compare its answers with those it gives here.")] = True,
     tolerance: Annotated[float, typer.Option(help="How far float answers may be off, as a part of their range.")] = 1e-3,
     deltas: Annotated[int, typer.Option(min=0, help="From how many releases before devices get a delta.")] = 3,
+    seal_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Encrypt the model with the 32 bytes in this file.")] = None,
     new_interface: Annotated[bool, typer.Option("--new-interface", help="Its inputs or outputs differ from those before.")] = False,
 ) -> None:
     """Prepare a release; `release` signs it."""
@@ -112,6 +114,7 @@ def add(
             self_test=self_test,
             tolerance=tolerance,
             deltas=deltas,
+            seal_key=None if seal_key is None else seal_key.read_bytes(),
             new_interface=new_interface,
         )
         say(f"{manifest.model.path}  {manifest.model.size:,} B, {len(manifest.requires)} kinds of operators")
@@ -232,11 +235,11 @@ def serve(repository: Repository = HERE, port: Annotated[int, typer.Option(help=
 # The device.
 
 
-def store(folder: Path) -> Any:
+def store(folder: Path, key: Path | None = None) -> Any:
     """The store of a folder."""
     from .store import Store
 
-    return Store(folder)
+    return Store(folder, key=None if key is None else lambda _: key.read_bytes())
 
 
 @update.command()
@@ -256,10 +259,10 @@ def setup(
 
 
 @update.command()
-def check(store_path: StorePath, as_json: Json = False) -> None:
+def check(store_path: StorePath, seal_key: KeyFile = None, as_json: Json = False) -> None:
     """Ask whether there are updates."""
     with explained():
-        offers = store(store_path).check()
+        offers = store(store_path, seal_key).check()
         if as_json:
             print(json.dumps([offer.as_data() for offer in offers], indent=2))
         for offer in offers if not as_json else ():
@@ -269,13 +272,13 @@ def check(store_path: StorePath, as_json: Json = False) -> None:
 
 
 @update.command()
-def apply(store_path: StorePath, names: Names = None, as_json: Json = False) -> None:
+def apply(store_path: StorePath, names: Names = None, seal_key: KeyFile = None, as_json: Json = False) -> None:
     """Download, verify, test and activate what there is. Where one model fails, the others are still updated."""
     done: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     status = 0
     with explained():
-        here = store(store_path)
+        here = store(store_path, seal_key)
         for offer in [offer for offer in here.check() if not names or offer.name in names]:
             result = {"name": offer.name, "version": offer.version, "from": offer.current, "bytes": offer.size}
             try:

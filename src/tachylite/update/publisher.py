@@ -19,7 +19,7 @@ from tachylite.model.errors import FileError
 from tachylite.program.target import Target
 from tachylite.program.tlp import compile_model
 
-from . import diff, disk, fitness
+from . import diff, disk, fitness, seal
 from .errors import UpdateError
 from .manifest import File, Listing, Manifest, checked_name, read_manifest, write_index, write_manifest
 from .repository import Repository
@@ -90,6 +90,7 @@ class Publisher:
         self_test: bool = True,
         tolerance: float = 1e-3,
         deltas: int = 3,
+        seal_key: bytes | None = None,
         new_interface: bool = False,
     ) -> Manifest:
         """Prepare a release; nobody sees it before `release`.
@@ -97,7 +98,8 @@ class Publisher:
         runtime: the lowest version of Tachylite that is to run it, for what operators do not tell; programs: tiers to make `.tlp` files
         for; golden: inputs of the self-test by tensor name, drawn at random by default; tolerance: of its float outputs, as a part of
         their range; deltas: how many releases before this one devices may come from with a delta; new_interface: inputs and outputs may
-        differ from those of the release before, so that programs which call the model have to know.
+        differ from those of the release before, so that programs which call the model have to know; seal_key: 32 bytes, which devices need
+        to open the model (see seal.py).
         Raises UpdateError, and TachyliteError where the model cannot be read or run.
         """
         books = self._load_books()
@@ -108,7 +110,10 @@ class Publisher:
         interface = fitness.interface(source)
         if before and not new_interface:
             _check_same(interface, self._manifest(before[-1]))
-        model_file = self._put(f"{stem}.tflite", Path(model))
+        if seal_key is not None and programs:
+            raise UpdateError("program files cannot be sealed; publish them under another name, or leave out one of both")
+        content = Path(model) if seal_key is None else seal.seal(Path(model).read_bytes(), seal_key)
+        model_file = self._put(f"{stem}.tflite", content)
         manifest = Manifest(
             name=name,
             version=version,
@@ -121,7 +126,8 @@ class Publisher:
             golden=self._golden(stem, model, golden) if self_test else {},
             tolerance=tolerance,
             programs={tier: self._put(f"{stem}.{tier}.tlp", bytes(compile_model(source, Target(tier)))) for tier in programs},
-            deltas=self._deltas(stem, model_file, before[max(0, len(before) - deltas) :]),
+            sealed=None if seal_key is None else seal.key_id(seal_key),
+            deltas={} if seal_key else self._deltas(stem, model_file, before[max(0, len(before) - deltas) :]),
             notes=notes,
             licence=licence,
         )
@@ -139,7 +145,7 @@ class Publisher:
         """Deltas to a model from those of releases before it, where they are smaller than it."""
         new = self._place(model).read_bytes()
         found = {}
-        for base in map(self._manifest, releases):
+        for base in (manifest for manifest in map(self._manifest, releases) if manifest.sealed is None):
             content = diff.make(self._place(base.model).read_bytes(), new)
             if len(content) < len(new) and base.model.sha256 != model.sha256:
                 found[base.model.sha256] = self._put(f"{stem}.from-{base.version}.delta", content)

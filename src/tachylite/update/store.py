@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tachylite.model.errors import FileError, TachyliteError
+from tachylite.model.files import map_file
 from tachylite.runtime.loaded import LoadedModel, load
 
-from . import disk, fitness, guard
+from . import disk, fitness, guard, seal
 from .catalogue import Catalogue, Offer
 from .download import Downloader, Progress
 from .errors import RefusedError, UnfitError, UpdateError
@@ -22,6 +23,7 @@ from .limits import Limits
 from .live import Live, Version
 from .manifest import Manifest, checked_name
 from .objects import Objects
+from .seal import KeySource
 from .state import ModelState, State
 from .trust import Trust
 
@@ -37,6 +39,7 @@ class Store:
     directory: the folder, made where it is missing. url and trusted_root (a path, or the bytes of a root.json that came with the device,
     from which all trust comes) are needed once, and kept; so are channel ("stable" by default), models (the names that are wanted, all of
     the channel by default) and programs (tiers whose `.tlp` files are wanted too). keep: versions to go back to.
+    key: gives the key of a sealed model, by its id; called whenever such a model is loaded, and never for what is stored.
     Raises UpdateError, OSError. Only `check` and `download` need the network. Processes and threads may share a store.
     """
 
@@ -50,6 +53,7 @@ class Store:
         models: Sequence[str] | None = None,
         programs: Sequence[str] | None = None,
         keep: int = 1,
+        key: KeySource | None = None,
         limits: Limits | None = None,
     ):
         self.directory = Path(directory)
@@ -62,12 +66,13 @@ class Store:
             wanted=None if models is None else list(models),
             programs=None if programs is None else list(programs),
         )
+        self._key = key
         limits = limits or Limits()
         self._objects = Objects(self.directory)
         self.fetcher = Fetcher(limits)
         trust = Trust(self.directory / "trust", self._folder.load().url, self._folder.root_path.read_bytes(), self.fetcher)
         self._downloader = Downloader(self.directory, self._objects, trust, limits)
-        self._catalogue = Catalogue(self._folder, self._objects, trust, self._downloader)
+        self._catalogue = Catalogue(self._folder, self._objects, trust, self._downloader, has_keys=key is not None)
         self._offers: dict[str, Offer] = {}
         self._live: weakref.WeakSet[Live] = weakref.WeakSet()
 
@@ -216,9 +221,16 @@ class Store:
         """Raises FileError, OSError, or what an operator that cannot run raises."""
         if not self._objects.is_intact(manifest.model):
             raise FileError(f"{self._objects.path(manifest.model)} is not what was signed")
-        model = load(self._objects.path(manifest.model))
+        path = self._objects.path(manifest.model)
+        model = load(path if manifest.sealed is None else self._unsealed(path, manifest.sealed))
         model._interpreter.allocate_tensors()
         return model
+
+    def _unsealed(self, path: Path, key_id: str) -> bytearray:
+        """A sealed model, in memory alone."""
+        if self._key is None:
+            raise UpdateError(f"the model is sealed with the key {key_id}; give the store a source of keys")
+        return seal.unseal(map_file(path), self._key(key_id))
 
     def file(self, name: str, tier: str | None = None) -> Path:
         """The file of the active version, or its program file for a tier, for others to load. Raises UpdateError, TachyliteError."""
