@@ -31,13 +31,20 @@ class Live:
     A version that the store activates, in this process or another, takes over as soon as it is loaded. Get one from `Store.open`.
     """
 
-    def __init__(self, name: str, version: Version, path: Path, follow: Callable[["Live"], None], confirm: Callable[[], None]):
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        start: Callable[[str], Version],
+        follow: Callable[["Live"], None],
+        confirm: Callable[[str, str], None],
+    ):
         self.name = name
-        self.confirm = confirm
-        self._current = version
         self._path = path
         self._follow = follow
-        self._seen = self._stamp()
+        self._confirm = confirm
+        self._seen = self._stamp()  # before the version is loaded, so that no change is missed
+        self._current = start(name)
         self._look_at = time.monotonic() + LOOK
         self._looking = threading.Lock()
         self._retired: weakref.ref[LoadedModel] | None = None
@@ -46,6 +53,10 @@ class Live:
     def version(self) -> str:
         """The version that the next call runs on."""
         return self._current.name
+
+    def confirm(self) -> None:
+        """Say that this version works: it is kept from now on, even if the process dies."""
+        self._confirm(self.name, self.version)
 
     @property
     def model(self) -> LoadedModel:
@@ -89,7 +100,7 @@ class Live:
         else:
             threading.Thread(target=self._catch_up, args=[stamp], daemon=True, name=f"tachylite update {self.name}").start()
 
-    def _catch_up(self, stamp: tuple[int, int]) -> None:
+    def _catch_up(self, stamp: tuple[int, ...]) -> None:
         try:
             if stamp != self._seen:
                 self._seen = stamp
@@ -98,9 +109,9 @@ class Live:
         finally:
             self._looking.release()
 
-    def _stamp(self) -> tuple[int, int]:
+    def _stamp(self) -> tuple[int, ...]:
         try:
             stat = self._path.stat()
         except OSError:
-            return 0, 0
-        return stat.st_mtime_ns, stat.st_ino
+            return ()
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -4,10 +4,9 @@ A folder holds `public/`, which is what a server shows, `keys/`, of which the ro
 released and what waits to be.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,41 +14,17 @@ from typing import Any
 import numpy as np
 
 from tachylite.model import codec
-from tachylite.model.errors import FileError
 from tachylite.program.target import Target
 from tachylite.program.tlp import compile_model
 
 from . import diff, disk, fitness, seal
+from .books import Books
 from .errors import UpdateError
 from .manifest import File, Listing, Manifest, checked_name, read_manifest, write_index, write_manifest
 from .repository import Repository
 
-FORMAT = 1
-
 LISTED = 20
 """Releases of a model that devices are shown, the newest; a device with an older one takes the newest that it may."""
-
-
-@dataclass
-class Books:
-    """What is released, by channel and name, oldest first; and what `add` made since."""
-
-    released: dict[str, dict[str, list[Listing]]] = field(default_factory=dict)
-    staged: dict[str, dict[str, list[Listing]]] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, path: Path) -> "Books":
-        data = json.loads(path.read_bytes())
-        if data.pop("format") != FORMAT:
-            raise FileError(f"{path} was written by another version of Tachylite; update Tachylite")
-        return cls(**{part: {channel: _listings(models) for channel, models in books.items()} for part, books in data.items()})
-
-    def save(self, path: Path) -> None:
-        disk.write(path, [json.dumps({"format": FORMAT, **asdict(self)}, indent=1).encode()])
-
-    def of(self, channel: str, name: str) -> list[Listing]:
-        """All releases of a name in a channel, staged ones last."""
-        return [*self.released.get(channel, {}).get(name, ()), *self.staged.get(channel, {}).get(name, ())]
 
 
 class Publisher:
@@ -274,10 +249,6 @@ def _check_same(interface: dict[str, list[str]], before: Manifest) -> None:
             f"it has {'; '.join(differences)} of {before.version}, and programs that call the model would fail. "
             "Convert it alike, publish it under another name, or say that they know (--new-interface)"
         )
-
-
-def _listings(models: Any) -> dict[str, list[Listing]]:
-    return {name: list(map(Listing.parse, entries)) for name, entries in models.items()}
 
 
 def _percentage(value: float) -> float:

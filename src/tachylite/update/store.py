@@ -4,16 +4,15 @@ docs/updates.md describes the folder, so that others can read it.
 """
 
 import os
+import threading
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tachylite.model.errors import FileError, TachyliteError
-from tachylite.model.files import map_file
-from tachylite.runtime.loaded import LoadedModel, load
 
-from . import disk, fitness, guard, seal
+from . import disk, guard
 from .catalogue import Catalogue, Offer
 from .download import Downloader, Progress
 from .errors import RefusedError, UnfitError, UpdateError
@@ -21,6 +20,7 @@ from .fetch import Fetcher
 from .folder import Folder
 from .limits import Limits
 from .live import Live, Version
+from .loader import Loader
 from .manifest import Manifest, checked_name
 from .objects import Objects
 from .seal import KeySource
@@ -66,7 +66,6 @@ class Store:
             wanted=None if models is None else list(models),
             programs=None if programs is None else list(programs),
         )
-        self._key = key
         limits = limits or Limits()
         self._objects = Objects(self.directory)
         self.fetcher = Fetcher(limits)
@@ -74,7 +73,9 @@ class Store:
         self._downloader = Downloader(self.directory, self._objects, trust, limits)
         self._catalogue = Catalogue(self._folder, self._objects, trust, self._downloader, has_keys=key is not None)
         self._offers: dict[str, Offer] = {}
+        self._loader = Loader(self._objects, key)
         self._live: weakref.WeakSet[Live] = weakref.WeakSet()
+        self._opening = threading.Lock()
 
     # Getting.
 
@@ -129,9 +130,8 @@ class Store:
             version = self.verify(name)
             manifest = self._begin_test(name)
             try:
-                fitness.check_requirements(manifest)
-                self._test(manifest)
-                fresh = [(live, self._load(manifest)) for live in self._live if live.name == name]
+                self._loader.test(manifest)
+                fresh = [(live, self._loader.load(manifest)) for live in self._lives(name)]
             except TachyliteError as problem:
                 self._reject(name, version, str(problem))
                 raise problem if isinstance(problem, UpdateError) else UnfitError(f"{name} {version} cannot run: {problem}") from problem
@@ -159,12 +159,6 @@ class Store:
             raise UnfitError(f"{name} {version} is not tried again: its self-test ended the process that ran it. The active model stays")
         return model.releases[version]
 
-    def _test(self, manifest: Manifest) -> None:
-        model = self._load(manifest)
-        if manifest.golden:
-            inputs, outputs = (self._objects.read(manifest.golden[kind]) for kind in ("inputs", "outputs"))
-            fitness.self_test(model, inputs, outputs, manifest)
-
     def _reject(self, name: str, version: str, why: str) -> None:
         with self._folder.changing() as state:
             model = state.models[name]
@@ -188,9 +182,15 @@ class Store:
 
         A version on trial whose process has ended is undone first, and one whose files are damaged is passed over. Raises UpdateError.
         """
-        live = Live(name, self._start(name), self._folder.state_path, self._follow, lambda: self.confirm(name))
-        self._live.add(live)
+        live = Live(name, self._folder.state_path, self._start, self._follow, self.confirm)
+        with self._opening:
+            self._live.add(live)
         return live
+
+    def _lives(self, name: str) -> list[Live]:
+        """What `open` gave for this name, and is still in use."""
+        with self._opening:
+            return [live for live in self._live if live.name == name]
 
     def _start(self, name: str) -> Version:
         """Load the active version, on trial or not."""
@@ -199,12 +199,12 @@ class Store:
             if model.trial is not None:
                 if any(not guard.is_alive(process) for process in model.trial):
                     model.fall_back(DIED)
-                else:
+                elif guard.this_process() not in model.trial:
                     model.trial.append(guard.this_process())
         while model.active is not None:
             version = model.active
             try:
-                return Version(version, self._load(model.releases[version]))
+                return Version(version, self._loader.load(model.releases[version]))
             except (FileError, OSError):
                 model.lose_active()
                 with self._folder.changing(even_if_full=True) as state:
@@ -217,21 +217,6 @@ class Store:
         if self.version(live.name) != live.version:
             live.swap(self._start(live.name))
 
-    def _load(self, manifest: Manifest) -> LoadedModel:
-        """Raises FileError, OSError, or what an operator that cannot run raises."""
-        if not self._objects.is_intact(manifest.model):
-            raise FileError(f"{self._objects.path(manifest.model)} is not what was signed")
-        path = self._objects.path(manifest.model)
-        model = load(path if manifest.sealed is None else self._unsealed(path, manifest.sealed))
-        model._interpreter.allocate_tensors()
-        return model
-
-    def _unsealed(self, path: Path, key_id: str) -> bytearray:
-        """A sealed model, in memory alone."""
-        if self._key is None:
-            raise UpdateError(f"the model is sealed with the key {key_id}; give the store a source of keys")
-        return seal.unseal(map_file(path), self._key(key_id))
-
     def file(self, name: str, tier: str | None = None) -> Path:
         """The file of the active version, or its program file for a tier, for others to load. Raises UpdateError, TachyliteError."""
         model = self._model(self._folder.load(), name)
@@ -240,17 +225,19 @@ class Store:
 
     # Deciding.
 
-    def confirm(self, name: str) -> None:
-        """Say that the active version works: it is kept from now on, even if the process dies."""
+    def confirm(self, name: str, version: str | None = None) -> None:
+        """Say that the active version works: it is kept from now on, even if the process dies. Another `version` changes nothing."""
         with self._folder.changing() as state:
-            self._model(state, name).trial = None
+            model = self._model(state, name)
+            if version in (None, model.active):
+                model.trial = None
 
     def rollback(self, name: str) -> str:
         """Go back to the version before, and do not take the one that is left again. Returns the version. Raises UpdateError."""
         with self._folder.changing() as state:
             if not self._model(state, name).fall_back("it was rolled back by hand"):
                 raise UpdateError(f"{name} has no version to go back to")
-        for live in [live for live in self._live if live.name == name]:
+        for live in self._lives(name):
             self._follow(live)
         return self.version(name)
 
