@@ -7,7 +7,7 @@ from tachylite.model.errors import TachyliteError
 
 from . import disk, fitness, rollout
 from .download import Downloader
-from .errors import RefusedError, UpdateError
+from .errors import RefusedError, UnfitError, UpdateError
 from .folder import Folder
 from .manifest import File, Index, Listing, Manifest, read_index, read_manifest
 from .objects import Objects
@@ -45,7 +45,8 @@ class Offer:
 class Catalogue:
     """The signed index of the store's channel, and what of it this device should have."""
 
-    def __init__(self, folder: Folder, objects: Objects, trust: Trust, downloader: Downloader):
+    def __init__(self, folder: Folder, objects: Objects, trust: Trust, downloader: Downloader, has_keys: bool):
+        self._has_keys = has_keys
         self._folder = folder
         self._objects = objects
         self._trust = trust
@@ -98,6 +99,8 @@ class Catalogue:
         tiers = tuple(state.programs)
         try:
             fitness.check_requirements(manifest, tiers)
+            if manifest.sealed is not None and not self._has_keys:
+                raise UnfitError(f"{name} {manifest.version} is sealed with the key {manifest.sealed}; give the store a source of keys")
         except TachyliteError as problem:
             return Offer(name, listing.version, model.active, 0, manifest, str(problem))
         return Offer(name, listing.version, model.active, self._downloader.cost(manifest, tiers, model.bases()), manifest)

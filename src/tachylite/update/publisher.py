@@ -4,10 +4,9 @@ A folder holds `public/`, which is what a server shows, `keys/`, of which the ro
 released and what waits to be.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,38 +14,17 @@ from typing import Any
 import numpy as np
 
 from tachylite.model import codec
-from tachylite.model.errors import FileError
 from tachylite.program.target import Target
 from tachylite.program.tlp import compile_model
 
-from . import diff, disk, fitness
+from . import diff, disk, fitness, seal
+from .books import Books
 from .errors import UpdateError
 from .manifest import File, Listing, Manifest, checked_name, read_manifest, write_index, write_manifest
 from .repository import Repository
 
-FORMAT = 1
-
-
-@dataclass
-class Books:
-    """What is released, by channel and name, oldest first; and what `add` made since."""
-
-    released: dict[str, dict[str, list[Listing]]] = field(default_factory=dict)
-    staged: dict[str, dict[str, list[Listing]]] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, path: Path) -> "Books":
-        data = json.loads(path.read_bytes())
-        if data.pop("format") != FORMAT:
-            raise FileError(f"{path} was written by another version of Tachylite; update Tachylite")
-        return cls(**{part: {channel: _listings(models) for channel, models in books.items()} for part, books in data.items()})
-
-    def save(self, path: Path) -> None:
-        disk.write(path, [json.dumps({"format": FORMAT, **asdict(self)}, indent=1).encode()])
-
-    def of(self, channel: str, name: str) -> list[Listing]:
-        """All releases of a name in a channel, staged ones last."""
-        return [*self.released.get(channel, {}).get(name, ()), *self.staged.get(channel, {}).get(name, ())]
+LISTED = 20
+"""Releases of a model that devices are shown, the newest; a device with an older one takes the newest that it may."""
 
 
 class Publisher:
@@ -87,6 +65,7 @@ class Publisher:
         self_test: bool = True,
         tolerance: float = 1e-3,
         deltas: int = 3,
+        seal_key: bytes | None = None,
         new_interface: bool = False,
     ) -> Manifest:
         """Prepare a release; nobody sees it before `release`.
@@ -94,7 +73,8 @@ class Publisher:
         runtime: the lowest version of Tachylite that is to run it, for what operators do not tell; programs: tiers to make `.tlp` files
         for; golden: inputs of the self-test by tensor name, drawn at random by default; tolerance: of its float outputs, as a part of
         their range; deltas: how many releases before this one devices may come from with a delta; new_interface: inputs and outputs may
-        differ from those of the release before, so that programs which call the model have to know.
+        differ from those of the release before, so that programs which call the model have to know; seal_key: 32 bytes, which devices need
+        to open the model (see seal.py).
         Raises UpdateError, and TachyliteError where the model cannot be read or run.
         """
         books = self._load_books()
@@ -105,7 +85,10 @@ class Publisher:
         interface = fitness.interface(source)
         if before and not new_interface:
             _check_same(interface, self._manifest(before[-1]))
-        model_file = self._put(f"{stem}.tflite", Path(model))
+        if seal_key is not None and programs:
+            raise UpdateError("program files cannot be sealed; publish them under another name, or leave out one of both")
+        content = Path(model) if seal_key is None else seal.seal(Path(model).read_bytes(), seal_key)
+        model_file = self._put(f"{stem}.tflite", content)
         manifest = Manifest(
             name=name,
             version=version,
@@ -118,7 +101,8 @@ class Publisher:
             golden=self._golden(stem, model, golden) if self_test else {},
             tolerance=tolerance,
             programs={tier: self._put(f"{stem}.{tier}.tlp", bytes(compile_model(source, Target(tier)))) for tier in programs},
-            deltas=self._deltas(stem, model_file, before[max(0, len(before) - deltas) :]),
+            sealed=None if seal_key is None else seal.key_id(seal_key),
+            deltas={} if seal_key else self._deltas(stem, model_file, before[max(0, len(before) - deltas) :]),
             notes=notes,
             licence=licence,
         )
@@ -136,7 +120,7 @@ class Publisher:
         """Deltas to a model from those of releases before it, where they are smaller than it."""
         new = self._place(model).read_bytes()
         found = {}
-        for base in map(self._manifest, releases):
+        for base in (manifest for manifest in map(self._manifest, releases) if manifest.sealed is None):
             content = diff.make(self._place(base.model).read_bytes(), new)
             if len(content) < len(new) and base.model.sha256 != model.sha256:
                 found[base.model.sha256] = self._put(f"{stem}.from-{base.version}.delta", content)
@@ -214,7 +198,7 @@ class Publisher:
     def _sign(self, books: Books, channels: Sequence[str]) -> None:
         """Write the indices of channels, and sign all that they list."""
         for channel in channels:
-            released = books.released[channel]
+            released = {name: listings[-LISTED:] for name, listings in books.released[channel].items()}
             files = [self._put(f"{channel}/index.json", write_index(released))]
             for listing in (each for listings in released.values() for each in listings if not each.withdrawn):
                 files += self._files(listing)
@@ -265,10 +249,6 @@ def _check_same(interface: dict[str, list[str]], before: Manifest) -> None:
             f"it has {'; '.join(differences)} of {before.version}, and programs that call the model would fail. "
             "Convert it alike, publish it under another name, or say that they know (--new-interface)"
         )
-
-
-def _listings(models: Any) -> dict[str, list[Listing]]:
-    return {name: list(map(Listing.parse, entries)) for name, entries in models.items()}
 
 
 def _percentage(value: float) -> float:
