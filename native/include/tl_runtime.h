@@ -7,7 +7,14 @@
 
 typedef int32_t (*tl_kernel)(const void *p, void *const *t, tl_range r);
 
-typedef enum { TL_CALL = 0, TL_MOVE = 1, TL_JUMP = 2, TL_JUMP_IF_FALSE = 3, TL_HOST = 4 } tl_kind;
+typedef enum {
+    TL_CALL = 0,
+    TL_MOVE = 1,
+    TL_JUMP = 2,
+    TL_JUMP_IF_FALSE = 3,
+    TL_HOST = 4,
+    TL_DELEGATE = 5 /* in program files alone; to run code it is what TL_HOST is */
+} tl_kind;
 
 /* One part of a Move. The flags, where there are any, say whether a variable has been written: read checks its own,
  * write sets its own. */
@@ -34,12 +41,8 @@ typedef struct {
     int32_t reserved;
 } tl_instruction;
 
-/* How a run stopped, beside TL_OK and the kernels' own codes. */
-enum {
-    TL_STOP_HOST = 100,    /* at a TL_HOST instruction: do it, and go on with the next */
-    TL_ENDLESS = 101,      /* a loop that changes nothing will never end */
-    TL_UNINITIALIZED = 102 /* a variable is read before it was written */
-};
+/* How a run stopped, beside what tl_kernel.h lists: at a TL_HOST instruction. Do it, and go on with the next. */
+enum { TL_STOP_HOST = 100 };
 
 typedef struct tl_pool tl_pool;
 

@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
+from tachylite.update import cli as updates
 
 app = typer.Typer(
     name="tachylite",
@@ -24,12 +25,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(updates.publish)
+app.add_typer(updates.update)
 console = Console()
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
 OutputPath = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")]
 Operators = Annotated[list[str] | None, typer.Option("--operator", help="Only operators of this kind, such as CONV_2D.")]
 Names = Annotated[list[str] | None, typer.Option("--name", help="Only operators whose output is named so; * and ? make patterns.")]
+DelegateNames = Annotated[
+    list[str] | None,
+    typer.Option("--delegate", metavar="NAME[,OPTION=VALUE...]", help="Let it take what it supports: a name, module:Class, or a library."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail where a delegate does, instead of running its part on the CPU.")]
 Skip = Annotated[list[str] | None, typer.Option(help="Not operators whose output is named so.")]
 
 
@@ -72,18 +80,21 @@ def run(
     mean: Annotated[list[float] | None, typer.Option(help="Inputs take (x - mean) / std; once, or once per channel.")] = None,
     std: Annotated[list[float] | None, typer.Option(help="See --mean.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+    delegates: DelegateNames = None,
+    strict: Strict = False,
 ) -> None:
     """Run a model once on a picture, a sound or arrays, and show what it answers.
 
     Inputs are brought to the size, type and scale that the model asks for. Inputs that are not given are zero.
     """
     from tachylite.data import answers, arrays, drawing, feed
+    from tachylite.runtime.delegate import from_text
     from tachylite.runtime.loaded import load
 
     with explained():
         if draw and not image:
             raise TachyliteError("--draw draws on the picture of --image, which was not given")
-        loaded = load(model, threads)
+        loaded = load(model, threads, [from_text(text) for text in delegates or ()], strict)
         sources = feed.Sources(image, audio, tuple(inputs or ()), tuple(mean or ()) or None, tuple(std or ()) or None)
         results = loaded.run(feed.feed(loaded.model, sources))
         answer = answers.interpret(loaded.model.graph, results, feed.labels(loaded.model, labels), threshold, top)
@@ -472,18 +483,50 @@ def show_suggestion(suggestion: dict[str, Any]) -> None:
 @app.command()
 def inspect(
     model: ModelPath,
+    delegates: DelegateNames = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
-    """Show a model's inputs, outputs, operators with shapes and sizes, weights by type, and the memory that it needs."""
+    """Show a model's inputs, outputs, operators with shapes and sizes, weights by type, and the memory that it needs.
+
+    With --delegate: where each operator would run, why not on the delegate, and how many bytes cross.
+    """
     from tachylite.model import codec
     from tachylite.program.summary import summarize
 
     with explained():
         summary = {"file": str(model), "bytes": model.stat().st_size, **summarize(codec.read_file(model))}
+        if delegates:
+            summary["partitioning"] = partitioning(model, delegates)
         if as_json:
             print(json.dumps(summary, indent=2))
         else:
             show_summary(summary)
+
+
+def partitioning(model: Path, delegates: list[str]) -> dict[str, Any]:
+    """The partition report of a model with the shapes of its file."""
+    from tachylite.runtime.delegate import from_text
+    from tachylite.runtime.interpreter import Interpreter
+
+    interpreter = Interpreter(str(model), experimental_delegates=[from_text(text) for text in delegates])
+    interpreter.allocate_tensors()
+    return interpreter.partition_report().as_data()
+
+
+def show_partitioning(report: dict[str, Any], on_cpu_alone: bool = False) -> None:
+    """Partitions, and where each operator runs, or those that the CPU runs."""
+    console.print(f"delegates do [bold]{report['share']:.1%}[/] of the operations", highlight=False)
+    partitions = Table("partition", "delegate", box=None, pad_edge=False)
+    for column in ("operators", "operations", "in", "out"):
+        partitions.add_column(column, justify="right")
+    for p in report["partitions"]:
+        sizes = size_text(p["bytes_in"]), size_text(p["bytes_out"])
+        partitions.add_row(str(p["number"]), p["delegate"], str(p["operators"]), f"{p['operations']:,}", *sizes)
+    operators = Table("#", "operator", "where", "why", box=None, pad_edge=False)
+    for o in (o for o in report["operators"] if not on_cpu_alone or o["where"] == "cpu"):
+        where = o["where"] if o["partition"] is None else f"{o['where']} {o['partition']}"
+        operators.add_row(str(o["index"]), o["op"], where, escape(o["why"]))
+    console.print(partitions, operators)
 
 
 def show_summary(summary: dict[str, Any]) -> None:
@@ -498,6 +541,8 @@ def show_summary(summary: dict[str, Any]) -> None:
     weights = ", ".join(f"{dtype} {size_text(count)}" for dtype, count in summary["weights"].items())
     console.print(f"weights   {weights or 'none'}", highlight=False)
     console.print(f"arena     {size_text(summary['arena_bytes'])}  {escape(summary['problem'])}", highlight=False)
+    if "partitioning" in summary:
+        show_partitioning(summary["partitioning"])
     if summary["files"]:
         console.print(f"files     {', '.join(summary['files'])}", highlight=False)
 
@@ -540,6 +585,8 @@ def bench(
     versus: Annotated[str | None, typer.Option("--vs", metavar="ENGINE", help="Run another engine in turn: litert.")] = None,
     signature: Annotated[str | None, typer.Option(help="Run this signature instead of the main graph.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="How many operators to show, the slowest first.")] = 15,
+    delegates: DelegateNames = None,
+    strict: Strict = False,
     page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with timeline, graph and operators.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
@@ -556,6 +603,8 @@ def bench(
                 runs=runs,
                 signature=signature,
                 versus=versus,
+                delegates=tuple(delegates or ()),
+                strict=strict,
                 progress=lambda what, done: bar.update(task, description=what, completed=done),
             )
         data = report.as_data(result)
@@ -586,6 +635,8 @@ def show_bench(data: dict[str, Any], rows: int) -> None:
     peaks = ", ".join(f"{kind} {rate / 1e9:,.1f} Gop/s" for kind, rate in data["peaks"].items())
     console.print(f"arena {size_text(data['arena_bytes'])}; the machine's peak: {peaks}\n", highlight=False)
     show_operators(data["operators"], rows)
+    if data["partitioning"]:
+        show_partitioning(data["partitioning"], on_cpu_alone=True)
 
 
 def show_comparison(comparison: dict[str, Any]) -> None:
@@ -633,19 +684,23 @@ def program(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .tlp file to write.")],
     target: Annotated[str | None, typer.Option(help="Instructions to use, like baseline or avx2; else the best of this machine.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="The most worker threads that it may run on.")] = 1,
+    delegates: DelegateNames = None,
 ) -> None:
     """Write a model as a program file, which the C runtime runs without Python.
 
     It holds what the model becomes for the input shapes in its file: code, constants and a memory plan. See native/include/tachylite.h.
+    With --delegate, which must be a C library's: what that compiled too, and what the CPU does where the delegate is missing or fails.
     """
     from tachylite.model import codec
     from tachylite.model.files import write_atomically
     from tachylite.program.target import Target
     from tachylite.program.tlp import compile_model
     from tachylite.runtime import native
+    from tachylite.runtime.delegate import from_text
 
     with explained():
-        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads))
+        chosen = [from_text(text) for text in delegates or ()]
+        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads), chosen)
         write_atomically(output, compiled.pieces)
         show_program(output, compiled)
 
@@ -660,6 +715,31 @@ def show_program(path: Path, compiled: Any) -> None:
     console.print(f"arena     {size_text(compiled.arena_size)}", highlight=False)
     console.print(f"memory    {size_text(compiled.memory_size)}  with inputs, outputs and variables", highlight=False)
     console.print(f"calls     {compiled.calls}", highlight=False)
+    for p in compiled.partitions:
+        console.print(f"delegate  {p.delegate.name} runs {len(p.positions)} operators in one call", highlight=False)
+
+
+@app.command(name="compile")
+def compile_to_c(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=".tflite files; those of one image share their kernels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    target: Annotated[str, typer.Option(help="The machine; see docs/microcontrollers.md. `any` is every C compiler's.")] = "any",
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="What C names begin with, for each model; else the file's name.")
+    ] = None,
+    arena_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if a model takes more RAM.")] = None,
+    flash_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if the constants take more flash.")] = None,
+) -> None:
+    """Print models as C for microcontrollers: no interpreter, no allocation, only the kernels that they call."""
+    from tachylite.emit.compile import compile as compiled
+
+    with explained():
+        units = compiled(models, output, target=target, names=names or None, arena_limit=arena_limit, flash_limit=flash_limit)
+        table = Table("model", "constants", "arena", "multiply-accumulates", box=None, pad_edge=False)
+        for unit in units:
+            table.add_row(unit.name, size_text(unit.constant_size), size_text(unit.arena_size), f"{sum(unit.macs.values()):,}")
+        console.print(table)
+        console.print(f"{output}  C for {target}; README.md in it says how to build it", highlight=False, soft_wrap=True)
 
 
 @app.command()
