@@ -77,7 +77,7 @@ def test_an_update_has_many_steps(prepared: World) -> None:
     assert any("timestamp" in word or "tmp" in word for word in log)  # those of python-tuf too
 
 
-@pytest.mark.parametrize("kind", ["kill", "power", "cut"])
+@pytest.mark.parametrize("kind", ["kill", "power", "cut", "mixed"])
 def test_death_at_every_step(prepared: World, kind: str) -> None:
     since = trusted(prepared.folder / "before")
     for at in range(steps(prepared).steps):

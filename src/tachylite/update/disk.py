@@ -4,6 +4,7 @@ Everything is written under another name, flushed to the disk, and renamed; then
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 from tachylite.model.files import write_atomically
 
-from .errors import SpaceError
+from .errors import SpaceError, UpdateError
 
 CHUNK = 1 << 18
 """Bytes that are read or written at a time."""
@@ -58,6 +59,17 @@ def full_explained(folder: Path) -> Iterator[None]:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise SpaceError(f"the disk of {folder} is full; make room and try again. The active model stays") from problem
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Keep away other threads and processes that lock the same file: wait for them, or raise UpdateError that says `busy`."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise UpdateError(f"{busy}; wait until it has ended") from None
+        yield
 
 
 def sync_file(path: Path) -> None:
