@@ -67,26 +67,15 @@ class Faults:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Catch the calls."""
-        with (
-            mock.patch.multiple(
-                os,
-                fsync=self._fsync,
-                replace=self._replace,
-                rename=self._replace,
-                unlink=self._unlink,
-                remove=self._unlink,
-                rmdir=self._rmdir,
-                mkdir=self._mkdir,
-                symlink=self._symlink,
-                open=self._low_open,
-                sendfile=self._send,
-            ),
-            mock.patch.object(io, "open", self._any_open),
-            mock.patch.object(builtins, "open", self._any_open),
-        ):
-            yield
-        if self.is_dead and self.kind != "kill":
-            self._lose()
+        caught = {"fsync": self._fsync, "replace": self._replace, "rename": self._replace, "unlink": self._unlink, "remove": self._unlink}
+        caught |= {"rmdir": self._rmdir, "mkdir": self._mkdir, "symlink": self._symlink, "open": self._low_open, "sendfile": self._send}
+        opening = mock.patch.object(io, "open", self._any_open), mock.patch.object(builtins, "open", self._any_open)
+        try:
+            with mock.patch.multiple(os, **caught), opening[0], opening[1]:
+                yield
+        finally:
+            if self.is_dead and self.kind != "kill":
+                self._lose()
 
     def _ours(self, path: Any) -> bool:
         return os.fspath(path).startswith(self.root) if isinstance(path, str | os.PathLike) else False
