@@ -4,7 +4,6 @@ Everything is written under another name, flushed to the disk, and renamed; then
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +15,11 @@ from typing import Any
 from tachylite.model.files import write_atomically
 
 from .errors import SpaceError, UpdateError
+
+try:
+    import fcntl
+except ImportError as problem:
+    raise UpdateError("updates need a POSIX system, whose files can be locked and whose folders can be flushed") from problem
 
 CHUNK = 1 << 18
 """Bytes that are read or written at a time."""
