@@ -16,7 +16,7 @@ import pytest
 from tachylite.update import SpaceError, Store, UpdateError
 
 from .faults import Death, Faults
-from .world import QUICK, World, answer
+from .world import World, answer
 
 EVERY = int(os.environ.get("TACHYLITE_FAULT_STEPS", "3"))
 """Every so many steps fail; with 1 it is every one, which takes minutes."""
@@ -43,7 +43,7 @@ def fresh(world: World) -> Path:
 
 
 def update(folder: Path) -> None:
-    store = Store(folder, limits=QUICK)
+    store = Store(folder)
     for offer in store.check():
         store.download(offer.name)
         store.activate(offer.name)
@@ -59,11 +59,11 @@ def trusted(folder: Path) -> dict[str, int]:
 
 def check_whole(folder: Path, since: dict[str, int]) -> None:
     """The store opens with the old version or the new one, remembers what it trusted, and gets to the new one."""
-    assert answer(Store(folder, limits=QUICK).open("net")) in (1, 2)
+    assert answer(Store(folder).open("net")) in (1, 2)
     now = trusted(folder)
     assert all(now.get(role, 0) >= version for role, version in since.items())
     update(folder)
-    assert answer(Store(folder, limits=QUICK).open("net")) == 2
+    assert answer(Store(folder).open("net")) == 2
     kept = {path.name for path in (folder / "objects").iterdir()}
     assert all(len(name) == 64 for name in kept)
 
@@ -120,7 +120,7 @@ def test_death_in_the_first_installation(prepared: World) -> None:
     folder = prepared.folder / "new"
 
     def install() -> None:
-        Store(folder, prepared.url, prepared.root, limits=QUICK)
+        Store(folder, prepared.url, prepared.root)
         update(folder)
 
     faults = Faults(folder)
