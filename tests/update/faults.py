@@ -3,7 +3,7 @@
 Every call that changes a folder is a step: opening a file to write it, each write (half of which gets through when the process dies in it),
 flush, rename, removal. Python's own libraries and python-tuf are caught as well, because the calls are caught where Python makes them.
 After the power has gone, what was not flushed is lost: the contents of files since their last flush, and optionally also the names that
-were made, moved or removed in a folder since that was flushed.
+were made, moved or removed in a folder since that was flushed, in all folders or in some.
 """
 
 import builtins
@@ -25,7 +25,7 @@ class Death(BaseException):
 class Faults:
     """Steps below `root` are counted, and step number `at` fails in the way `kind` says.
 
-    kind: "kill", "power" (unflushed contents are lost), "cut" (unflushed contents and names are lost), "full".
+    kind: "kill", "power" (unflushed contents are lost), "cut" (unflushed names too), "mixed" (those of every other folder), "full".
     """
 
     def __init__(self, root: Path, at: int | None = None, kind: str = "kill"):
@@ -67,26 +67,15 @@ class Faults:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Catch the calls."""
-        with (
-            mock.patch.multiple(
-                os,
-                fsync=self._fsync,
-                replace=self._replace,
-                rename=self._replace,
-                unlink=self._unlink,
-                remove=self._unlink,
-                rmdir=self._rmdir,
-                mkdir=self._mkdir,
-                symlink=self._symlink,
-                open=self._low_open,
-                sendfile=self._send,
-            ),
-            mock.patch.object(io, "open", self._any_open),
-            mock.patch.object(builtins, "open", self._any_open),
-        ):
-            yield
-        if self.is_dead and self.kind in ("power", "cut"):
-            self._lose()
+        caught = {"fsync": self._fsync, "replace": self._replace, "rename": self._replace, "unlink": self._unlink, "remove": self._unlink}
+        caught |= {"rmdir": self._rmdir, "mkdir": self._mkdir, "symlink": self._symlink, "open": self._low_open, "sendfile": self._send}
+        opening = mock.patch.object(io, "open", self._any_open), mock.patch.object(builtins, "open", self._any_open)
+        try:
+            with mock.patch.multiple(os, **caught), opening[0], opening[1]:
+                yield
+        finally:
+            if self.is_dead and self.kind != "kill":
+                self._lose()
 
     def _ours(self, path: Any) -> bool:
         return os.fspath(path).startswith(self.root) if isinstance(path, str | os.PathLike) else False
@@ -201,8 +190,10 @@ class Faults:
             if os.path.exists(path):
                 with self._open(path, "wb") as file:
                     file.write(content)
-        if self.kind == "cut":
-            for _, undo in reversed(self._undo):
+        folders = sorted({folder for folder, _ in self._undo})
+        lost = {"power": [], "cut": folders, "mixed": folders[(self.at or 0) % 2 :: 2]}[self.kind]
+        for folder, undo in reversed(self._undo):
+            if folder in lost:
                 with suppress(FileNotFoundError):  # it was in a folder that is lost itself
                     undo()
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tachylite.runtime.loaded import LoadedModel
-from tachylite.update import Limits, Live, Store
+from tachylite.update import Live, Store
 
-from .world import QUICK, World, X
+from .world import World, X
 
 THREADS, VERSIONS = 8, 50
 
@@ -62,7 +62,7 @@ def test_swapping_under_load(world: World, monkeypatch: pytest.MonkeyPatch, hand
     for number in range(1, versions + 1):
         world.add(number, deltas=0)
     world.publisher.release()
-    store = world.device(limits=Limits())
+    store = world.device()
     store.pin("net", "1")
     world.updated(store)
     gc.collect()
@@ -104,7 +104,7 @@ def test_what_is_left_of_a_call_is_freed_at_the_next_look(world: World) -> None:
 
 def test_a_version_that_another_process_activates_and_that_is_damaged_changes_nothing(world: World) -> None:
     world.release(1)
-    store, other = world.device(), Store(world.folder / "device", limits=QUICK)
+    store, other = world.device(), Store(world.folder / "device")
     world.updated(store)
     live = store.open("net")
     world.release(2)

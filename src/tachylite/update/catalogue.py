@@ -59,7 +59,9 @@ class Catalogue:
         try:
             self._trust.refresh(state.trust, [path])
         finally:
-            self._keep(state.index, None)
+            with self._folder.changing() as state:
+                state.trust = self._trust.generation
+            self._trust.sweep()
         file = self._trust.file(path)
         if not self._objects.is_intact(file):
             disk.write(self._objects.path(file), [self._downloader.small(file)])
@@ -67,14 +69,13 @@ class Catalogue:
         self._keep(file, index)
         return index
 
-    def _keep(self, file: File | None, index: Index | None) -> None:
-        """Note what is trusted from now on; versions that were withdrawn are none to go back to."""
+    def _keep(self, file: File, index: Index) -> None:
+        """Note the index; versions that were withdrawn are none to go back to."""
         with self._folder.changing() as state:
-            state.trust, state.index = self._trust.generation, file
-            for name, model in state.models.items() if index is not None else ():
-                withdrawn = _withdrawn(index or {}, name)
+            state.index = file
+            for name, model in state.models.items():
+                withdrawn = _withdrawn(index, name)
                 model.previous = [version for version in model.previous if version not in withdrawn]
-        self._trust.sweep()
 
     def withdrawn(self, name: str) -> set[str]:
         """Versions of a model that the publisher took back, as far as this device knows."""

@@ -14,7 +14,12 @@ from typing import Any
 
 from tachylite.model.files import write_atomically
 
-from .errors import SpaceError
+from .errors import SpaceError, UpdateError
+
+try:
+    import fcntl
+except ImportError as problem:
+    raise UpdateError("updates need a POSIX system, whose files can be locked and whose folders can be flushed") from problem
 
 CHUNK = 1 << 18
 """Bytes that are read or written at a time."""
@@ -58,6 +63,17 @@ def full_explained(folder: Path) -> Iterator[None]:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise SpaceError(f"the disk of {folder} is full; make room and try again. The active model stays") from problem
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Keep away other threads and processes that lock the same file: wait for them, or raise UpdateError that says `busy`."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise UpdateError(f"{busy}; wait until it has ended") from None
+        yield
 
 
 def sync_file(path: Path) -> None:

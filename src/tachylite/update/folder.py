@@ -1,9 +1,8 @@
 """A store's folder: its state, and who may change it when."""
 
 import errno
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,7 @@ class Folder:
                     if not even_if_full or getattr(problem, "errno", errno.EROFS) != errno.EROFS:
                         raise
 
-    @contextmanager
-    def lock(self, what: str) -> Iterator[None]:
-        """Keep other threads and processes away; from a second update altogether, because it would do the same. Raises UpdateError."""
-        with (self.directory / f"{what}.lock").open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if what == "update" else 0))
-            except BlockingIOError:
-                raise UpdateError(f"another update of {self.directory} is under way; wait until it has ended") from None
-            yield
+    def lock(self, what: str) -> AbstractContextManager[None]:
+        """Keep others away; from a second update altogether, because it would do the same. Raises UpdateError."""
+        busy = f"another update of {self.directory} is under way" if what == "update" else None
+        return disk.locked(self.directory / f"{what}.lock", busy)
