@@ -335,6 +335,7 @@ def cluster(
     operators: Operators = None,
     names: Names = None,
     skip: Skip = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="SAMPLES", help="Samples, by which layers change least.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draws of kmeans++.")] = 0,
     report: Annotated[bool, typer.Option("--report", help="Show operators and how many values there are, before and after.")] = False,
 ) -> None:
@@ -345,7 +346,7 @@ def cluster(
     with explained():
         source = codec.read_file(model)
         which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
-        result = clustered(source, clusters, init=init, scope=scope, seed=seed, **which)
+        result = clustered(source, clusters, init=init, scope=scope, calibration=calibration, seed=seed, **which)
         result.save(output)
         if report:
             show_weights(source, result)

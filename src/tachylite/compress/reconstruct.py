@@ -4,7 +4,7 @@ Layer after layer, the weights that stay are fitted again, so that on the sample
 whatever has become of the layers in front of it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -34,7 +34,7 @@ def prune_by_samples(model: Model, chosen: Collection[Tensor], sparsity: float, 
 
     scope: `global`, or `layer`: each loses the same part. data: samples, which are kept. Raises TachyliteError where there are none.
     """
-    samples, original = _samples(data, model), model.copy()
+    samples, original = samples_for(data, model), model.copy()
     pairs = [(a, b) for a, b in zip(matrices(original), matrices(model), strict=True) if b.weights in chosen and b.depth <= MOST_DEPTH]
     counts = _counts(
         original,
@@ -72,10 +72,10 @@ class Surgery:
 
     def without(self, count: int) -> np.ndarray:
         """The layer's value without as many weights, the others fitted again."""
-        return refit(self.products, self.products @ self.value.swapaxes(1, 2), _kept(self.layer, self.removal.smallest(count)))
+        return refit(self.products, self.products @ self.value.swapaxes(1, 2), kept_of(self.layer, self.removal.smallest(count)))
 
 
-def _kept(layer: Matrix, removed: np.ndarray) -> np.ndarray:
+def kept_of(layer: Matrix, removed: np.ndarray) -> np.ndarray:
     """Of the layer's value what stays: a bias does."""
     return ~removed if layer.bias is None else np.concatenate([~removed, np.ones((*removed.shape[:2], 1), bool)], axis=2)
 
@@ -191,7 +191,15 @@ def _prune(twins: Twins, count: int) -> None:
     layer = twins.now
     products, targets = twins.sums()
     whole = np.linalg.solve(products, targets).swapaxes(1, 2)
-    twins.fit(products, targets, _kept(layer, removal(products, whole, layer.depth).smallest(count)))
+    twins.fit(products, targets, kept_of(layer, removal(products, whole, layer.depth).smallest(count)))
+
+
+def layer_by_layer(model: Model, chosen: Collection[Tensor], data: Any) -> Iterator[Twins]:
+    """The layers of a model that have the chosen weights, each with its twin in the model as it was: the next meets what is done to one."""
+    samples, original = samples_for(data, model), model.copy()
+    for before, now in zip(matrices(original), matrices(model), strict=True):
+        if now.weights in chosen and now.depth <= MOST_DEPTH:
+            yield Twins(original, model, before, now, samples)
 
 
 def fit_again(original: Model, model: Model, layers: Mapping[Tensor, tuple[Matrix, np.ndarray | None]], data: Any) -> None:
@@ -199,7 +207,7 @@ def fit_again(original: Model, model: Model, layers: Mapping[Tensor, tuple[Matri
 
     layers: by the output of a layer in the model, the layer in the original, and which of its outputs are left (None: all).
     """
-    samples = _samples(data, model)
+    samples = samples_for(data, model)
     for now in matrices(model):
         before, outputs = layers[now.op.outputs[0]]
         if now.depth <= MOST_DEPTH:
@@ -207,7 +215,8 @@ def fit_again(original: Model, model: Model, layers: Mapping[Tensor, tuple[Matri
             twins.fit(*twins.sums(), np.ones(now.value.shape, bool))
 
 
-def _samples(data: Any, model: Model) -> list[Sample]:
+def samples_for(data: Any, model: Model) -> list[Sample]:
+    """The samples in `data`, kept. Raises TachyliteError where there are none."""
     samples = list(samples_of(data, model))
     if not samples:
         raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a thousand say")
