@@ -23,7 +23,7 @@ BATCH = 64
 GOALS: dict[str, tuple[dict, int, float]] = {
     "int8": ({"recipe": "static_wi8_ai8"}, 4, 2e-4),
     "int4": ({"recipe": "static_wi4_ai8"}, 10, 1e-3),
-    "sparse": ({"sparsity": 0.9}, 15, 3e-3),
+    "sparse": ({"sparsity": 0.9}, 25, 3e-3),
     "clusters": ({"clusters": 8}, 10, 1e-3),
     "half": ({}, 40, 4e-3),
 }
