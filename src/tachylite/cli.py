@@ -284,7 +284,8 @@ def prune(
     output: OutputPath,
     sparsity: Annotated[float | None, typer.Option(help="The part of the weights that becomes zero.")] = None,
     pattern: Annotated[str, typer.Option(help="unstructured, 2:4, or blocks of outputs x inputs such as 4x1.")] = "unstructured",
-    method: Annotated[str, typer.Option(help="What makes weights small: magnitude, or lamp (relative to the layer).")] = "magnitude",
+    method: Annotated[str, typer.Option(help="What goes: magnitude, lamp (relative to the layer), or surgery (by samples).")] = "magnitude",
+    calibration: Annotated[Path | None, typer.Option(metavar="SAMPLES", help="For surgery: an .npz file, or a folder of pictures.")] = None,
     channels: Annotated[float | None, typer.Option(metavar="RATIO", help="Remove this part of the layers' channels instead.")] = None,
     macs: Annotated[float | None, typer.Option(metavar="PART", help="Remove channels; this part of the multiplications stays.")] = None,
     norm: Annotated[str, typer.Option(help="What makes a channel small: l1 or l2 of its weights.")] = "l1",
@@ -306,7 +307,8 @@ def prune(
         source = codec.read_file(model)
         which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
         if channels is None and macs is None:
-            result = pruned(source, sparsity, method=method, pattern=pattern, scope=scope or "global", **which)
+            which |= {"method": method, "pattern": pattern, "calibration": calibration}
+            result = pruned(source, sparsity, scope=scope or "global", **which)
         elif sparsity is not None:
             raise TachyliteError("--sparsity makes weights zero, --channels and --macs remove channels; run one after the other")
         else:
