@@ -19,13 +19,13 @@ from tachylite.train.loop import cosine
 NET = Path(__file__).parent / "mnist.tflite"
 BATCH = 64
 
-#: What is done, and over how many epochs from which rate on.
+#: What is done, over how many epochs, and the greatest rate, to which the first tenth of the steps rises.
 GOALS: dict[str, tuple[dict, int, float]] = {
     "int8": ({"recipe": "static_wi8_ai8"}, 4, 2e-4),
     "int4": ({"recipe": "static_wi4_ai8"}, 10, 1e-3),
-    "sparse": ({"sparsity": 0.9}, 25, 3e-3),
+    "sparse": ({"sparsity": 0.9}, 25, 4e-3),
     "clusters": ({"clusters": 8}, 10, 1e-3),
-    "half": ({}, 40, 4e-3),
+    "half": ({}, 25, 4e-3),
 }
 
 
@@ -54,14 +54,14 @@ def main() -> None:
     print(f"float: {np.mean(right == test.labels):.1%} right")
     for goal in [name for name in arguments if name in GOALS] or GOALS:
         options, epochs, rate = GOALS[goal]
-        source = tachylite.prune_channels(NET, macs=0.5) if goal == "half" else NET
+        source = tachylite.prune_channels(NET, macs=0.5, multiple=4) if goal == "half" else NET
         for seed in range(seeds):
             tuned = tachylite.finetune(
                 source,
                 {"picture": train.pictures},
                 teacher=NET,
                 epochs=epochs,
-                rate=cosine(rate),
+                rate=lambda step, steps, rate=rate: cosine(rate, steps // 10)(step, steps),
                 batch=BATCH,
                 seed=seed,
                 augment=varied(seed),

@@ -14,7 +14,7 @@ from tachylite.runtime.interpreter import Interpreter
 
 from .weight import Weight
 
-UNTIL = 2 / 3
+UNTIL = 1 / 2
 """The part of the steps after which no further weights are pruned, and those that are left make up for them."""
 
 TIMES = 20
