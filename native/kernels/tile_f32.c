@@ -79,11 +79,10 @@ TL_ALWAYS_INLINE void runs(const tl_conv_params *p, const tl_row *row, int32_t o
     }
 }
 
-/* The same for one pixel. Its few sums would wait for each other, so there are several sets of them. */
+/* The same for one pixel, and vectors of one panel. Its few sums would wait for each other, so there are several sets
+ * of them. */
 TL_ALWAYS_INLINE void run_alone(const tl_conv_params *p, const tl_row *row, int32_t ox, const int vectors,
-                                const tl_outputs *o, tl_vector *sums) {
-    const size_t next = APART(o);
-    const float *w = o->w;
+                                const float *w, tl_vector *sums) {
     enum { SETS = 4 };
     const int32_t length = p->filter_width * p->depth;
     const float *a = row->x + ((ptrdiff_t)ox * p->stride_width - p->before_width) * p->channels;
@@ -94,12 +93,12 @@ TL_ALWAYS_INLINE void run_alone(const tl_conv_params *p, const tl_row *row, int3
 #pragma GCC unroll 4
             for (int s = 0; s < SETS; ++s) {
 #pragma GCC unroll 2
-                for (int v = 0; v < vectors; ++v) partial[s][v] += a[k + s] * tl_load(w + s * TL_PANEL + v * next);
+                for (int v = 0; v < vectors; ++v) partial[s][v] += a[k + s] * tl_load(w + s * TL_PANEL + v * TL_WIDTH);
             }
         }
         for (; k < length; ++k, w += TL_PANEL) {
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) partial[0][v] += a[k] * tl_load(w + v * next);
+            for (int v = 0; v < vectors; ++v) partial[0][v] += a[k] * tl_load(w + v * TL_WIDTH);
         }
     }
 #pragma GCC unroll 2
@@ -156,7 +155,9 @@ TL_ALWAYS_INLINE void tile(const tl_conv_params *p, const tl_row *row, int32_t o
     if (beside) {
         cells(p, row, ox, pixels, vectors, o, sums);
     } else if (pixels == 1) {
-        run_alone(p, row, ox, vectors, o, sums[0]);
+        const int together = TL_WIDTH == TL_PANEL ? 1 : vectors; /* one stream of filters is faster than two */
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v += together) run_alone(p, row, ox, together, o->w + v * APART(o), sums[0] + v);
     } else {
         runs(p, row, ox, pixels, vectors, o, sums);
     }
