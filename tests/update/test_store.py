@@ -248,6 +248,34 @@ def test_a_version_that_dies_before_it_is_confirmed_is_undone(world: World) -> N
     assert "ended before confirm()" in store.status()["models"]["net"]["rejected"]["2"]
 
 
+def test_a_power_cut_during_a_trial_is_forgiven_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    world.release(2)
+    for start in range(3):
+        monkeypatch.setattr(guard, "_boot", lambda start=start: f"start {start}")
+        assert world.updated(store) == "2"
+        assert answer(store.open("net")) == 2
+        monkeypatch.setattr(guard, "_boot", lambda start=start: f"start {start} and a half")
+        assert answer(store.open("net")) == 1
+    assert store.check() == []
+
+
+def test_a_version_that_is_withdrawn_after_its_download_is_not_activated(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    world.release(2)
+    store.check()
+    store.download("net")
+    world.publisher.change("net", "2", withdrawn=True)
+    assert store.check() == []
+    with pytest.raises(UpdateError, match="no version of net is waiting"):
+        store.activate("net")
+    assert answer(store.open("net")) == 1
+
+
 def test_a_confirmed_version_stays(world: World) -> None:
     world.release(1)
     store = world.device()
@@ -491,6 +519,17 @@ def test_only_the_newest_releases_are_shown(world: World, monkeypatch: pytest.Mo
     assert world.updated(store) == "4"  # from a version that is not listed any more
     index = read_index(store._objects.read(store._folder.load().index))
     assert [listing.version for listing in index["net"]] == ["3", "4"]
+
+
+def test_what_a_newer_tachylite_noted_is_passed_over(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    path = store.directory / "state.json"
+    state = json.loads(path.read_text())
+    state["mood"] = state["models"]["net"]["mood"] = "good"
+    path.write_text(json.dumps(state))
+    assert answer(world.device().open("net")) == 1
 
 
 def test_state_is_readable_by_others(world: World) -> None:

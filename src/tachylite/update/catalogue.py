@@ -70,12 +70,13 @@ class Catalogue:
         return index
 
     def _keep(self, file: File, index: Index) -> None:
-        """Note the index; versions that were withdrawn are none to go back to."""
+        """Note the index; versions that were withdrawn are none to go back to, and none to activate."""
         with self._folder.changing() as state:
             state.index = file
             for name, model in state.models.items():
                 withdrawn = _withdrawn(index, name)
                 model.previous = [version for version in model.previous if version not in withdrawn]
+                model.candidate = None if model.candidate in withdrawn else model.candidate
 
     def withdrawn(self, name: str) -> set[str]:
         """Versions of a model that the publisher took back, as far as this device knows."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from tachylite.model.errors import FileError
 
 from . import delta, disk
-from .errors import SpaceError
+from .errors import RefusedError, SpaceError
 from .limits import Limits
 from .manifest import File, Manifest
 from .objects import Objects
@@ -65,14 +65,14 @@ class Downloader:
         made = self._objects.draft(file)
         for packed, base in sorted(self._deltas(manifest, file, bases), key=lambda pair: pair[0].size):
             draft = self._objects.draft(packed)
-            self._fetch(packed, draft, progress)
             try:
+                self._fetch(packed, draft, progress)
                 delta.apply(draft, self._objects.path(base), made, file.size)
-            except FileError:  # the base is damaged; the whole file is still to be had
+            except (FileError, RefusedError):  # the base or the delta is damaged; the whole file is still to be had
+                disk.remove(draft)
                 disk.remove(made)
                 return False
-            finally:
-                disk.remove(draft)
+            disk.remove(draft)
             return disk.digest(made) == file.sha256
         return False
 

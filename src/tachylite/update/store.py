@@ -30,7 +30,7 @@ from .trust import Trust
 DIED = "the process that ran it ended before confirm()"
 
 TRIES = 3
-"""Times that a self-test may end its process before the version is given up."""
+"""Times that a self-test may end its process, and a trial end with the machine, before the version is given up."""
 
 
 class Store:
@@ -127,7 +127,7 @@ class Store:
         then it is not tried again; UpdateError.
         """
         with self._folder.lock("update"), disk.full_explained(self.directory):
-            version = self.verify(name)
+            version, withdrawn = self.verify(name), self._catalogue.withdrawn(name)
             manifest = self._begin_test(name)
             try:
                 self._loader.test(manifest)
@@ -135,7 +135,6 @@ class Store:
             except TachyliteError as problem:
                 self._reject(name, version, str(problem))
                 raise problem if isinstance(problem, UpdateError) else UnfitError(f"{name} {version} cannot run: {problem}") from problem
-            withdrawn = self._catalogue.withdrawn(name)
             with self._folder.changing() as state:
                 model = state.models[name]
                 model.replace_active(version, self.keep, withdrawn)
@@ -197,8 +196,8 @@ class Store:
         with self._folder.changing(even_if_full=True) as state:  # a full disk weakens the guard, and stops nothing
             model = self._model(state, name)
             if model.trial is not None:
-                if any(not guard.is_alive(process) for process in model.trial):
-                    model.fall_back(DIED)
+                if ended := [process for process in model.trial if not guard.is_alive(process)]:
+                    model.give_way(DIED, restarted=not any(map(guard.has_crashed, ended)), tries=TRIES)
                 elif guard.this_process() not in model.trial:
                     model.trial.append(guard.this_process())
         while model.active is not None:

@@ -47,9 +47,9 @@ def setup(
     programs: Annotated[list[str] | None, typer.Option("--program", metavar="TIER", help="Get the program files for a tier too.")] = None,
 ) -> None:
     """Make a store."""
-    from tachylite.update.store import Store
-
     with explained():
+        from tachylite.update.store import Store
+
         Store(store_path, url, root, channel=channel, models=models, programs=programs)
 
 
