@@ -20,7 +20,7 @@ class ModelState:
     """One model on this device.
 
     active, candidate, pinned: versions; previous: versions to go back to, the latest first; trial: None once the active version is
-    confirmed, before that the processes that have opened it; testing: the process that runs the candidate's self-test; rejected: why a
+    confirmed, before that the processes that have opened it; testing: the processes that began the candidate's self-test; rejected: why a
     version is not to be tried again; releases: manifests of the versions that are here.
     """
 
@@ -29,7 +29,7 @@ class ModelState:
     pinned: str | None = None
     previous: list[str] = field(default_factory=list)
     trial: list[str] | None = None
-    testing: str | None = None
+    testing: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     releases: dict[str, Manifest] = field(default_factory=dict)
 
@@ -43,15 +43,19 @@ class ModelState:
         if not self.previous or self.active is None:
             return False
         self.rejected[self.active] = why
-        self.active, self.trial = self.previous.pop(0), None
+        self.lose_active()
         return True
+
+    def lose_active(self) -> None:
+        """Do without the active version, whose files are damaged; it may be downloaded again."""
+        self.active, self.trial = self.previous.pop(0) if self.previous else None, None
 
     def replace_active(self, version: str, keep: int, withdrawn: Container[str] = ()) -> None:
         """Let a version become the active one, on trial if there is one to go back to; `keep` of those before it stay, unless withdrawn."""
         before = [v for v in (self.active, *self.previous) if v is not None and v != version and v not in withdrawn]
         self.previous = list(dict.fromkeys(before))[:keep]
         self.trial = [] if self.previous else None
-        self.active, self.candidate, self.testing = version, None, None
+        self.active, self.candidate, self.testing = version, None, []
 
     def bases(self) -> list[File]:
         """The models that are here, from which a delta may start."""
