@@ -37,6 +37,8 @@ _PUBLIC = {
     "OpDef": "tachylite.ops.registry",
     "Spec": "tachylite.ops.registry",
     "register": "tachylite.runtime.custom",
+    "kernel_from_source": "tachylite.ops.custom",
+    "load_operators": "tachylite.runtime.operators",
     "Builder": "tachylite.ops.builder",
 }
 

@@ -285,7 +285,9 @@ def prune(
     sparsity: Annotated[float | None, typer.Option(help="The part of the weights that becomes zero.")] = None,
     pattern: Annotated[str, typer.Option(help="unstructured, 2:4, or blocks of outputs x inputs such as 4x1.")] = "unstructured",
     method: Annotated[str, typer.Option(help="What goes: magnitude, lamp (relative to the layer), or surgery (by samples).")] = "magnitude",
-    calibration: Annotated[Path | None, typer.Option(metavar="SAMPLES", help="For surgery: an .npz file, or a folder of pictures.")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="SAMPLES", help="For surgery, or to fit layers without channels again.")
+    ] = None,
     channels: Annotated[float | None, typer.Option(metavar="RATIO", help="Remove this part of the layers' channels instead.")] = None,
     macs: Annotated[float | None, typer.Option(metavar="PART", help="Remove channels; this part of the multiplications stays.")] = None,
     norm: Annotated[str, typer.Option(help="What makes a channel small: l1 or l2 of its weights.")] = "l1",
@@ -312,7 +314,7 @@ def prune(
         elif sparsity is not None:
             raise TachyliteError("--sparsity makes weights zero, --channels and --macs remove channels; run one after the other")
         else:
-            options: dict[str, Any] = {"norm": norm, "scope": scope or "layer", "multiple": multiple, **which}
+            options: dict[str, Any] = {"norm": norm, "scope": scope or "layer", "multiple": multiple, "calibration": calibration, **which}
             result = structured.prune_channels(source, channels, macs=macs, **options)
         result.save(output)
         if report:
@@ -333,6 +335,7 @@ def cluster(
     operators: Operators = None,
     names: Names = None,
     skip: Skip = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="SAMPLES", help="Samples, by which layers change least.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draws of kmeans++.")] = 0,
     report: Annotated[bool, typer.Option("--report", help="Show operators and how many values there are, before and after.")] = False,
 ) -> None:
@@ -343,7 +346,7 @@ def cluster(
     with explained():
         source = codec.read_file(model)
         which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
-        result = clustered(source, clusters, init=init, scope=scope, seed=seed, **which)
+        result = clustered(source, clusters, init=init, scope=scope, calibration=calibration, seed=seed, **which)
         result.save(output)
         if report:
             show_weights(source, result)

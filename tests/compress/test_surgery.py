@@ -101,6 +101,19 @@ def test_matrices_reproduce_what_layers_compute():
         np.testing.assert_allclose(layer.value, before * 2, rtol=1e-6)
 
 
+def test_layers_that_lost_channels_are_fitted_again():
+    """Half of the first layer's channels are smaller copies of the others: without them nothing need be lost."""
+    build = Builder()
+    x, half = build.input("x", (1, 6, 6, 8)), floats(8, 3, 3, 8, seed=1) / 8
+    y = build.CONV_2D(x, np.concatenate([half, half / 4]), np.zeros(16, np.float32), fused_activation_function="RELU", **SAME)
+    model = Model.of(build.outputs(build.CONV_2D(y, floats(4, 3, 3, 16, seed=3), floats(4, seed=4), name="last", **SAME)))
+    samples, trial = floats(40, 6, 6, 8, seed=5), floats(1, 6, 6, 8, seed=6)
+    blind, fitted = (tachylite.prune_channels(model, 0.5, calibration=data) for data in (None, samples))
+    assert fitted.graph.operators[0].outputs[0].shape == blind.graph.operators[0].outputs[0].shape == (1, 6, 6, 8)
+    before, after = (sqnr(ours(model, trial), ours(m, trial)) for m in (blind, fitted))
+    assert before < 20 < 40 < after
+
+
 def test_layers_that_meet_no_rows_are_pruned_by_magnitude():
     model = recurrent_net(cells=16, inputs=8)
     pruned = tachylite.prune(model, 0.5, method="surgery", calibration=floats(8, 1, 5, 8))

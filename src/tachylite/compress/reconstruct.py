@@ -4,7 +4,7 @@ Layer after layer, the weights that stay are fitted again, so that on the sample
 whatever has become of the layers in front of it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -25,7 +25,7 @@ from .surgery import damped, refit, removal
 ROUNDS = 4
 """Fits of a layer with a clip: each knows better than the last which outputs are cut off anyway."""
 
-TRIALS = 64
+TRIALS = 200
 """Samples, at most, on which it is tried how much each layer matters."""
 
 
@@ -34,10 +34,7 @@ def prune_by_samples(model: Model, chosen: Collection[Tensor], sparsity: float, 
 
     scope: `global`, or `layer`: each loses the same part. data: samples, which are kept. Raises TachyliteError where there are none.
     """
-    samples = list(samples_of(data, model))
-    if not samples:
-        raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a thousand say")
-    original = model.copy()
+    samples, original = samples_for(data, model), model.copy()
     pairs = [(a, b) for a, b in zip(matrices(original), matrices(model), strict=True) if b.weights in chosen and b.depth <= MOST_DEPTH]
     counts = _counts(
         original,
@@ -75,10 +72,10 @@ class Surgery:
 
     def without(self, count: int) -> np.ndarray:
         """The layer's value without as many weights, the others fitted again."""
-        return refit(self.products, self.products @ self.value.swapaxes(1, 2), _kept(self.layer, self.removal.smallest(count)))
+        return refit(self.products, self.products @ self.value.swapaxes(1, 2), kept_of(self.layer, self.removal.smallest(count)))
 
 
-def _kept(layer: Matrix, removed: np.ndarray) -> np.ndarray:
+def kept_of(layer: Matrix, removed: np.ndarray) -> np.ndarray:
     """Of the layer's value what stays: a bias does."""
     return ~removed if layer.bias is None else np.concatenate([~removed, np.ones((*removed.shape[:2], 1), bool)], axis=2)
 
@@ -124,11 +121,8 @@ def _weighed(surgery: Surgery, sparsity: float, error: Callable[[], float]) -> n
 
 
 def _errors(model: Model, samples: Sequence[Sample]) -> Callable[[], float]:
-    """What tells how far the model's first output has gone from what it is now; probabilities are looked at before they are made."""
+    """What tells how far the model's first output has gone from what it is now."""
     output = model.graph.outputs[0]
-    maker = model.graph.producer(output)
-    if maker is not None and maker.op in ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC") and maker.inputs[0] is not None:
-        output = maker.inputs[0]
 
     def answers() -> np.ndarray:
         runner = load(upto(model, output))
@@ -143,13 +137,17 @@ def _errors(model: Model, samples: Sequence[Sample]) -> Callable[[], float]:
 
 @dataclass
 class Twins:
-    """A layer in the model as it was and in the pruned one, and the samples that both are run on."""
+    """A layer in the model as it was and in the pruned one, and the samples that both are run on.
+
+    outputs: which of its outputs the layer still has, bool; None where it has all.
+    """
 
     original: Model
     pruned: Model
     before: Matrix
     now: Matrix
     samples: Sequence[Sample]
+    outputs: np.ndarray | None = None
 
     def sums(self, value: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Products of the rows met now, damped [groups, depth, depth], and those with the outputs wanted [groups, depth, outputs].
@@ -160,7 +158,7 @@ class Twins:
         targets: Any = 0
         matrix, bounds = self.before.value.astype(np.float32).swapaxes(1, 2), bounds_of(self.before.op)
         for then, now in rows_of_both((self.original, self.pruned), (self.before, self.now), self.samples):
-            wanted = then @ matrix
+            wanted = self._still_there(then @ matrix)
             if value is not None:
                 found = now @ value.astype(np.float32).swapaxes(1, 2)
                 wanted = np.where(wanted <= bounds.least, np.minimum(found, bounds.least), wanted)
@@ -169,15 +167,54 @@ class Twins:
             products, targets = products + (turned @ now).astype(np.float64), targets + (turned @ wanted).astype(np.float64)
         return damped(products, self.now.depth), targets
 
+    def _still_there(self, wanted: np.ndarray) -> np.ndarray:
+        """Of outputs [groups, rows, outputs] those that the layer has now, in its groups."""
+        if self.outputs is None:
+            return wanted
+        flat = wanted.transpose(1, 0, 2).reshape(wanted.shape[1], -1)[:, self.outputs]
+        return flat.reshape(len(flat), self.now.groups, -1).transpose(1, 0, 2)
+
+    def fit(self, products: np.ndarray, targets: np.ndarray, kept: np.ndarray) -> None:
+        """Give the layer the value, zero but where `kept`, whose outputs are nearest to the original's behind their clip."""
+        value = refit(products, targets, kept)
+        has_clip = bool(np.isfinite(bounds_of(self.now.op)).any())
+        for _ in range(ROUNDS if has_clip else 0):
+            value = refit(products, self.sums(value)[1], kept)
+        self.now.set(value)
+
 
 def _prune(twins: Twins, count: int) -> None:
     """Remove as many weights from the layer in the pruned model, and fit the others again."""
     layer = twins.now
     products, targets = twins.sums()
     whole = np.linalg.solve(products, targets).swapaxes(1, 2)
-    kept = _kept(layer, removal(products, whole, layer.depth).smallest(count))
-    value = refit(products, targets, kept)
-    has_clip = bool(np.isfinite(bounds_of(layer.op)).any())
-    for _ in range(ROUNDS if has_clip else 0):
-        value = refit(products, twins.sums(value)[1], kept)
-    layer.set(value)
+    twins.fit(products, targets, kept_of(layer, removal(products, whole, layer.depth).smallest(count)))
+
+
+def layer_by_layer(model: Model, chosen: Collection[Tensor], data: Any) -> Iterator[Twins]:
+    """The layers of a model that have the chosen weights, each with its twin in the model as it was: the next meets what is done to one."""
+    samples, original = samples_for(data, model), model.copy()
+    for before, now in zip(matrices(original), matrices(model), strict=True):
+        if now.weights in chosen and now.depth <= MOST_DEPTH:
+            yield Twins(original, model, before, now, samples)
+
+
+def fit_again(original: Model, model: Model, layers: Mapping[Tensor, tuple[Matrix, np.ndarray | None]], data: Any) -> None:
+    """Fit the layers of a model that has lost channels, in place, so that on samples those left are what they were.
+
+    layers: by the output of a layer in the model, the layer in the original, and which of its outputs are left (None: all).
+    """
+    samples = samples_for(data, model)
+    for now in matrices(model):
+        before, outputs = layers[now.op.outputs[0]]
+        if now.depth <= MOST_DEPTH:
+            twins = Twins(original, model, before, now, samples, outputs)
+            twins.fit(*twins.sums(), np.ones(now.value.shape, bool))
+
+
+def samples_for(data: Any, model: Model) -> list[Sample]:
+    """The samples in `data`, kept. Raises TachyliteError where there are none."""
+    samples = list(samples_of(data, model))
+    if not samples:
+        raise TachyliteError("the calibration data hold no samples; give some like those that the model will meet, a thousand say")
+    return samples

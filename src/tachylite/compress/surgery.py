@@ -74,6 +74,8 @@ def refit(products: np.ndarray, targets: np.ndarray, kept: np.ndarray) -> np.nda
 
     products: of the rows, damped, [groups, depth, depth]. targets: of the rows with the outputs wanted, [groups, depth, outputs].
     """
+    if kept.all():
+        return np.linalg.solve(products, targets).swapaxes(1, 2)
     result = np.zeros(kept.shape)
     for square, values, masks, wanted in zip(products, result, kept, targets.swapaxes(1, 2), strict=True):
         for value, mask, target in zip(values, masks, wanted, strict=True):
