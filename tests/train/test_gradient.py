@@ -85,6 +85,17 @@ def test_convolutions_of_any_geometry(graph: Graph) -> None:
     check(graph, graph.inputs, inputs_of(graph))
 
 
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_filters_of_many_images_and_channels(multiplier: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many that they are not put side by side, which LiteRT could not bear."""
+    monkeypatch.setattr("tachylite.ops.conv_gradient.MOST_SIDE_BY_SIDE", 3)
+    build = Builder()
+    x, filters = build.input("x", (2, 5, 6, 2)), build.input("filters", (1, 3, 2, 2 * multiplier))
+    options = {"padding": "SAME", "stride_h": 2, "stride_w": 1, "depth_multiplier": multiplier}
+    graph = build.outputs(build.DEPTHWISE_CONV_2D(x, filters, build.input("bias", (2 * multiplier,)), **options))
+    check(graph, graph.inputs, inputs_of(graph))
+
+
 @given(st.lists(st.integers(1, 3), max_size=4), st.data())
 @settings(max_examples=40)
 def test_operands_that_broadcast(shape: list[int], data: st.DataObject) -> None:

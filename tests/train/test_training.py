@@ -219,6 +219,26 @@ def test_batch_that_is_written_into_a_reshape_is_opened() -> None:
     assert interpreter.get_signature_runner("evaluate")(**feed)["loss"] == 36
 
 
+def test_recurrent_layers_begin_every_batch_with_zeros() -> None:
+    """Their state would otherwise be that of the batch before, and of its size."""
+    build, rng = Builder(), np.random.default_rng(0)
+    x = build.input("x", (1, 5, 3))
+    wx, wh = (build.constant(rng.normal(size=s).astype(np.float32), n) for n, s in (("wx", (4, 3)), ("wh", (4, 4))))
+    state = build.variable("state", (1, 4))
+    h = build.UNIDIRECTIONAL_SEQUENCE_RNN(x, wx, wh, build.constant(np.zeros(4, np.float32), "b"), state, fused_activation_function="TANH")
+    model = tachylite.make_trainable(Model([build.outputs(h)]), loss="mse", batch=6)
+    content, feed = model.to_bytes(), {"x": rng.normal(size=(6, 5, 3)).astype(np.float32), "target": np.zeros((6, 5, 4), np.float32)}
+    ours, theirs = (engine(model_content=content) for engine in (Interpreter, litert.Interpreter))
+    first = [float(engine.get_signature_runner("evaluate")(**feed)["loss"]) for engine in (ours, theirs) for _ in range(2)]
+    np.testing.assert_allclose(first, first[0], rtol=1e-5)
+    losses = [
+        [float(e.get_signature_runner("train")(**feed, learning_rate=np.float32(0.1))["loss"]) for _ in range(5)] for e in (ours, theirs)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert losses[0][0] == pytest.approx(first[0])
+    assert losses[0][-1] < losses[0][0]
+
+
 # Heads.
 
 

@@ -122,10 +122,36 @@ def depthwise_input_gradient(dy: Term, filters: Term, windows: Sequence[Window],
     return dx if outputs == channels else dx.reshape((*dx.shape[:3], channels, outputs // channels)).sum(4)
 
 
+def taps(x: Term, windows: Sequence[Window]) -> list[Term]:
+    """What each cell of the window sees, row by row, of x as `seen` gives it: [n, *outputs, c]."""
+    height, width = windows
+    result = []
+    for row in range(height.size):
+        for column in range(width.size):
+            begin = np.array([0, row * height.dilation, column * width.dilation, 0], np.int32)
+            reach = [(w.outputs - 1) * w.stride + 1 for w in windows]
+            end = begin + np.array([x.shape[0], *reach, x.shape[3]], np.int32)
+            strides = np.array([1, height.stride, width.stride, 1], np.int32)
+            result.append(x.STRIDED_SLICE(begin, end, strides) if strides.max() > 1 else cut(x, begin.tolist(), (end - begin).tolist()))
+    return result
+
+
+MOST_SIDE_BY_SIDE = 4096
+"""Channels of one depthwise convolution: LiteRT's kernel adds up 4,832 outputs at a time, and never ends where a pixel has more."""
+
+
 def _depthwise_filters(x: Term, dy: Term, windows: Sequence[Window]) -> Term:
-    """Each channel of each image by itself, side by side; then the images' sum."""
-    x, (height, width) = seen(x, windows), windows
-    images, outputs = x.shape[0], dy.shape[3]
+    """Each channel of each image by itself; then the images' sum."""
+    x, images, outputs = seen(x, windows), x.shape[0], dy.shape[3]
+    shape = (1, windows[0].size, windows[1].size, outputs)
+    if images * outputs > MOST_SIDE_BY_SIDE:
+        multiplier = outputs // x.shape[3]
+        if multiplier > 1:
+            x = x.reshape((*x.shape, 1)).broadcast((*x.shape, multiplier)).reshape((*x.shape[:3], outputs))
+        sums = [(tap * dy).sum(0, 1, 2) for tap in taps(x, windows)]
+        result: Term = apply(x.build, "PACK", *sums, values_count=len(sums), axis=0)
+        return result.reshape(shape)
+    height, width = windows
     patches: Term = _side_by_side(x).DEPTHWISE_CONV_2D(
         _side_by_side(dy),
         np.zeros(images * outputs, np.float32),
@@ -136,7 +162,7 @@ def _depthwise_filters(x: Term, dy: Term, windows: Sequence[Window]) -> Term:
         dilation_h_factor=height.stride,
         dilation_w_factor=width.stride,
     )
-    return patches.reshape((height.size, width.size, images, outputs)).sum(2).reshape((1, height.size, width.size, outputs))
+    return patches.reshape((*shape[1:3], images, outputs)).sum(2).reshape(shape)
 
 
 def _side_by_side(x: Term) -> Term:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .calculus import Point, Term, around, cut, fit, spread, where
-from .conv_gradient import depthwise_input_gradient, seen
+from .calculus import Point, Term, around, fit, spread, where
+from .conv_gradient import depthwise_input_gradient, seen, taps
 from .window import Window, sliding
 
 
@@ -50,7 +50,7 @@ def max_pool_2d(at: Point, dy: Term) -> Term:
     lowest = float(np.finfo(np.float32).min)
     padded = seen(x, windows, lowest)
     total, taken = None, None
-    for number, tap in enumerate(_taps(padded, windows)):
+    for number, tap in enumerate(taps(padded, windows)):
         hit = tap.EQUAL(at.y)
         first = hit if taken is None else hit & ~taken
         taken = hit if taken is None else taken | hit
@@ -61,17 +61,3 @@ def max_pool_2d(at: Point, dy: Term) -> Term:
         total = part if total is None else total + part
     assert total is not None
     return fit(total, [(0, 0), *((-w.before, w.before + w.inputs - w.length) for w in windows), (0, 0)])
-
-
-def _taps(x: Term, windows: Sequence[Window]) -> list[Term]:
-    """What each cell of the window sees, row by row, of x as `seen` gives it: [n, *outputs, c]."""
-    height, width = windows
-    result = []
-    for row in range(height.size):
-        for column in range(width.size):
-            begin = np.array([0, row * height.dilation, column * width.dilation, 0], np.int32)
-            reach = [(w.outputs - 1) * w.stride + 1 for w in windows]
-            end = begin + np.array([x.shape[0], *reach, x.shape[3]], np.int32)
-            strides = np.array([1, height.stride, width.stride, 1], np.int32)
-            result.append(x.STRIDED_SLICE(begin, end, strides) if strides.max() > 1 else cut(x, begin.tolist(), (end - begin).tolist()))
-    return result

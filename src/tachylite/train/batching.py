@@ -8,12 +8,14 @@ from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Operator, Tensor
 from tachylite.ops.builder import Builder
 
+from .gradient import without_state
+
 
 def of_batch(graph: Graph, batch: int) -> Graph:
     """The graph, in which RESHAPEs to as many samples as it has now leave their number open."""
     if not graph.inputs or any(not t.shape for t in graph.inputs):
         raise TachyliteError("every input must have samples along its first axis; give a model that has one")
-    now = graph.inputs[0].shape[0]
+    graph, now = without_state(graph), graph.inputs[0].shape[0]
     operators = [_opened(op, now) if op.op == "RESHAPE" and now != batch else op for op in graph.operators]
     return replace(graph, operators=operators)
 

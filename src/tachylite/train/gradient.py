@@ -3,7 +3,8 @@
 What is appended are builtin operators alone: a graph that computes gradients is one like any other, and runs wherever it did before.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def gradients(graph: Graph, seeds: Mapping[Tensor, Tensor], wrt: Sequence[Tensor
     """
     active = _active(graph, set(seeds), set(wrt))
     _refuse_missing(graph, active)
-    _compose(graph, active)
+    _compose(graph, lambda op: _is_between(op, active))
     active = _active(graph, set(seeds), set(wrt))
     build = Builder(graph)
     walk = _Backward(build, {t: [Term(build, seed)] for t, seed in seeds.items()}, active)
@@ -72,14 +73,19 @@ def _refuse_missing(graph: Graph, active: Set[Tensor]) -> None:
         )
 
 
-def _compose(graph: Graph, active: Set[Tensor]) -> None:
-    """Put simpler operators in place of those between that are differentiated by way of others."""
+def without_state(graph: Graph) -> Graph:
+    """The graph with simpler operators in place of those that keep a state from run to run; each run begins with zeros."""
+    result = replace(graph, operators=list(graph.operators), tensors=list(graph.tensors))
+    _compose(result, lambda op: any(t is not None and t.is_variable for t in op.inputs))
+    return result
+
+
+def _compose(graph: Graph, is_meant: Callable[[Operator], bool]) -> None:
+    """Put simpler operators in place of those that are meant, and are differentiated by way of others."""
     result: list[Operator] = []
-    pending = graph.operators[::-1]
-    while pending:
-        op = pending.pop()
+    for op in graph.operators:
         rule = registry.get(op).gradient
-        if not (isinstance(rule, Composition) and _is_between(op, active)):
+        if not (isinstance(rule, Composition) and is_meant(op)):
             result.append(op)
             continue
         inner = Builder(Graph())
@@ -91,8 +97,8 @@ def _compose(graph: Graph, active: Set[Tensor]) -> None:
             else:
                 _name(inner, new.tensor, old)
                 named[new.tensor] = old
-        active = {*active, *(t for made in inner.graph.operators for t in made.outputs if _has_slope(t))}
-        pending += inner.graph.operators[::-1]  # which may hold others of the kind
+        _compose(inner.graph, lambda made: True)  # where there are others of the kind in it
+        result += inner.graph.operators
     graph.operators = result
     graph.tensors = list(dict.fromkeys([*graph.tensors, *(t for op in result for t in (*op.inputs, *op.outputs) if t is not None)]))
 
