@@ -95,6 +95,31 @@ def test_a_version_is_freed_when_its_last_call_ends(world: World) -> None:
     assert old() is None
 
 
+def test_what_calls_still_used_is_collected_at_the_next_look(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    live = store.open("net")
+    world.release(2)
+    gc.disable()
+    try:
+        held = live.model
+        held.model.description = held  # parts of a model that refer to each other
+        old = weakref.ref(held)
+        world.updated(store)
+        del held
+        assert old() is not None
+        live._look_at = 0
+        for _ in range(500):
+            live(X)
+            if old() is None:
+                break
+            threading.Event().wait(0.01)
+        assert old() is None
+    finally:
+        gc.enable()
+
+
 def test_a_version_that_another_process_activates_and_that_is_damaged_changes_nothing(world: World) -> None:
     world.release(1)
     store, other = world.device(), Store(world.folder / "device")

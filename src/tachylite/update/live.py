@@ -1,5 +1,6 @@
 """A model that is in use while its versions change."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Live:
         self._current = start(name)
         self._look_at = time.monotonic() + LOOK
         self._looking = threading.Lock()
+        self._is_swapped = False
 
     @property
     def version(self) -> str:
@@ -77,6 +79,8 @@ class Live:
     def swap(self, version: Version) -> None:
         """Let the next calls run on another version; the store calls this. The one before is freed when its last call ends."""
         self._current = version
+        self._is_swapped = True
+        gc.collect()  # parts of a model refer to each other, and the memory of all of it should not wait for the collector's own time
 
     def _look(self) -> None:
         """Now and then, see whether another process has changed the store; if so, load what is active in the background."""
@@ -84,15 +88,18 @@ class Live:
             return
         self._look_at = time.monotonic() + LOOK
         stamp = self._stamp()
-        if stamp == self._seen:
+        if stamp == self._seen and not self._is_swapped:
             self._looking.release()
         else:
             threading.Thread(target=self._catch_up, args=[stamp], daemon=True, name=f"tachylite update {self.name}").start()
 
     def _catch_up(self, stamp: tuple[int, ...]) -> None:
         try:
-            self._seen = stamp
-            self._follow(self)
+            if stamp != self._seen:
+                self._seen = stamp
+                self._follow(self)
+            self._is_swapped = False
+            gc.collect()  # once more, for what calls were still using when the version was swapped
         finally:
             self._looking.release()
 
