@@ -21,6 +21,7 @@ from tachylite.model import codec  # noqa: E402
 from tachylite.ops.builder import Builder  # noqa: E402
 from tachylite.runtime.interpreter import Interpreter  # noqa: E402
 from tachylite.update import Live, Publisher, Store, publisher  # noqa: E402
+from tachylite.update.live import LOOK  # noqa: E402
 from tachylite.update.serve import server  # noqa: E402
 
 ALL = 10**6
@@ -108,6 +109,9 @@ def measure(source: Path, folder: Path, threads: int, versions: int) -> None:
             most = max(most, resident())
         seconds = time.perf_counter() - begin
         load.stop()
+        time.sleep(LOOK)
+        assert live.model  # which looks, as the next call would, and collects what the last calls still used
+        time.sleep(LOOK)
         kept = sum(isinstance(each, Interpreter) for each in gc.get_objects())
         print(
             f"{source.stem}: {threads} threads, {versions} versions in {seconds:.1f} s; {load.calls:,} calls, {load.failed} failed, "
