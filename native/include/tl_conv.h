@@ -40,13 +40,17 @@ static inline int tl_is_inside(const tl_conv_params *p, int32_t ox, int32_t pixe
 /* How many parts of `size` hold `total`. */
 static inline int32_t tl_parts(int32_t total, int32_t size) { return (total + size - 1) / size; }
 
-/* Outputs of a panel of packed filters, and how many panels tl_panels takes: where a vector holds a whole one, two of
- * them share what is read of the input. */
+/* Outputs of a panel of packed filters. */
 #define TL_PANEL 16
-#define TL_PANELS (TL_WIDTH == TL_PANEL ? 2 : 1)
 
-/* The pixels [ox, end) of a row by the outputs [output, output + count), which are those of one panel, or of up to
- * TL_PANELS in a row. w: their filters. */
+/* How many outputs tl_panels takes of so many pixels. Where a vector holds a whole panel, two panels share what is read
+ * of the input; for a single pixel four hide what the end of each costs. */
+static inline int32_t tl_breadth(int32_t pixels) {
+    return TL_WIDTH == TL_PANEL ? (pixels == 1 ? 4 : 2) * TL_PANEL : TL_PANEL;
+}
+
+/* The pixels [ox, end) of a row by the outputs [output, output + count), at most tl_breadth of them, whose first one
+ * begins a panel. w: their filters. */
 #define tl_panels TL_TIERED(tl_panels)
 void tl_panels(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
                int32_t output, int32_t count);

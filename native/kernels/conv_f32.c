@@ -18,8 +18,9 @@ int32_t tl_conv_f32(const tl_conv_params *p, void *const *t, tl_range r) {
         const float *x = (const float *)t[0] + (size_t)group * p->depth;
         const size_t first = (size_t)group * p->outputs;
         const int32_t end = TL_MIN((from + p->panels) * TL_PANEL, p->outputs);
-        for (int32_t n = from; n * TL_PANEL < end; n += TL_PANELS) {
-            const int32_t output = n * TL_PANEL, count = TL_MIN(TL_PANELS * TL_PANEL, end - output);
+        const int32_t breadth = tl_breadth(p->segment);
+        for (int32_t output = from * TL_PANEL; output < end; output += breadth) {
+            const int32_t n = output / TL_PANEL, count = TL_MIN(breadth, end - output);
             for (int32_t i = oy; i < TL_MIN(oy + p->rows, p->output_height); ++i) {
                 const tl_row row = tl_locate(p, x, t[3], (float *)t[4] + first, image, i);
                 tl_panels(p, &row, ox, TL_MIN(ox + p->segment, p->output_width),
@@ -45,8 +46,9 @@ int32_t tl_matmul_f32(const tl_conv_params *p, void *const *t, tl_range r) {
         float *y = (float *)t[4] + (size_t)result * p->output_width * p->outputs;
         const tl_row row = {.x = x, .zeros = x, .y = y, .rows = 1};
         const int32_t end = TL_MIN((from + p->panels) * TL_PANEL, p->outputs);
-        for (int32_t n = from; n * TL_PANEL < end; n += TL_PANELS) {
-            const int32_t output = n * TL_PANEL, count = TL_MIN(TL_PANELS * TL_PANEL, end - output);
+        const int32_t breadth = tl_breadth(p->segment);
+        for (int32_t output = from * TL_PANEL; output < end; output += breadth) {
+            const int32_t n = output / TL_PANEL, count = TL_MIN(breadth, end - output);
             tl_panels(p, &row, ox, TL_MIN(ox + p->segment, p->output_width), w + n * size, t[2], output, count);
         }
     }

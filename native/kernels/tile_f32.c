@@ -204,7 +204,7 @@ static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
     tl_tile *const *inside = is_wide ? wide : narrow, *const *beside = is_wide ? wide_beside : narrow_beside;
     const int32_t count = (end - ox + most - 1) / most, pixels = (end - ox) / count, more = (end - ox) % count;
     const size_t length = (size_t)row->rows * p->filter_width * p->depth;
-    o->ahead = (uintptr_t)(o->w + (TL_WIDTH == TL_PANEL ? tl_parts(o->count, TL_PANEL) * o->apart : length * TL_PANEL));
+    o->ahead = (uintptr_t)(o->w + (TL_WIDTH == TL_PANEL ? (is_wide ? VECTORS : 1) * o->apart : length * TL_PANEL));
     o->pace = (TL_PANEL * sizeof(float) + count - 1) / count;
     for (int32_t i = 0; i < count; ++i, o->ahead += length * o->pace) {
         const int32_t size = pixels + (i < more);
@@ -213,17 +213,60 @@ static void tiles(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_
     }
 }
 
+#if TL_WIDTH == TL_PANEL
+enum { TOGETHER = 4 };
+
+/* The sums of one pixel by TOGETHER panels, which take turns, each with two sums: the end
+ * of a panel, where sums wait for each other, comes once for all of them. */
+static void alone(const tl_conv_params *p, const tl_row *row, int32_t ox, const tl_outputs *o) {
+    const int32_t length = p->filter_width * p->depth;
+    const float *a = row->x + ((ptrdiff_t)ox * p->stride_width - p->before_width) * p->channels, *w = o->w;
+    tl_vector even[TOGETHER], odd[TOGETHER];
+#pragma GCC unroll 4
+    for (int v = 0; v < TOGETHER; ++v) {
+        even[v] = o->bias ? tl_load(o->bias + v * TL_WIDTH) : (tl_vector){0};
+        odd[v] = (tl_vector){0};
+    }
+    for (int32_t ky = 0; ky < row->rows; ++ky, a += row->line) {
+        int32_t k = 0;
+        for (; k + 2 <= length; k += 2, w += 2 * TL_PANEL) {
+#pragma GCC unroll 4
+            for (int v = 0; v < TOGETHER; ++v) {
+                even[v] += a[k] * tl_load(w + v * o->apart);
+                odd[v] += a[k + 1] * tl_load(w + v * o->apart + TL_PANEL);
+            }
+        }
+        if (k < length) {
+#pragma GCC unroll 4
+            for (int v = 0; v < TOGETHER; ++v) even[v] += a[k] * tl_load(w + v * o->apart);
+            w += TL_PANEL;
+        }
+    }
+    const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
+    float *y = o->y + ox * (ptrdiff_t)p->pixel_step;
+#pragma GCC unroll 4
+    for (int v = 0; v < TOGETHER; ++v) tl_store(y + v * TL_WIDTH, tl_clip(even[v] + odd[v], low, high));
+}
+#endif
+
 void tl_panels(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
                int32_t output, int32_t count) {
     const size_t line = (size_t)p->filter_width * p->depth * TL_PANEL;
+    const size_t size = p->filter_height * line;
     w += row->first * line;
     for (int32_t lane = 0; lane < count; lane += VECTORS * TL_WIDTH) {
         const int32_t first = output + lane;
-        tl_outputs o = {.w = w + lane,
+        tl_outputs o = {.w = w + (TL_WIDTH == TL_PANEL ? (size_t)lane / TL_PANEL * size : (size_t)lane),
                         .bias = bias ? bias + first : bias,
                         .y = row->y + first,
                         .count = count - lane,
-                        .apart = p->filter_height * line};
+                        .apart = size};
+#if TL_WIDTH == TL_PANEL
+        if (end - ox == 1 && o.count == TOGETHER * TL_PANEL && tl_is_inside(p, ox, 1)) {
+            alone(p, row, ox, &o);
+            return;
+        }
+#endif
         tiles(p, row, ox, end, &o);
     }
 }

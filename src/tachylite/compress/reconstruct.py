@@ -25,7 +25,7 @@ from .surgery import damped, refit, removal
 ROUNDS = 4
 """Fits of a layer with a clip: each knows better than the last which outputs are cut off anyway."""
 
-TRIALS = 64
+TRIALS = 200
 """Samples, at most, on which it is tried how much each layer matters."""
 
 
@@ -121,11 +121,8 @@ def _weighed(surgery: Surgery, sparsity: float, error: Callable[[], float]) -> n
 
 
 def _errors(model: Model, samples: Sequence[Sample]) -> Callable[[], float]:
-    """What tells how far the model's first output has gone from what it is now; probabilities are looked at before they are made."""
+    """What tells how far the model's first output has gone from what it is now."""
     output = model.graph.outputs[0]
-    maker = model.graph.producer(output)
-    if maker is not None and maker.op in ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC") and maker.inputs[0] is not None:
-        output = maker.inputs[0]
 
     def answers() -> np.ndarray:
         runner = load(upto(model, output))

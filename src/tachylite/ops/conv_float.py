@@ -11,6 +11,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from . import winograd
+from .copy import canvas, strided_copy
 from .fused import activate
 from .kernel import Kernel, Params, kernel
 from .panels import PANEL, Cells, named, panels, parts, plain, share
@@ -123,10 +124,16 @@ def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: Cells = ()
         name = f"panels{PANEL} groups{groups} {named(cells)}"
         number: int = low.packed(filters, name, partial(_pack_groups, cells=cells, groups=groups))
         return number
-    outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(known.shape[1:-1])
+    whole = canvas(known.shape)
+    chosen, source = whole[(slice(None), *cells)], low.value(filters)
+    if chosen.shape != whole.shape or chosen.strides != whole.strides:
+        part = low.temporary(Spec(chosen.shape, known.dtype))
+        strided_copy(low, op, source, chosen, part, canvas(chosen.shape))
+        source = part
+    outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(chosen.shape[1:-1])
     steps = {"matrix_step": outputs * taps * depth, "output_step": taps * depth, "tap_step": depth, "depth_step": 1}
     params = PackParams(count=groups, outputs=outputs, taps=taps, depth=depth, lanes=PANEL, **steps)
-    return pack_at_run_time(low, op, low.value(filters), params)
+    return pack_at_run_time(low, op, source, params)
 
 
 def _pack_groups(filters: np.ndarray, cells: Cells, groups: int) -> np.ndarray:

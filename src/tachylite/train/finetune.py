@@ -1,7 +1,8 @@
 """`tachylite.finetune`: a compressed model's weights trained further, with what compression made of them kept."""
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from tachylite.compress.cluster import cluster
 from tachylite.compress.prune import Pattern
 from tachylite.compress.recipe import Recipe
 from tachylite.compress.sparse import densified, sparsify
+from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Model, Tensor
 from tachylite.runtime import checkpoint as checkpoints
 from tachylite.runtime.interpreter import Interpreter
@@ -62,7 +64,7 @@ def finetune(
     without the channels that `prune_channels` removed. Zeros stay zero, and equal weights stay equal: their common value is trained.
     data: arrays by the names of the inputs; classes as `target`, which may be left out.
     recipe: quantize by it in the end, and train with every number rounded as it will then be; without one, the result is a float model.
-    sparsity: make so many weights zero, by `pattern`, a few more at a time until two thirds of the steps (Zhu and Gupta, 2017).
+    sparsity: make so many weights zero, by `pattern`, a few more at a time in the first half of the steps (Zhu and Gupta, 2017).
     clusters: let the weights of each layer share so many values, which are trained.
     teacher: the float model whose answers are learned: a path, bytes or a Model; `model` itself, if not given. distill: which part of what
     is learned are the teacher's answers; the rest are the classes in `data`, if there are any.
@@ -75,13 +77,13 @@ def finetune(
     knows = Teacher.of(open_model(model) if teacher is None else open_model(teacher), distill, threads)
     if clusters is not None:
         source = cluster(source, clusters, seed=seed)
-    lessons, judged = (None if arrays is None else knows.targets(arrays, names_of(source)[0].values()) for arrays in (data, validation))
-    assert lessons is not None
+    inputs = names_of(source)[0].values()
+    lessons = knows.lessons(data, inputs, later=augment is not None)
     statistics = _calibration(source, lessons) if recipe is not None else None
     shown = rounded(source, recipe, statistics) if recipe is not None and statistics is not None else Rounded(source.copy(), {})
     plan = Plan(shown.model.graph, names_of(shown.model), knows.loss, optimizer_of(optimizer), batch)
     variables = Variables()
-    weights = {t: _weight(t, variables, shown.steps, sparsity is not None) for t in trained(shown.model.graph, trainable)}
+    weights = {t: _weight(t, variables, shown.steps, sparsity is not None) for t in _named(trained(shown.model.graph, trainable))}
     made = build(shown.model, variables, weights, plan)
     pruning = Pruning.of(source, {t.name: w for t, w in weights.items()}, sparsity, pattern)
     tuning = _Tuning(knows, pruning, augment, epochs * -(-len(lessons["target"]) // batch))
@@ -90,7 +92,7 @@ def finetune(
         lessons,
         epochs=epochs,
         rate=cosine(plan.optimizer.rate) if rate is None else rate,
-        validation=judged,
+        validation=None if validation is None else knows.lessons(validation, inputs),
         seed=seed,
         checkpoint=checkpoint,
         patience=patience,
@@ -102,7 +104,7 @@ def finetune(
     result = _with(source, {t.name: w.final(learned) for t, w in weights.items()})
     if recipe is not None and statistics is not None:
         result = final(result, recipe, statistics)
-    if any(not np.all(t.data) for t in source.graph.tensors if t.data is not None and t.dtype == np.float32) or sparsity is not None:
+    if any(w.mask is not None for w in weights.values()):
         sparsify(result)
     result.verify()
     return result
@@ -133,6 +135,14 @@ def _calibration(source: Model, lessons: Arrays) -> Calibration:
     result = Calibration("min_max")
     watch(source, {tensor.name: lessons[name][:CALIBRATED].astype(tensor.dtype) for tensor, name in names_of(source)[0].items()}, result)
     return result
+
+
+def _named(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors, which must be told apart by their names. Raises TachyliteError."""
+    found = list(tensors)
+    if twins := [name for name, count in Counter(t.name for t in found).items() if count > 1]:
+        raise TachyliteError(f"several weights are called {', '.join(map(repr, twins))}; give each a name of its own")
+    return found
 
 
 def _weight(tensor: Tensor, variables: Variables, steps: dict[str, Steps], is_pruned: bool) -> Weight:

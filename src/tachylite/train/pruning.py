@@ -14,7 +14,7 @@ from tachylite.runtime.interpreter import Interpreter
 
 from .weight import Weight
 
-UNTIL = 2 / 3
+UNTIL = 1 / 2
 """The part of the steps after which no further weights are pruned, and those that are left make up for them."""
 
 TIMES = 20
@@ -37,7 +37,7 @@ class Pruning:
             return None
         if not 0 < sparsity < 1:
             raise TachyliteError(f"sparsity is {sparsity}; give the part of the weights that becomes zero, 0.8 say")
-        prune(source, sparsity if _is_free(pattern) else None, pattern=pattern)
+        pruned(source, sparsity, pattern)  # which refuses what cannot be
         return cls(source, weights, sparsity, pattern)
 
     def at(self, step: int, steps: int) -> float:
@@ -63,9 +63,13 @@ class Pruning:
         for tensor in now.graph.tensors:
             if tensor.is_constant and tensor.name in self.weights:
                 tensor.data = self.weights[tensor.name].final(values)
-        pruned = densified(prune(now, sparsity if _is_free(self.pattern) else None, pattern=self.pattern))
-        found = {t.name: t.data for t in pruned.graph.tensors if t.data is not None}
+        found = {t.name: t.data for t in densified(pruned(now, sparsity, self.pattern)).graph.tensors if t.data is not None}
         return {w.mask: (found[name] != 0).astype(np.float32) for name, w in self.weights.items() if w.mask is not None}
+
+
+def pruned(model: Model, sparsity: float, pattern: Pattern) -> Model:
+    """The model pruned by layer-adaptive magnitudes, which leave something of every layer; a pattern like 2:4 says itself how much."""
+    return prune(model, sparsity if _is_free(pattern) else None, pattern=pattern, method="lamp")
 
 
 def _is_free(pattern: Pattern) -> bool:

@@ -47,8 +47,12 @@ class Teacher:
         ]
         return np.concatenate(parts)
 
-    def targets(self, data: Arrays, inputs: Iterable[str]) -> dict[str, np.ndarray]:
-        """The data's inputs by name, with what is to be learned as `target`. Raises TachyliteError where data do not fit."""
+    def lessons(self, data: Arrays, inputs: Iterable[str], *, later: bool = False) -> dict[str, np.ndarray]:
+        """The data's inputs by name, with what is to be learned as `target`.
+
+        later: the teacher is asked when a batch is known, by `target`; until then, targets are what the data say, or zeros.
+        Raises TachyliteError where data do not fit.
+        """
         names, others = list(inputs), {name: np.asarray(a) for name, a in data.items() if name not in TARGETS}
         if len(names) == len(others) == 1:
             others = {names[0]: next(iter(others.values()))}
@@ -56,14 +60,19 @@ class Teacher:
             raise TachyliteError(f"the data have arrays for {sorted(others)}, the model's inputs are {sorted(names)}")
         others = {name: with_ones(array, self.names[name].shape) for name, array in others.items()}
         given = next((np.asarray(array) for name, array in data.items() if name in TARGETS), None)
-        return {**others, "target": self.target(others, given)}
-
-    def target(self, inputs: Arrays, given: np.ndarray | None) -> np.ndarray:
-        """The teacher's answers to these inputs, mixed with what was given: classes, or what the output should be."""
         if given is None and self.part < 1:
             raise TachyliteError(f"distill is {self.part}, but the data have no target; give one, or learn the teacher's answers alone")
-        if given is None or self.part == 1:
-            return self.answers(inputs).astype(np.float32)
-        answers = self.answers(inputs).astype(np.float32)
-        known = given if given.shape == answers.shape else np.eye(answers.shape[-1], dtype=np.float32)[given.astype(np.int64)]
-        return (self.part * answers + (1 - self.part) * known).astype(np.float32)
+        known = self._known(given, len(next(iter(others.values()))))
+        return {**others, "target": known if later else self.target(others, known)}
+
+    def _known(self, given: np.ndarray | None, count: int) -> np.ndarray:
+        """What the data say of the output of `count` samples: classes become shares of 0 and 1, nothing becomes 0."""
+        shape = (count, *self.model.model.graph.outputs[0].shape[1:])
+        if given is None:
+            return np.zeros(shape, np.float32)
+        return (given if given.shape == shape else np.eye(shape[-1])[given.astype(np.int64)]).astype(np.float32)
+
+    def target(self, inputs: Arrays, known: np.ndarray) -> np.ndarray:
+        """The teacher's answers to these inputs, mixed with what is known of them: float32, in the output's shape."""
+        mixed: np.ndarray = self.part * self.answers(inputs) + (1 - self.part) * known
+        return mixed.astype(np.float32)
