@@ -19,8 +19,9 @@ sys.path.insert(0, str(ROOT))
 
 from tachylite.model import codec  # noqa: E402
 from tachylite.ops.builder import Builder  # noqa: E402
-from tachylite.runtime.loaded import LoadedModel  # noqa: E402
+from tachylite.runtime.interpreter import Interpreter  # noqa: E402
 from tachylite.update import Live, Publisher, Store, publisher  # noqa: E402
+from tachylite.update.live import LOOK  # noqa: E402
 from tachylite.update.serve import server  # noqa: E402
 
 ALL = 10**6
@@ -108,8 +109,10 @@ def measure(source: Path, folder: Path, threads: int, versions: int) -> None:
             most = max(most, resident())
         seconds = time.perf_counter() - begin
         load.stop()
-        live._collect()
-        kept = sum(isinstance(each, LoadedModel) for each in gc.get_objects())
+        time.sleep(LOOK)
+        assert live.model  # which looks, as the next call would, and collects what the last calls still used
+        time.sleep(LOOK)
+        kept = sum(isinstance(each, Interpreter) for each in gc.get_objects())
         print(
             f"{source.stem}: {threads} threads, {versions} versions in {seconds:.1f} s; {load.calls:,} calls, {load.failed} failed, "
             f"{load.wrong} wrong; {kept} model in memory; resident {one / 1e6:.1f} MB with the first version, at most {most / 1e6:.1f} MB, "

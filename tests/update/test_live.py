@@ -3,10 +3,11 @@
 import gc
 import threading
 import time
+import weakref
 
 import pytest
 
-from tachylite.runtime.loaded import LoadedModel
+from tachylite.runtime.interpreter import Interpreter
 from tachylite.update import Live, Store
 
 from .world import World, X
@@ -16,7 +17,7 @@ THREADS, VERSIONS = 8, 50
 
 def loaded() -> int:
     """Models that are in memory."""
-    return sum(isinstance(each, LoadedModel) for each in gc.get_objects())
+    return sum(isinstance(each, Interpreter) for each in gc.get_objects())
 
 
 class Callers:
@@ -77,29 +78,46 @@ def test_swapping_under_load(world: World, monkeypatch: pytest.MonkeyPatch, hand
     assert callers.calls > 100
     assert len(callers.seen) > versions / 2
     assert [live.version for live in lives] == [f"{versions}"] * handles
-    for live in lives:
-        live._collect()  # as the next look does
     assert loaded() - before == handles
 
 
-def test_what_is_left_of_a_call_is_freed_at_the_next_look(world: World) -> None:
+def test_a_version_is_freed_when_its_last_call_ends(world: World) -> None:
     world.release(1)
     store = world.device()
     world.updated(store)
     live = store.open("net")
     held = live.model
+    old = weakref.ref(held._interpreter)
     world.release(2)
     world.updated(store)
-    assert live._retired is not None
-    assert live._retired() is held
+    assert old() is not None
     del held
-    live._look_at = 0
-    live(X)
-    for _ in range(500):
-        if live._retired is None:
-            break
-        threading.Event().wait(0.01)
-    assert live._retired is None
+    assert old() is None
+
+
+def test_what_calls_still_used_is_collected_at_the_next_look(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    live = store.open("net")
+    world.release(2)
+    gc.disable()
+    try:
+        held = live.model
+        held.model.description = held  # parts of a model that refer to each other
+        old = weakref.ref(held)
+        world.updated(store)
+        del held
+        assert old() is not None
+        live._look_at = 0
+        for _ in range(500):
+            live(X)
+            if old() is None:
+                break
+            threading.Event().wait(0.01)
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_a_version_that_another_process_activates_and_that_is_damaged_changes_nothing(world: World) -> None:

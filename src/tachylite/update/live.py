@@ -3,7 +3,6 @@
 import gc
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +46,7 @@ class Live:
         self._current = start(name)
         self._look_at = time.monotonic() + LOOK
         self._looking = threading.Lock()
-        self._retired: weakref.ref[LoadedModel] | None = None
+        self._is_swapped = False
 
     @property
     def version(self) -> str:
@@ -79,15 +78,9 @@ class Live:
 
     def swap(self, version: Version) -> None:
         """Let the next calls run on another version; the store calls this. The one before is freed when its last call ends."""
-        self._retired = weakref.ref(self._current.model)
         self._current = version
-        self._collect()
-
-    def _collect(self) -> None:
-        """An Interpreter refers to itself, so that only the collector frees it, and the memory of a model should not wait for that."""
-        gc.collect()
-        if self._retired is not None and self._retired() is None:
-            self._retired = None
+        self._is_swapped = True
+        gc.collect()  # parts of a model refer to each other, and the memory of all of it should not wait for the collector's own time
 
     def _look(self) -> None:
         """Now and then, see whether another process has changed the store; if so, load what is active in the background."""
@@ -95,7 +88,7 @@ class Live:
             return
         self._look_at = time.monotonic() + LOOK
         stamp = self._stamp()
-        if stamp == self._seen and self._retired is None:
+        if stamp == self._seen and not self._is_swapped:
             self._looking.release()
         else:
             threading.Thread(target=self._catch_up, args=[stamp], daemon=True, name=f"tachylite update {self.name}").start()
@@ -105,7 +98,8 @@ class Live:
             if stamp != self._seen:
                 self._seen = stamp
                 self._follow(self)
-            self._collect()
+            self._is_swapped = False
+            gc.collect()  # once more, for what calls were still using when the version was swapped
         finally:
             self._looking.release()
 
