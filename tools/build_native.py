@@ -125,7 +125,7 @@ def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = 
         fresh = target.with_name(target.name + ".new")
         subprocess.run([*cc, *(extra or ["-s"]), "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
-    for header in ("tachylite.h", "tachylite_delegate.h"):
+    for header in ("tachylite.h", "tachylite_delegate.h", "tachylite_operator.h", "tl_kernel.h"):
         shutil.copyfile(NATIVE / "include" / header, target.with_name(header))
 
 

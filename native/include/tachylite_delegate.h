@@ -14,7 +14,7 @@
 #ifndef TACHYLITE_DELEGATE_H
 #define TACHYLITE_DELEGATE_H
 
-#include "tachylite.h"
+#include "tachylite_operator.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,17 +22,6 @@ extern "C" {
 
 /* Changes with the structures below. A library of another version is refused. */
 #define TL_DELEGATE_ABI 1
-
-/* An operator that may be taken. All shapes are those that will run. `data` of an input points to its elements where it
- * is constant, else it is NULL, as it is of outputs. `rank` of an input that is omitted is -1. */
-typedef struct {
-    const char *name; /* as in the schema, CONV_2D for one; of a custom operator its own */
-    int32_t is_custom;
-    int32_t input_count, output_count;
-    const tl_tensor *inputs, *outputs;
-    const void *model; /* the operator alone as a .tflite, for its options and scales by channel */
-    size_t model_bytes;
-} tl_operator;
 
 /* An option as the user gave it. */
 typedef struct {

@@ -23,6 +23,11 @@ _PUBLIC = {
     "Calibration": "tachylite.compress.calibrate",
     "compare": "tachylite.compress.compare",
     "suggest": "tachylite.compress.suggest",
+    "make_trainable": "tachylite.train.signatures",
+    "add_head": "tachylite.train.head",
+    "fit": "tachylite.train.loop",
+    "freeze": "tachylite.train.freeze",
+    "finetune": "tachylite.train.finetune",
     "Model": "tachylite.model.graph",
     "Graph": "tachylite.model.graph",
     "Tensor": "tachylite.model.graph",
@@ -32,6 +37,8 @@ _PUBLIC = {
     "OpDef": "tachylite.ops.registry",
     "Spec": "tachylite.ops.registry",
     "register": "tachylite.runtime.custom",
+    "kernel_from_source": "tachylite.ops.custom",
+    "load_operators": "tachylite.runtime.operators",
     "Builder": "tachylite.ops.builder",
 }
 

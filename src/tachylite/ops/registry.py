@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from tachylite.model import codec, tables
-from tachylite.model.errors import OpError
+from tachylite.model.errors import OpError, TachyliteError
 from tachylite.model.graph import Graph, Operator, Shape, Tensor
 
 from .channels import ChannelsOf
@@ -153,7 +153,26 @@ def find(op: Operator) -> OpDef | None:
 def _find(name: str, is_custom: bool) -> OpDef | None:
     if (name, is_custom) not in _registry:
         prepare(name)
+    if is_custom and (name, is_custom) not in _registry:
+        _load_installed(name)
     return _registry.get((name, is_custom))
+
+
+ENTRY_POINTS = "tachylite.ops"
+"""The group of entry points that packages offer custom operators in: an operator's name, and an OpDef or a module that registers it."""
+
+
+def _load_installed(name: str) -> None:
+    """Register a custom operator that an installed package offers, if one does. Raises TachyliteError where that fails."""
+    from importlib.metadata import entry_points  # which takes longer to import than all of this room
+
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            loaded = point.load()
+        except Exception as problem:  # others' code
+            raise TachyliteError(f"custom operator {name!r} ({point.value}) cannot be loaded: {problem}") from problem
+        if isinstance(loaded, OpDef):
+            register(loaded)
 
 
 def get(op: Operator) -> OpDef:

@@ -54,6 +54,8 @@ class COperator(Structure):
         ("output_count", c_int32),
         ("inputs", POINTER(CTensor)),
         ("outputs", POINTER(CTensor)),
+        ("custom_options", c_char_p),
+        ("custom_options_bytes", c_size_t),
         ("model", c_char_p),
         ("model_bytes", c_size_t),
     ]
@@ -109,8 +111,10 @@ class LibraryDelegate(Delegate):
     def supports(self, op: Operator) -> bool | str:
         model = Model.of(_graph_of(op)).to_bytes()
         kept: list[np.ndarray] = []
-        inputs, outputs = _tensors(op.inputs, kept), _tensors(op.outputs, kept)
-        described = COperator(op.op.encode(), op.is_custom, len(op.inputs), len(op.outputs), inputs, outputs, model, len(model))
+        inputs, outputs = c_tensors(op.inputs, kept), c_tensors(op.outputs, kept)
+        options = op.custom_options
+        counts = len(op.inputs), len(op.outputs)
+        described = COperator(op.op.encode(), op.is_custom, *counts, inputs, outputs, options, len(options), model, len(model))
         error = Error()
         return bool(self._table.supports(self._instance, byref(described), byref(error))) or str(error)
 
@@ -167,12 +171,12 @@ def _graph_of(op: Operator) -> Graph:
     return graph
 
 
-def _tensors(tensors: Sequence[Tensor | None], kept: list[np.ndarray]) -> Any:
+def c_tensors(tensors: Sequence[Tensor | None], kept: list[np.ndarray]) -> Any:
+    """An array of tl_tensor; kept: gets the arrays that it points to, which must live as long."""
     return (CTensor * len(tensors))(*(_tensor(t, kept) for t in tensors))
 
 
 def _tensor(tensor: Tensor | None, kept: list[np.ndarray]) -> CTensor:
-    """kept: gets the arrays that the structure points to, which must live as long."""
     if tensor is None:
         return CTensor(rank=OMITTED)
     whole = tensor.quantization is not None and len(tensor.quantization.scale) == 1
