@@ -73,7 +73,26 @@ def prelu(build, x):
     return build.PRELU(x, np.abs(floats(1, 1, x.shape[-1], seed=12)))
 
 
-BLOCKS = [chain, depthwise, residual, branches, batch_norm, padded, resized, excited, transposed, prelu]
+def split(build, x):
+    parts = build.SPLIT(np.int32(3), conv(build, x, 8, 13), num_splits=2)
+    return build.CONCATENATION(build.ADD(*parts), conv(build, parts[1], 4, 14), axis=3)
+
+
+def split_unequally(build, x):
+    first, second = build.SPLIT_V(conv(build, x, 9, 15), np.array([3, 6], np.int32), np.int32(-1), num_splits=2)
+    return build.CONCATENATION(conv(build, first, 4, 16), build.RELU(second), axis=3)
+
+
+def sliced(build, x):
+    y, sizes = conv(build, x, 8, 17), (([0, 0, 0, 0], [1, 4, 4, 5]), ([0, 1, 0, 5], [1, -1, 4, -1]))
+    first, second = (build.SLICE(y, *(np.array(part, np.int32) for part in each)) for each in sizes)
+    return build.CONCATENATION(first, conv(build, build.PAD(second, np.array([[0, 0], [1, 0], [0, 0], [0, 0]], np.int32)), 4, 18), axis=3)
+
+
+BLOCKS = [
+    *(chain, depthwise, residual, branches, batch_norm, padded, resized, excited, transposed, prelu),
+    *(split, split_unequally, sliced),
+]
 
 
 def net(blocks):

@@ -88,6 +88,47 @@ def joined(op: Operator) -> Channels | None:
     return Channels(ties)
 
 
+def split(op: Operator) -> Channels | None:
+    """Equal parts of the second input along the axis that the first names: all parts lose the same channels, so that they stay equal."""
+    named, x = constant(op.inputs[0]), op.inputs[1]
+    if named is None or x is None:
+        return None
+    axis = int(named.reshape(())) % len(x.shape)
+    size = op.outputs[0].shape[axis]
+    ties = [[lane(t, a) for t in (x, *op.outputs)] for a in range(len(x.shape)) if a != axis]
+    return Channels([*ties, [lane(x, axis, np.arange(x.shape[axis]) % size), *(lane(y, axis) for y in op.outputs)]])
+
+
+def split_by_sizes(op: Operator) -> Channels | None:
+    """Parts of the sizes that the second input gives along the axis that the third names."""
+    x, sizes, named = op.inputs[0], constant(op.inputs[1]), constant(op.inputs[2])
+    if x is None or sizes is None or named is None:
+        return None
+    axis = int(named.reshape(())) % len(x.shape)
+    starts = np.cumsum([0, *(y.shape[axis] for y in op.outputs)])
+    parts = [lane(y, axis, np.arange(y.shape[axis]) + start) for y, start in zip(op.outputs, starts, strict=False)]
+    ties = [[lane(t, a) for t in (x, *op.outputs)] for a in range(len(x.shape)) if a != axis]
+    return Channels([*ties, [lane(x, axis), *parts]], refit=lambda op: with_constant(op, 1, np.array([y.shape[axis] for y in op.outputs])))
+
+
+def sliced(op: Operator) -> Channels | None:
+    """A part that begins where the first input does, or ends where it ends, along each axis; one from the middle holds its channels."""
+    x, starts, sizes, y = op.inputs[0], constant(op.inputs[1]), constant(op.inputs[2]), op.outputs[0]
+    if x is None or starts is None or sizes is None:
+        return None
+    at_an_end = [a for a, start in enumerate(starts.tolist()) if start == 0 or start + y.shape[a] == x.shape[a]]
+    ties = [[lane(x, a), lane(y, a, np.arange(y.shape[a]) + int(starts[a]))] for a in at_an_end]
+
+    def refit(op: Operator) -> Operator:
+        source, part = op.inputs[0], op.outputs[0]
+        assert source is not None
+        begins = [source.shape[a] - part.shape[a] if a in at_an_end and start else start for a, start in enumerate(starts.tolist())]
+        counts = [size if size == -1 else part.shape[a] for a, size in enumerate(sizes.tolist())]
+        return with_constant(with_constant(op, 1, np.array(begins)), 2, np.array(counts))
+
+    return Channels(ties, refit=refit)
+
+
 def unless_named(position: int) -> ChannelsOf:
     """As `last_axis`, unless the constant input at this position names the last axis, by its number."""
 

@@ -8,7 +8,8 @@ from tachylite.model.graph import Operator, Shape, Tensor
 
 from . import movement_gradient
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
-from .channels import joined
+from .channels import joined, split_by_sizes
+from .channels import split as split_channels
 from .copy import canvas, lower_views, strided_copy
 from .fixedpoint import round_half_away, saturate
 from .integer import SHARED
@@ -233,6 +234,7 @@ register(
         integer=SHARED,
         permute=along_input(0),
         gradient=movement_gradient.split,
+        channels=split_channels,
     )
 )
 register(
@@ -247,5 +249,6 @@ register(
         integer=SHARED,
         permute=along_input(2),
         gradient=movement_gradient.split_v,
+        channels=split_by_sizes,
     )
 )

@@ -20,7 +20,7 @@ from .arguments import (
     vector,
     version_by_type,
 )
-from .channels import unless_padded
+from .channels import sliced, unless_padded
 from .copy import (
     RANK,
     REVERSE_SEQUENCE,
@@ -400,6 +400,7 @@ register(
         integer=SHARED,
         permute=per_axis(2),
         gradient=movement_gradient.slice_,
+        channels=sliced,
     )
 )
 register(
