@@ -170,6 +170,21 @@ def test_program(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
+def test_compile(tmp_path: Path) -> None:
+    build = Builder()
+    x = build.input("x", (2, 3))
+    model, out = tmp_path / "model.tflite", tmp_path / "c"
+    Model.of(build.outputs(build.ADD(x, x))).save(model)
+    result = invoke("compile", model, "-o", out, "--name", "sum")
+    assert result.exit_code == 0, result.output
+    assert "sum" in result.output
+    assert (out / "sum.c").exists()
+    result = invoke("compile", model, "-o", tmp_path / "other", "--arena-limit", 8)
+    assert result.exit_code == 1
+    assert "model takes 64 bytes of RAM, the limit is 8; most at ADD #0" in result.output
+    assert not (tmp_path / "other").exists()
+
+
 def test_ops() -> None:
     result = invoke("ops", "leaky")
     assert result.exit_code == 0

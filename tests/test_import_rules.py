@@ -36,8 +36,8 @@ DOORS = {"__init__", "__main__", "cli", "compat", "interpreter"}
 LIBRARIES = {
     "numpy": {*ROOMS, "compat"},
     "ml_dtypes": set(ROOMS),
-    "typer": {"cli"},
-    "rich": {"cli"},
+    "typer": {"cli", "update"},
+    "rich": {"cli", "update"},
     "PIL": {"data"},
     "h5py": {"frontends"},
     "onnx": {"frontends"},
@@ -51,6 +51,7 @@ LIBRARIES = {
     "ray": {"compress"},
     "flwr": {"train"},
     "tuf": {"update"},
+    "urllib3": {"update"},
     "securesystemslib": {"update"},
     "cryptography": {"update"},
     "zstandard": {"update"},

@@ -6,8 +6,10 @@ header beside it. With --sanitize address,undefined or --sanitize thread it is a
 
 import argparse
 import importlib.util
+import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +25,18 @@ LIBRARY = ROOT / "src" / "tachylite" / "lib" / "libtachylite.so"
 X86_TIERS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
-    "avx512": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
-    "avx512vnni": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"],
+    "avx512": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=512"],
+    "avx512vnni": [
+        "-mavx2",
+        "-mfma",
+        "-mf16c",
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx512dq",
+        "-mprefer-vector-width=512",
+        "-mavx512vnni",
+    ],
 }
 """Compiler flags of each tier of tl_tiers.h."""
 
@@ -72,6 +84,25 @@ def units(only: str | None = None) -> list[tuple[Path, str, list[str]]]:
 def contraction(path: Path) -> list[str]:
     """Files of purely floating-point kernels, *_f32.c, may contract a * b + c; others would round differently from the reference."""
     return ["-ffp-contract=fast"] if path.stem.endswith("_f32") else []
+
+
+def index() -> str:
+    """native/kernel_files.json: what each kernel file defines, and which others it needs, as the preprocessor tells it."""
+    texts = {path.stem: _preprocessed(path) for path in sorted((NATIVE / "kernels").glob("*.c"))}
+    signature = r"\b(?:int32_t|void) tl_(\w+)__TIER\s*\([^;{}()]*\)\s*"
+    defined = {stem: sorted(set(re.findall(signature + "{", text))) for stem, text in texts.items()}
+    owner = {name: stem for stem, names in defined.items() for name in names}
+    entries = {}
+    for stem, text in texts.items():
+        bodies = re.sub(signature + ";", "", text)
+        used = {owner[name] for name in re.findall(r"\btl_(\w+)__TIER\b", bodies)}
+        entries[stem] = {"defines": defined[stem], "needs": sorted(used - {stem})}
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def _preprocessed(path: Path) -> str:
+    command = [*compiler(), "-E", "-P", "-std=c11", "-DTL_TIER=TIER", f"-I{NATIVE / 'include'}", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = None) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import build_native
+
 from tachylite.frontends import table as frontends
 from tachylite.ops import kernel, table
 
@@ -15,11 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def statement(path: str, beginning: str) -> str:
-    """The source of the first statement in a file that begins so."""
+    """The source of the first statement in a file that begins so, however its lines are broken."""
     source = (ROOT / path).read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         text = textwrap.dedent(ast.get_source_segment(source, node, padded=True) or "") if isinstance(node, ast.stmt) else ""
-        if text.startswith(beginning):
+        if "".join(text.split()).startswith("".join(beginning.split())):
             return text.rstrip("\n") + "\n"
     sys.exit(f"no statement of {path} begins with {beginning!r}; correct the quotation")
 
@@ -37,6 +39,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": table.markdown,
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
     "native/include/tl_params.h": kernel.c_header,
+    "native/kernel_files.json": build_native.index,
     "native/kernel_table.inc": kernel.c_table,
     "src/tachylite/ops/families.py": table.modules,
 }

@@ -22,6 +22,12 @@ enum {
     TL_BAD_VALUE = 2     /* an input holds a value that the operator is not defined for */
 };
 
+/* Why code stops that is no kernel's. */
+enum {
+    TL_ENDLESS = 101,      /* a loop that changes nothing will never end */
+    TL_UNINITIALIZED = 102 /* a variable is read before it was written */
+};
+
 /* On a machine of several tiers each is compiled with its own TL_TIER, which becomes part of every kernel's name. */
 #ifdef TL_TIER
 #define TL_PASTE_(name, tier) name##__##tier

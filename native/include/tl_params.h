@@ -214,6 +214,7 @@ typedef struct {
     int32_t scale_step;
     int32_t scales_first;
     int32_t columns_inner;
+    int32_t together;
     float low;
     float high;
 } tl_hybrid_product_params;

@@ -41,12 +41,8 @@ typedef struct {
     int32_t reserved;
 } tl_instruction;
 
-/* How a run stopped, beside TL_OK and the kernels' own codes. */
-enum {
-    TL_STOP_HOST = 100,    /* at a TL_HOST instruction: do it, and go on with the next */
-    TL_ENDLESS = 101,      /* a loop that changes nothing will never end */
-    TL_UNINITIALIZED = 102 /* a variable is read before it was written */
-};
+/* How a run stopped, beside what tl_kernel.h lists: at a TL_HOST instruction. Do it, and go on with the next. */
+enum { TL_STOP_HOST = 100 };
 
 typedef struct tl_pool tl_pool;
 

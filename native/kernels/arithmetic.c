@@ -2,6 +2,10 @@
 #include "tl_broadcast.h"
 #include "tl_fixedpoint.h"
 
+#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+#include "tl_bytes_x16.h"
+#endif
+
 /* How a multiplier is applied: to 16 bits as is defined, to 8 bits the short way. */
 #define QUANTIZED(suffix, type, rescale)                                                                        \
     static inline int32_t first_##suffix(const tl_broadcast_params *p, int32_t a) {                             \
@@ -21,10 +25,7 @@
     }                                                                                                           \
     static inline int32_t product_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                \
         return stored_##suffix(p, (a - p->first_zero_point) * (b - p->second_zero_point));                      \
-    }                                                                                                           \
-    TL_BINARY(tl_add_##suffix, type, type, sum_##suffix)                                                        \
-    TL_BINARY(tl_sub_##suffix, type, type, difference_##suffix)                                                 \
-    TL_BINARY(tl_mul_##suffix, type, type, product_##suffix)
+    }
 
 /* Steps from the zero point, to what is stored; clipped first, so that the zero point cannot carry them around. */
 static inline int32_t stored(const tl_broadcast_params *p, int32_t steps) {
@@ -33,6 +34,26 @@ static inline int32_t stored(const tl_broadcast_params *p, int32_t steps) {
 QUANTIZED(s8, int8_t, tl_rescale_small)
 QUANTIZED(u8, uint8_t, tl_rescale_small)
 QUANTIZED(s16, int16_t, tl_rescale)
+TL_BINARY(tl_add_s16, int16_t, int16_t, sum_s16)
+TL_BINARY(tl_sub_s16, int16_t, int16_t, difference_s16)
+TL_BINARY(tl_mul_s16, int16_t, int16_t, product_s16)
+
+#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define BYTES(name, type, f, how)                                                                                    \
+    static void f##_row(const tl_broadcast_params *p, const type *a, int32_t sa, const type *b, int32_t sb, type *y, \
+                        int32_t count) {                                                                             \
+        tl_combine_bytes_x16(p, (const char *)a, sa, (const char *)b, sb, (char *)y, count, how, (type) - 1 > 0);    \
+    }                                                                                                                \
+    TL_BINARY_ROWS(name, type, type, f##_row)
+#else
+#define BYTES(name, type, f, how) TL_BINARY(name, type, type, f)
+#endif
+BYTES(tl_add_s8, int8_t, sum_s8, TL_SUM_X16)
+BYTES(tl_add_u8, uint8_t, sum_u8, TL_SUM_X16)
+BYTES(tl_sub_s8, int8_t, difference_s8, TL_DIFFERENCE_X16)
+BYTES(tl_sub_u8, uint8_t, difference_u8, TL_DIFFERENCE_X16)
+BYTES(tl_mul_s8, int8_t, product_s8, TL_PRODUCT_X16)
+BYTES(tl_mul_u8, uint8_t, product_u8, TL_PRODUCT_X16)
 
 /* In int16 whose scales are powers of two, both operands are shifted to the output's. */
 static inline int32_t add_shifted(const tl_broadcast_params *p, int32_t a, int32_t b) {

@@ -1,8 +1,9 @@
 /* Convolution of each channel by itself, bytes, where the machine multiplies and adds four of them (AVX-512 VNNI).
  *
- * t[0] input [n, h, w, c]; t[1] filters, int8 [lines][panels][taps][16][4]; t[2] what sums start from, int32 [panels][16]; t[3]
- * scales of each panel, see tl_requantize.h; t[4] where each tap begins, int32 [taps], in bytes from a pixel's first on;
- * t[5] output; t[6] scratch. A work item is a segment of some lines of the output, for a block of channels.
+ * t[0] input [n, h, w, c]; t[1] filters, int8 [lines][panels][taps][16][4]; t[2] what sums start from, int32
+ * [panels][16]; t[3] scales of each panel, see tl_requantize.h; t[4] where each tap begins, int32 [taps], in bytes from
+ * a pixel's first on; t[5] output; t[6] scratch. A work item is a segment of some lines of the output, for a block of
+ * channels.
  *
  * A tap is four cells of the window: those of four or three rows, two neighbours of two rows, or four of one. What a
  * segment sees is first laid out that way, [groups of rows][span][block][4], with padding, as uint8. Neighbouring lines
@@ -127,7 +128,8 @@ static void load(const params *p, const char *x, int32_t top, int32_t begin, int
     }
 }
 
-/* Outputs of some panels of a segment: a row of sums is one output, or two where sixteen channels would be half empty. */
+/* Outputs of some panels of a segment: a row of sums is one output, or two where sixteen channels would be half empty.
+ */
 typedef struct {
     const params *p;
     const int32_t *offsets;
@@ -142,7 +144,7 @@ typedef struct {
 } job;
 
 /* A row's cells for sixteen sums, from where its first output's are. */
-TL_ALWAYS_INLINE tl_lanes cells(const job *k, const uint8_t *x, const int is_folded) {
+TL_ALWAYS_INLINE tl_lanes cells(const job *k, const char *x, const int is_folded) {
     if (!is_folded) return (tl_lanes)_mm512_loadu_si512(x);
     const __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(const void *)x));
     return (tl_lanes)_mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)(const void *)(x + k->half)), 1);
@@ -151,21 +153,17 @@ TL_ALWAYS_INLINE tl_lanes cells(const job *k, const uint8_t *x, const int is_fol
 TL_ALWAYS_INLINE void add_taps(const job *k, tl_quad_sums sums, int32_t i, const int rows, const int panels,
                                const int is_folded) {
     const size_t panel = (size_t)k->p->taps * 64;
-    const uint8_t *row[TL_QUAD_ROWS];
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) {
-        row[m] = k->x + (size_t)(i + m) * k->step;
-        TL_OPAQUE(row[m]);
-    }
+    const tl_quad_rows at = tl_even_rows((const char *)k->x + (size_t)i * k->step, (ptrdiff_t)k->step, rows);
     const int8_t *w = k->weights;
     for (int32_t tap = 0; tap < k->p->taps; ++tap, w += 64) {
         const size_t offset = (size_t)k->offsets[tap];
 #pragma GCC unroll 4
         for (int v = 0; v < panels; ++v) {
             const tl_lanes b = tl_load_step((const char *)w + (size_t)v * panel, TL_QUADS_W8);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int m = 0; m < rows; ++m)
-                sums[m][v] = tl_add_step(sums[m][v], cells(k, row[m] + offset + v * 64, is_folded), b, TL_QUADS_W8);
+                sums[m][v] = tl_add_step(
+                    sums[m][v], cells(k, at.x[m / 3] + m % 3 * at.step + offset + v * 64, is_folded), b, TL_QUADS_W8);
         }
     }
 }
@@ -176,7 +174,7 @@ TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int pa
     for (int v = 0; v < panels; ++v) {
         tl_lanes start;
         tl_copy(&start, k->start + v * TL_BLOCK, sizeof start);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) sums[m][v] = start;
     }
     if (panels == 1 && k->p->fold > 1)
@@ -184,7 +182,7 @@ TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int pa
     else
         add_taps(k, sums, i, rows, panels, 0);
     char *y[TL_QUAD_ROWS];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < rows; ++m) y[m] = k->y + (size_t)(i + m) * k->y_step;
     tl_finish_quads(&k->output, &k->fast, k->scales, sums, y, rows, panels);
 }

@@ -6,51 +6,52 @@
 #include "tl_quantize_row.h"
 #include "tl_steps.h"
 
-/* t[0] images [height][width] float32, t[1] their steps, int16, laid out with zeros around and between the elements,
- * t[2] scales, float32. An element is `channels` numbers. A work item is one image. */
-int32_t tl_quantize_rows_f32(const tl_quantize_rows_params *p, void *const *t, tl_range r) {
-    const int32_t line = p->width * p->channels;
-    const int32_t count = p->height * line;
-    const int32_t is_dense = p->row_step == line && p->column_step == p->channels;
-    for (int32_t i = r.begin; i < r.end; ++i) {
-        const float *x = (const float *)t[0] + (size_t)i * count;
-        int16_t *y = (int16_t *)t[1] + (size_t)i * p->image;
-        tl_grid g;
-        ((float *)t[2])[i] = p->symmetric ? tl_symmetric_grid(x, count, &g) : tl_asymmetric_grid(x, count, &g);
-        if (p->image > count) tl_fill(y, 0, (size_t)p->image * sizeof *y);
-        y += p->start;
-        if (is_dense) {
-            tl_take_steps(x, y, count, &g);
-            continue;
-        }
-        for (int32_t h = 0; h < p->height; ++h, x += line) {
-            int16_t *row = y + (size_t)h * p->row_step;
-            if (p->column_step == p->channels)
-                tl_take_steps(x, row, line, &g);
-            else
-                for (int32_t w = 0; w < p->width; ++w)
-                    tl_take_steps(x + w * p->channels, row + (size_t)w * p->column_step, p->channels, &g);
-        }
-    }
-    return TL_OK;
-}
+#if defined(__AVX512VNNI__)
+#include "tl_quads.h"
+#endif
 
-/* t[0] rows [channels], float32, t[1] their steps from -128 on plus TL_FLIP, four to a step of tl_steps.h, t[2] scales,
- * float32, t[3] what the steps of 0 are, int32. A work item is one row. */
-int32_t tl_quantize_rows_quads(const tl_quantize_rows_params *p, void *const *t, tl_range r) {
-    const int32_t count = p->channels;
-    for (int32_t i = r.begin; i < r.end; ++i) {
-        const float *x = (const float *)t[0] + (size_t)i * count;
-        uint8_t *y = (uint8_t *)t[1] + (size_t)i * p->image;
-        tl_grid g;
-        ((float *)t[2])[i] = p->symmetric ? tl_symmetric_grid(x, count, &g) : tl_asymmetric_grid(x, count, &g);
-        const int32_t zero = ((int32_t *)t[3])[i] = g.zero_point + TL_FLIP;
-        for (int32_t c = 0; c < count; ++c) y[c] = (uint8_t)(tl_steps_of(x[c], &g) + zero);
+/* The steps of images, laid out with steps of 0 around and between the elements: t[0] images [height][width] float32,
+ * t[1] steps, t[2] scales, float32. An element is `channels` numbers. A work item is one image.
+ *
+ * _f32 makes int16 from the zero point; _quads bytes from -128 on plus TL_FLIP, four to a step of tl_steps.h, with what
+ * the steps of 0 are in t[3], int32. */
+#define QUANTIZE_ROWS(suffix, type, zero_of, keep)                                                                   \
+    static void take_##suffix(const float *x, type *y, int32_t count, const tl_grid *grid, int32_t zero) {           \
+        const tl_grid g = *grid; /* which no store can change */                                                     \
+        for (int32_t i = 0; i < count; ++i) y[i] = (type)(tl_steps_of(x[i], &g) + zero);                             \
+    }                                                                                                                \
+    int32_t tl_quantize_rows_##suffix(const tl_quantize_rows_params *p, void *const *t, tl_range r) {                \
+        const int32_t line = p->width * p->channels, count = p->height * line;                                       \
+        const int32_t is_dense = p->row_step == line && p->column_step == p->channels;                               \
+        for (int32_t i = r.begin; i < r.end; ++i) {                                                                  \
+            const float *x = (const float *)t[0] + (size_t)i * count;                                                \
+            type *y = (type *)t[1] + (size_t)i * p->image;                                                           \
+            tl_grid g;                                                                                               \
+            ((float *)t[2])[i] = p->symmetric ? tl_symmetric_grid(x, count, &g) : tl_asymmetric_grid(x, count, &g);  \
+            const int32_t zero = zero_of;                                                                            \
+            if (keep) ((int32_t *)t[3])[i] = zero;                                                                   \
+            if (p->image > count) tl_fill(y, (char)zero, (size_t)p->image * sizeof *y);                              \
+            y += p->start;                                                                                           \
+            if (is_dense) {                                                                                          \
+                take_##suffix(x, y, count, &g, zero);                                                                \
+                continue;                                                                                            \
+            }                                                                                                        \
+            for (int32_t h = 0; h < p->height; ++h, x += line) {                                                     \
+                type *row = y + (size_t)h * p->row_step;                                                             \
+                if (p->column_step == p->channels)                                                                   \
+                    take_##suffix(x, row, line, &g, zero);                                                           \
+                else                                                                                                 \
+                    for (int32_t w = 0; w < p->width; ++w)                                                           \
+                        take_##suffix(x + w * p->channels, row + (size_t)w * p->column_step, p->channels, &g, zero); \
+            }                                                                                                        \
+        }                                                                                                            \
+        return TL_OK;                                                                                                \
     }
-    return TL_OK;
-}
+QUANTIZE_ROWS(f32, int16_t, 0, 0)
+QUANTIZE_ROWS(quads, uint8_t, g.zero_point + TL_FLIP, 1)
 
-/* A work item is BLOCK neighbouring outputs (rows of a matrix, pixels) by one panel. */
+/* A work item is BLOCK neighbouring outputs (rows of a matrix, pixels) by one panel, or by some where machines take
+ * several together. */
 #define BLOCK 24
 #define PANEL TL_PANEL_OUTPUTS
 #define VECTORS TL_PANEL_VECTORS
@@ -135,6 +136,57 @@ TL_INLINE void blockwise(const params *p, const block *s, int i, const int rows,
         for (int v = 0; v < VECTORS; ++v) finish(p, s, i + m, v, totals[m][v] * s->scale[i + m]);
 }
 
+#if defined(__AVX512VNNI__)
+/* The same by several panels. */
+typedef struct {
+    const params *p;
+    const block *s;
+    size_t panel_bytes;
+} wide_block;
+
+TL_INLINE void quads_tile(const wide_block *k, int32_t i, const int rows, const int panels) {
+    const params *p = k->p;
+    const block *s = k->s;
+    const int32_t steps = (p->length + 3) / 4;
+    const char *w = s->w;
+    tl_quad_sums sums;
+#pragma GCC unroll 12
+    for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 4
+        for (int v = 0; v < panels; ++v) sums[m][v] = (tl_lanes){0};
+    }
+    for (int32_t run = 0; run < p->runs; ++run, w += steps * PANEL * 4) {
+        const size_t at =
+            (size_t)(run / p->run_columns) * p->run_row_step + (size_t)(run % p->run_columns) * p->run_step;
+        tl_quad_rows x;
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) x.x[m] = s->x[i + m] + at;
+        if (rows == 1)
+            tl_add_quads_of_one(sums, x.x[0], w, k->panel_bytes, steps, panels);
+        else
+            tl_add_quads(sums, &x, 0, w, k->panel_bytes, steps, rows, panels);
+    }
+    const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
+    const int32_t columns = s->columns, scales_first = p->scales_first;
+#pragma GCC unroll 4
+    for (int v = 0; v < panels; ++v) {
+        const tl_vector scales = tl_load(s->scales + v * PANEL),
+                        bias = s->bias ? tl_load(s->bias + v * PANEL) : tl_splat(0);
+        tl_lanes totals;
+        tl_copy(&totals, s->totals + v * PANEL, sizeof totals);
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) {
+            const float scale = s->scale[i + m];
+            const tl_vector total = __builtin_convertvector(sums[m][v] - totals * s->zero[i + m], tl_vector);
+            tl_vector y = scales_first ? total * scales * scale : total * (scales * scale);
+            if (s->bias) y += bias;
+            tl_store_up_to(s->y[i + m] + v * PANEL, tl_clip(y, low, high), columns - v * PANEL);
+        }
+    }
+}
+TL_QUAD_TILES(wide_quads, quads_tile, const wide_block *)
+#endif
+
 /* All rows of an item. */
 #define ROWS_OF(name, tile, kind)                                                              \
     static void name(const params *p, const block *s, int32_t count) {                         \
@@ -170,22 +222,38 @@ static void locate(const params *p, block *s, const char *x, int32_t bytes, cons
 
 TL_INLINE int32_t product(const params *p, void *const *t, tl_range r, const int kind) {
     const int32_t down = (p->rows + BLOCK - 1) / BLOCK, panels = (p->outputs + PANEL - 1) / PANEL;
-    const int32_t across = panels * p->groups, steps = (p->length + TL_STEP(kind) - 1) / TL_STEP(kind);
+    const int32_t parts = (panels + p->together - 1) / p->together;
+    const int32_t across = parts * p->groups, steps = (p->length + TL_STEP(kind) - 1) / TL_STEP(kind);
     const size_t panel_bytes = (size_t)p->runs * (size_t)(steps * PANEL * TL_STEP_BYTES(kind));
     const int32_t bytes = 4 / TL_STEP(kind), runs = p->scale_step ? p->runs : 1;
     for (int32_t item = r.begin; item < r.end; ++item) {
         const int32_t at_row = p->columns_inner ? item / across : item % down;
         const int32_t at_column = p->columns_inner ? item % across : item / down;
-        const int32_t group = at_column / panels, panel = at_column % panels;
+        const int32_t group = at_column / parts, panel = at_column % parts * p->together;
+        const size_t at_panel = (size_t)(group * panels + panel);
         const int32_t first = at_row * BLOCK, rows = TL_MIN(BLOCK, p->rows - first);
         block s;
         locate(p, &s, (const char *)t[0] + (size_t)(group * p->length * bytes), bytes, t[1], t[5],
                (float *)t[7] + (size_t)group * p->outputs + (size_t)panel * PANEL, p->first + first, rows);
-        s.w = (const char *)t[2] + (size_t)at_column * panel_bytes;
-        s.scales = (const float *)t[3] + (size_t)at_column * PANEL;
-        s.bias = t[4] ? (const float *)t[4] + (size_t)at_column * PANEL : NULL;
-        s.totals = t[6] ? (const int32_t *)t[6] + (size_t)(at_column * runs) * PANEL : NULL;
+        s.w = (const char *)t[2] + at_panel * panel_bytes;
+        s.scales = (const float *)t[3] + at_panel * PANEL;
+        s.bias = t[4] ? (const float *)t[4] + at_panel * PANEL : NULL;
+        s.totals = t[6] ? (const int32_t *)t[6] + at_panel * (size_t)runs * PANEL : NULL;
         s.columns = p->outputs - panel * PANEL;
+#if defined(__AVX512VNNI__)
+        if (p->together > 1) {
+            for (int32_t left = TL_MIN(p->together, panels - panel), taken; left; left -= taken) {
+                const wide_block k = {p, &s, panel_bytes};
+                taken = tl_quad_panels(left);
+                wide_quads(&k, rows, taken);
+                s.w += (size_t)taken * panel_bytes, s.scales += taken * PANEL, s.totals += taken * PANEL;
+                s.columns -= taken * PANEL;
+                if (s.bias) s.bias += taken * PANEL;
+                for (int32_t m = 0; m < rows; ++m) s.y[m] += taken * PANEL;
+            }
+            continue;
+        }
+#endif
         if (kind == TL_QUADS_W8)
             (p->scale_step ? blockwise_quads : whole_quads)(p, &s, rows);
         else

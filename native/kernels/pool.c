@@ -99,21 +99,18 @@ static void find_taps(tl_taps *taps, const tl_pool_params *p, int32_t rows, int3
 /* NaN loses against every number. */
 #define GREATER(most, x) ((x) > (most) ? (x) : (most))
 
-/* Vectors: loading them, from so many bytes, and the greater one of each lane. */
-#define LANES(vector, type, mask, load)                                    \
-    INLINE vector load_##vector(const type *x) { return (vector)load(x); } \
-    INLINE vector greater_##vector(vector most, vector x) {                \
-        const mask above = (mask)(x > most);                               \
-        return (vector)((above & (mask)x) | (~above & (mask)most));        \
-    }
-LANES(f32x8, float, s32x8, load_32)
-LANES(s8x32, int8_t, s8x32, load_32)
-LANES(u8x32, uint8_t, u8x32, load_32)
-LANES(s16x16, int16_t, s16x16, load_32)
-LANES(s8x8, int8_t, s8x8, load_8)
-LANES(u8x8, uint8_t, u8x8, load_8)
-LANES(s16x8, int16_t, s16x8, load_16)
+/* Vectors, loaded from so many bytes. */
+#define LANES(vector, type, load) \
+    INLINE vector load_##vector(const type *x) { return (vector)load(x); }
+LANES(f32x8, float, load_32)
+LANES(s8x32, int8_t, load_32)
+LANES(u8x32, uint8_t, load_32)
+LANES(s16x16, int16_t, load_32)
+LANES(s8x8, int8_t, load_8)
+LANES(u8x8, uint8_t, load_8)
+LANES(s16x8, int16_t, load_16)
 
+/* The greater one of each lane. */
 #if defined(__AVX2__) /* what compilers do not find */
 #define greater_f32x8(most, x) ((f32x8)_mm256_max_ps((__m256)(x), (__m256)(most)))
 #define greater_s8x32(most, x) ((s8x32)_mm256_max_epi8((__m256i)(x), (__m256i)(most)))
@@ -126,6 +123,18 @@ LANES(s16x8, int16_t, s16x8, load_16)
 #define widen_u8(x) ((s32x8)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(x))))
 #define widen_s16(x) ((s32x8)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)(x))))
 #else
+#define GREATER_LANES(vector, mask)                                 \
+    INLINE vector greater_##vector(vector most, vector x) {         \
+        const mask above = (mask)(x > most);                        \
+        return (vector)((above & (mask)x) | (~above & (mask)most)); \
+    }
+GREATER_LANES(f32x8, s32x8)
+GREATER_LANES(s8x32, s8x32)
+GREATER_LANES(u8x32, u8x32)
+GREATER_LANES(s16x16, s16x16)
+GREATER_LANES(s8x8, s8x8)
+GREATER_LANES(u8x8, u8x8)
+GREATER_LANES(s16x8, s16x8)
 #define WIDEN(suffix, type) \
     INLINE s32x8 widen_##suffix(const type *x) { return (s32x8){x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]}; }
 WIDEN(s8, int8_t)

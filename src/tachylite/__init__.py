@@ -13,6 +13,7 @@ _PUBLIC = {
     "Delegate": "tachylite.program.delegate",
     "load_delegate": "tachylite.runtime.delegate",
     "load": "tachylite.runtime.loaded",
+    "compile": "tachylite.emit.compile",
     "convert": "tachylite.frontends.source",
     "quantize": "tachylite.compress.quantize",
     "prune": "tachylite.compress.prune",

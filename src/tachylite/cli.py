@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
+from tachylite.update import cli as updates
 
 app = typer.Typer(
     name="tachylite",
@@ -24,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(updates.publish)
+app.add_typer(updates.update)
 console = Console()
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
@@ -714,6 +717,29 @@ def show_program(path: Path, compiled: Any) -> None:
     console.print(f"calls     {compiled.calls}", highlight=False)
     for p in compiled.partitions:
         console.print(f"delegate  {p.delegate.name} runs {len(p.positions)} operators in one call", highlight=False)
+
+
+@app.command(name="compile")
+def compile_to_c(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=".tflite files; those of one image share their kernels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    target: Annotated[str, typer.Option(help="The machine; see docs/microcontrollers.md. `any` is every C compiler's.")] = "any",
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="What C names begin with, for each model; else the file's name.")
+    ] = None,
+    arena_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if a model takes more RAM.")] = None,
+    flash_limit: Annotated[int | None, typer.Option(metavar="BYTES", help="Fail if the constants take more flash.")] = None,
+) -> None:
+    """Print models as C for microcontrollers: no interpreter, no allocation, only the kernels that they call."""
+    from tachylite.emit.compile import compile as compiled
+
+    with explained():
+        units = compiled(models, output, target=target, names=names or None, arena_limit=arena_limit, flash_limit=flash_limit)
+        table = Table("model", "constants", "arena", "multiply-accumulates", box=None, pad_edge=False)
+        for unit in units:
+            table.add_row(unit.name, size_text(unit.constant_size), size_text(unit.arena_size), f"{sum(unit.macs.values()):,}")
+        console.print(table)
+        console.print(f"{output}  C for {target}; README.md in it says how to build it", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -23,9 +23,9 @@ from tachylite.ops import registry
 from tachylite.ops.registry import Fused, OpDef, Spec
 from tachylite.runtime.loaded import load
 
-from .grid import Range
+from .grid import OPEN, Range, bounds_of
 from .layer import source_of
-from .statistics import OPEN, Statistics, empty, estimator
+from .statistics import Statistics, empty, estimator
 
 FLOAT = np.dtype(np.float32)
 
@@ -201,14 +201,6 @@ def cells_of(model: Model) -> dict[Tensor, list[tuple[Tensor, Callable[[np.ndarr
         if memory and source is not None and cell is not None and is_real(source) and is_real(cell):
             result[source].append((cell, partial(memory.values, op)))
     return result
-
-
-CLIPS = {"RELU": Range(0.0, np.inf), "RELU6": Range(0.0, 6.0), "RELU_N1_TO_1": Range(-1.0, 1.0)}
-
-
-def bounds_of(op: Operator) -> Range:
-    """Between which numbers the operator's results lie by its own or its fused activation."""
-    return CLIPS.get(op.op) or CLIPS.get(getattr(op.options, "fused_activation_function", ""), OPEN)
 
 
 def _not_finite(bad: Mapping[Tensor, Operator | None]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError
 
-from .grid import Range
+from .grid import OPEN, Range
 
 BINS = 2048
 """Of a histogram. Each time that a value lies beyond it, two bins become one."""
@@ -52,8 +52,6 @@ class Histogram:
     def width(self) -> float:
         return 2 * self.reach / BINS
 
-
-OPEN = Range(-np.inf, np.inf)
 
 MOST_ROWS = 256
 """Of one array, at most, that the means are made of: evenly chosen."""

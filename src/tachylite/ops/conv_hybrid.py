@@ -18,7 +18,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from .fused import real_range
-from .kernel import Params, kernel
+from .kernel import VNNI, Params, kernel
 from .registry import Spec
 from .window import Window
 
@@ -26,6 +26,9 @@ PANEL, BLOCK = 16, 24
 """Outputs of a panel, and rows of a work item: as in tl_steps.h and hybrid.c."""
 
 #: Longer rows could overflow the sum.
+_TOGETHER = 4
+"""Panels that a tile of quads takes at once, see tl_quads.h."""
+
 MAX_DEPTH = 2**31 // (255 * 128)
 
 
@@ -38,14 +41,14 @@ class QuantizeRowsParams(Params):
 class HybridProductParams(Params):
     """rows: outputs, from the `first` on; height, width: those of one image; steps: between their windows.
 
-    runs: of `length` steps, `run_columns` of them in a line.
+    runs: of `length` steps, `run_columns` of them in a line; together: panels of a work item.
     """
 
     _fields_ = (
         *((name, c_int32) for name in ("rows", "first", "outputs", "groups", "height", "width")),
         *((name, c_int32) for name in ("image", "start", "row_step", "column_step")),
         *((name, c_int32) for name in ("runs", "run_columns", "run_row_step", "run_step", "length")),
-        *((name, c_int32) for name in ("scale_step", "scales_first", "columns_inner")),
+        *((name, c_int32) for name in ("scale_step", "scales_first", "columns_inner", "together")),
         ("low", c_float),
         ("high", c_float),
     )
@@ -124,12 +127,14 @@ class Steps:
         return self.height.start * self.line + self.width.start * self.channels
 
 
-def quantize(low: Any, op: Operator, x: int, images: int, height: Axis, width: Axis, channels: int, symmetric: bool) -> Steps:
-    """Emit the quantization of value x, `images` images or rows, each by itself."""
+def quantize(
+    low: Any, op: Operator, x: int, images: int, height: Axis, width: Axis, channels: int, symmetric: bool, is_quads: bool = False
+) -> Steps:
+    """Emit the quantization of value x, `images` images or rows, each by itself; is_quads: to bytes, not to int16."""
     result = Steps(-1, -1, height, width, channels)
-    # One more than the images take: products read steps in pairs.
-    steps = low.temporary(Spec((images * result.image + 1,), np.dtype(np.int16)))
-    scales = low.temporary(Spec((images,), np.dtype(np.float32)))
+    dtype, more = (np.uint8, 3) if is_quads else (np.int16, 1)  # products read whole steps
+    room = [((images * result.image + more,), dtype), ((images,), np.float32), *([((images,), np.int32)] if is_quads else [])]
+    outputs = [low.temporary(Spec(shape, np.dtype(kind))) for shape, kind in room]
     params = QuantizeRowsParams(
         height=height.elements,
         width=width.elements,
@@ -141,8 +146,8 @@ def quantize(low: Any, op: Operator, x: int, images: int, height: Axis, width: A
         symmetric=symmetric,
     )
     grain = -(-16384 // (height.elements * width.elements * channels))
-    low.call(QUANTIZE_ROWS, "f32", op, params, work=images, grain=grain, inputs=[x], outputs=[steps, scales])
-    return Steps(steps, scales, height, width, channels)
+    low.call(QUANTIZE_ROWS, "quads" if is_quads else "f32", op, params, work=images, grain=grain, inputs=[x], outputs=outputs)
+    return Steps(outputs[0], outputs[1], height, width, channels, outputs[2] if is_quads else None)
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,7 @@ def product(
     height, width = steps.height, steps.width
     rows = images * height.outputs * width.outputs
     least, greatest = real_range(op) if hasattr(op.options, "fused_activation_function") else (-inf, inf)
+    together = _TOGETHER if totals is not None and padded.ndim == 1 and low.program.target.isa == VNNI else 1
     params = HybridProductParams(
         rows=rows,
         first=first * height.outputs * width.outputs,
@@ -220,12 +226,13 @@ def product(
         scale_step=padded.shape[-1] if padded.ndim > 1 else 0,
         scales_first=scales_first,
         # The smaller operand is the one to walk over again and again.
+        together=together,
         columns_inner=images * steps.image * 2 > groups * _whole_panels(outputs) * runs.count * runs.length,
         low=least,
         high=greatest,
     )
-    work = -(-rows // BLOCK) * groups * (_whole_panels(outputs) // PANEL)
-    grain = -(-(1 << 17) // (runs.count * runs.length * min(rows, BLOCK) * PANEL))
+    work = -(-rows // BLOCK) * groups * -(-_whole_panels(outputs) // (PANEL * together))
+    grain = -(-(1 << 17) // (runs.count * runs.length * min(rows, BLOCK) * PANEL * together))
     operands = steps.steps, steps.scales, weights, _constant(low, padded), _bias(low, op, groups, outputs)
     inputs = [*operands, steps.zeros, None if totals is None else _constant(low, totals)]
     variant = "f32" if totals is None else "quads"
@@ -271,8 +278,8 @@ def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmet
         low.host(op)
         return
     is_quads = _takes_quads(low, weights, rows, block)
-    emit, step = (_quantize_quads, 4) if is_quads else (quantize, 2)
-    steps = emit(low, op, low.value(x), rows, _POINT, _POINT, depth, symmetric=not asymmetric)
+    step = 4 if is_quads else 2
+    steps = quantize(low, op, low.value(x), rows, _POINT, _POINT, depth, not asymmetric, is_quads)
     count = depth // block
     packed = low.packed(weights, f"panels{PANEL}x{step}x{block}", partial(_pack_matrix, block=block, step=step))
     totals = _totals(low.spec(weights).value, count if scales.ndim > 1 else 1) if is_quads else None
@@ -282,24 +289,14 @@ def lower_matrix(low: Any, op: Operator, scales: np.ndarray, block: int, asymmet
 def _takes_quads(low: Any, weights: Tensor | None, rows: int, block: int) -> bool:
     """Whether steps of 8 bits suit the machine, as for integers (see conv_integer); runs of them begin on whole quads."""
     isa = low.program.target.isa
-    suits = isa == "avx512vnni" or (isa == "avx2" and rows == 1 and bool((_signed(low.spec(weights).value) != -128).all()))
+    suits = isa == VNNI or (isa == "avx2" and rows == 1 and bool((_signed(low.spec(weights).value) != -128).all()))
     return suits and block % 4 == 0
 
 
-def _quantize_quads(low: Any, op: Operator, x: int, rows: int, height: Axis, width: Axis, depth: int, symmetric: bool) -> Steps:
-    """As `quantize`, of rows alone."""
-    room = ((rows, depth), np.uint8), ((rows,), np.float32), ((rows,), np.int32)
-    steps, scales, zeros = (low.temporary(Spec(shape, np.dtype(dtype))) for shape, dtype in room)
-    params = QuantizeRowsParams(channels=depth, image=depth, symmetric=symmetric)
-    grain = -(-16384 // depth)
-    low.call(QUANTIZE_ROWS, "quads", op, params, work=rows, grain=grain, inputs=[x], outputs=[steps, scales, zeros])
-    return Steps(steps, scales, height, width, depth, zeros)
-
-
-def _totals(weights: np.ndarray, runs: int) -> np.ndarray:
-    """int32 [panels, runs, PANEL] of weights [m, k]."""
+def _totals(weights: np.ndarray, runs: int, groups: int = 1) -> np.ndarray:
+    """int32 [groups * panels, runs, PANEL] of weights [groups * m, ...], in `runs` parts."""
     sums = _signed(weights).reshape(len(weights), runs, -1).sum(axis=2, dtype=np.int32)
-    return np.ascontiguousarray(columns(sums.T, 1, len(weights)).reshape(runs, -1, PANEL).transpose(1, 0, 2))
+    return np.ascontiguousarray(columns(sums.T, groups, len(weights) // groups).reshape(runs, -1, PANEL).transpose(1, 0, 2))
 
 
 def lower_matrices(low: Any, op: Operator, x: int, meetings: Sequence[tuple[int, int]]) -> None:
@@ -365,7 +362,9 @@ def _lower_windows(
     if not is_supported(low, op, prod(filters.shape[1:])):
         low.host(op)
         return
-    steps = quantize(low, op, low.value(op.inputs[2 if op.op == "TRANSPOSE_CONV" else 0]), images, height, width, channels, symmetric)
+    is_quads = low.program.target.isa == VNNI
+    source = low.value(op.inputs[2 if op.op == "TRANSPOSE_CONV" else 0])
+    steps = quantize(low, op, source, images, height, width, channels, symmetric, is_quads)
     line = down.dilation * steps.line
     # Cells side by side, with all channels, are one run.
     is_joined = depth == channels and across.dilation == 1
@@ -374,14 +373,17 @@ def _lower_windows(
     else:
         runs = Runs(down.size * across.size, across.size, line, across.dilation * channels, depth)
     groups = channels // depth
-    layout = f"panels{PANEL}x{groups}x{runs.length}{cells}"
-    packed = low.packed(op.inputs[1], layout, partial(_pack_filters, groups=groups, cells=tuple(cells), length=runs.length))
-    product(low, op, steps, images, runs, packed, scales, groups, scales_first=True)
+    step = 4 if is_quads else 2
+    layout = f"panels{PANEL}x{step}x{groups}x{runs.length}{cells}"
+    packed = low.packed(op.inputs[1], layout, partial(_pack_filters, groups=groups, cells=tuple(cells), length=runs.length, step=step))
+    kept = _signed(filters.value)[:, cells[0], cells[1]]
+    totals = _totals(kept, 1, groups) if is_quads else None
+    product(low, op, steps, images, runs, packed, scales, groups, scales_first=True, totals=totals)
 
 
-def _pack_filters(filters: np.ndarray, groups: int, cells: tuple[slice, ...], length: int) -> np.ndarray:
+def _pack_filters(filters: np.ndarray, groups: int, cells: tuple[slice, ...], length: int, step: int) -> np.ndarray:
     kept = _signed(filters)[:, cells[0], cells[1]]
-    return panels(kept.reshape(groups, len(filters) // groups, -1, length))
+    return panels(kept.reshape(groups, len(filters) // groups, -1, length), step)
 
 
 def lower_depthwise(low: Any, op: Operator, windows: Sequence[Window], scales: np.ndarray) -> None:

@@ -82,3 +82,16 @@ RULES: dict[str, Callable[[Operator, Shapes, Shapes], int]] = {
     "ADD_N": lambda op, x, y: (len(x) - 1) * _size(y[0]),
 }
 """The count by operator, from the shapes of its inputs and outputs."""
+
+PRODUCTS = frozenset(
+    "CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM "
+    "UNIDIRECTIONAL_SEQUENCE_RNN RNN SVDF".split()
+)
+"""Operators whose work is sums of products."""
+
+
+def multiplications(op: Operator) -> int:
+    """Multiplications with an addition of one call, with the shapes of its tensors; 0 where its work is no sums of products."""
+    if op.op not in PRODUCTS:
+        return 0
+    return (flops(op, [None if t is None else t.shape for t in op.inputs], [t.shape for t in op.outputs]) or 0) // 2

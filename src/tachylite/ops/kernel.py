@@ -63,6 +63,11 @@ class Kernel:
         return f"{self.name}_{variant}"
 
     @property
+    def c_params(self) -> str:
+        """The C name of the parameter block."""
+        return _c_name(self.params)
+
+    @property
     def layout(self) -> int:
         """A number that changes with the fields of the parameter block."""
         return zlib.crc32(_c_struct(self.params).encode())

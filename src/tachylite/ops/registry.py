@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .channels import ChannelsOf
 from .families import MODULES
 from .integer import Integer
 from .permute import Permute
+
+if TYPE_CHECKING:
+    from .calculus import Gradient
 
 
 class Spec(NamedTuple):
@@ -74,7 +77,7 @@ class OpDef:
     variants: the types that it computes in, for checks, tables and tests, in one vocabulary: f16 and bf16 floats, s8 and u8 integers that
         may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
-    gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
+    gradient: the rule, or the composition, by which it is differentiated (see calculus.py); None where it cannot be.
     permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
     channels: `channels(op)` tells which entries of its tensors are removed together (see channels.py); None where none can be.
     integer: what it asks of its operands to compute with quantized integers (see integer.py); None where it cannot.
@@ -90,7 +93,7 @@ class OpDef:
     context: bool = False
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
-    gradient: Callable[..., Any] | None = None
+    gradient: "Gradient | None" = None
     permute: Permute | None = None
     channels: ChannelsOf | None = None
     integer: Integer | None = None

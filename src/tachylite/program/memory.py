@@ -1,4 +1,4 @@
-"""The memory plan: an offset in the arena for every ARENA value, so that values that live at the same time never overlap.
+"""The memory plan: an offset in the arena for every value that has its place there, so that no two overlap that live at the same time.
 
 Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5.2): the largest value first,
 each in the smallest gap that its contemporaries leave.
@@ -11,6 +11,7 @@ import numpy as np
 from tachylite.model.errors import TachyliteError
 
 from .program import Call, DelegateCall, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
+from .target import Target
 
 
 @dataclass
@@ -49,6 +50,8 @@ def lifetimes(entry: Entry) -> dict[int, Interval]:
     for value in (*entry.outputs, *(entry.barrier.live if entry.barrier else ())):
         if value in intervals:
             intervals[value].last = end
+    for value in entry.inputs:
+        intervals.setdefault(value, Interval(0, 0)).first = -1  # before the code, and so before a loop that begins it
     loops = [(i.target, p) for p, i in enumerate(entry.code) if isinstance(i, Jump) and i.target <= p]
     # Inner loops end first, so that what they extend reaches the end of the outer ones.
     for start, stop in sorted(loops, key=lambda loop: loop[1]):
@@ -85,7 +88,13 @@ def share_in_place(program: Program, entry: Entry, intervals: dict[int, Interval
 
 def _same_memory(program: Program, source: int, target: int) -> bool:
     a, b = program.values[source], program.values[target]
-    return a.kind is b.kind is Kind.ARENA and a.nbytes == b.nbytes
+    planned = kinds(program.target)
+    return a.kind in planned and b.kind in planned and a.nbytes == b.nbytes
+
+
+def kinds(target: Target) -> set[Kind]:
+    """The kinds of values that have their place in the arena."""
+    return {Kind.ARENA, Kind.INPUT, Kind.OUTPUT} if target.io_in_arena else {Kind.ARENA}
 
 
 def plan(program: Program) -> None:
@@ -93,6 +102,7 @@ def plan(program: Program) -> None:
 
     Raises TachyliteError where the target has not the memory.
     """
+    planned = kinds(program.target)
     if largest := max(program.values, key=lambda v: v.nbytes, default=None):
         _check_room(program, largest.nbytes, f"tensor {largest.name!r} of shape {list(largest.shape or ())}")
     for entry in program.entries.values():
@@ -102,11 +112,11 @@ def plan(program: Program) -> None:
             shared: dict[int, int] = {}
         else:
             shared = share_in_place(program, entry, intervals)
-        own = [v for v in intervals if program.values[v].kind is Kind.ARENA and v not in shared]
+        own = [v for v in intervals if program.values[v].kind in planned and v not in shared]
         _place(program, own, intervals)
         for number, root in shared.items():
             program.values[number].offset = program.values[root].offset
-    apart = sum(value.nbytes for value in program.values if value.kind in (Kind.INPUT, Kind.OUTPUT))
+    apart = sum(value.nbytes for value in program.values if value.kind in {Kind.INPUT, Kind.OUTPUT} - planned)
     _check_room(program, program.arena_size + apart, "the model")
 
 

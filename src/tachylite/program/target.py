@@ -13,7 +13,8 @@ class Target:
 
     isa: `reference` means numpy, without packing or fusion; workers: threads; cache_bytes: of one core's second-level cache;
     exact: no kernel that changes rounding; preserve_all: every value keeps memory of its own, so that it can be read after the run;
-    alignment: of values in the arena, in bytes; memory_bytes: what all values may take.
+    alignment: of values in the arena, in bytes; memory_bytes: what all values may take; io_in_arena: inputs and outputs share the arena
+    with what lives between them, so that an input is lost once it was used for the last time, and outputs once inputs are written again.
     """
 
     isa: str = "reference"
@@ -23,6 +24,7 @@ class Target:
     preserve_all: bool = False
     alignment: int = 64
     memory_bytes: int = ENDLESS
+    io_in_arena: bool = False
 
 
 REFERENCE = Target()

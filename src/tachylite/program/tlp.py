@@ -4,21 +4,22 @@ native/include/tl_file.h describes the format, native/tlp.c reads it; the record
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tachylite.model.dtypes import DTYPES, TYPE_NAMES
-from tachylite.model.errors import TachyliteError, UnsupportedError
-from tachylite.model.graph import Model, Operator, Signature, Tensor
+from tachylite.model.errors import TachyliteError
+from tachylite.model.graph import Model, Signature, Tensor
 from tachylite.ops.kernel import by_symbol
 
+from .bare import check_native, is_state, label, signatures
 from .delegate import Delegate
 from .lower import lower
 from .partition import Delegates
-from .program import Call, DelegateCall, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .program import Call, DelegateCall, Entry, Instruction, Jump, JumpIfFalse, Kind, Move, Program, Value
 from .subgraph import Partition
 from .target import TIERS, Target
 
@@ -112,7 +113,7 @@ def compile_model(model: Model, target: Target, delegates: Sequence[Delegate] = 
     if target.isa not in TIERS:
         raise TachyliteError(f"there is no target {target.isa!r}; choose one of {', '.join(TIERS)}")
     program = lower(model, target=target, delegates=Delegates(delegates, _refused, spare=True))
-    check_native(program)
+    check_native(program, "a program file")
     return Encoder(program).file(signatures(model))
 
 
@@ -128,69 +129,6 @@ def _blob(partition: Partition) -> np.ndarray:
             f"delegate {partition.delegate.name!r} runs in Python alone, so that a program file cannot hold its part; use a C library's"
         )
     return np.frombuffer(blob, np.uint8)
-
-
-def signatures(model: Model) -> list[Signature]:
-    """The entries that `lower` makes of a model; where the file has none, `main` with the tensors' names."""
-    graph = model.graph
-    main = Signature("main", graph, {t.name: t for t in graph.inputs}, {t.name: t for t in graph.outputs})
-    return model.signatures or [main]
-
-
-# What cannot be in a program file.
-
-
-def check_native(program: Program) -> None:
-    """Raises UnsupportedError that lists what the program leaves to Python, and variables of several shapes."""
-    problems = [*_host_calls(program), *_barriers(program), *_host_values(program), *_variables_of_several_shapes(program)]
-    if problems:
-        raise UnsupportedError(
-            f"a program file holds nothing but native code, and this model needs more: {'; '.join(problems)}. "
-            "Run it with tachylite.Interpreter, or replace these operators"
-        )
-
-
-def label(op: Operator, place: tuple[int, int]) -> str:
-    """What errors call an operator."""
-    return str(op.error("").at(*place)).removesuffix(": ")
-
-
-def _host_calls(program: Program) -> Iterator[str]:
-    """Operators without a kernel, by name and type of their first input."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for entry in program.entries.values():
-        calls = [i for i in entry.code if isinstance(i, HostCall)]
-        for call in calls[: len(calls) - (entry.barrier is not None)]:
-            dtype = next((TYPE_NAMES[t.dtype].lower() for t in call.op.inputs if t is not None), "nothing")
-            found.setdefault((call.op.op, dtype), []).append(label(call.op, call.place))
-    for (_, dtype), labels in found.items():
-        more = f" and {len(labels) - 1} more of that name" if len(labels) > 1 else ""
-        yield f"{labels[0]}{more}: no kernel for {dtype}"
-
-
-def _barriers(program: Program) -> Iterator[str]:
-    """Operators that end an entry's code, because only the run can tell what follows."""
-    for entry in program.entries.values():
-        if entry.barrier is not None and isinstance(call := entry.code[-1], HostCall):
-            yield f"{label(call.op, call.place)}: only the run can tell the shapes that it gives"
-
-
-def _host_values(program: Program) -> Iterator[str]:
-    for entry in program.entries.values():
-        for number in (*entry.inputs, *entry.outputs):
-            value = program.values[number]
-            if value.kind is Kind.HOST or value.dtype.hasobject:
-                yield f"{value.name!r}: holds {TYPE_NAMES[value.dtype].lower()}s"
-
-
-def _variables_of_several_shapes(program: Program) -> Iterator[str]:
-    shapes: dict[Any, set[Any]] = {}
-    for value in program.values:
-        if value.kind is Kind.PERSISTENT:
-            shapes.setdefault(value.key, set()).add((value.dtype, value.shape))
-    for key, found in shapes.items():
-        if len(found) > 1:
-            yield f"{key}: is used with {len(found)} shapes"
 
 
 # The encoding.
@@ -215,9 +153,9 @@ class Encoder:
         """The whole file."""
         program = self._program
         # Variable tensors come last, because a reset sets them alone: resource variables and initializers stay, as in TensorFlow Lite.
-        moves = sorted(program.reset, key=lambda move: self._is_state(move))
+        moves = sorted(program.reset, key=lambda move: is_state(program, move))
         initialize = self._code(moves)
-        kept = sum(not self._is_state(move) for move in moves)
+        kept = sum(not is_state(program, move) for move in moves)
         self._tables["entries"] = [self._entry(program.entries[s.key], s) for s in signatures]
         header = np.zeros((), HEADER)
         header["magic"], header["tier"] = b"TLP\n", program.target.isa.encode()
@@ -227,9 +165,6 @@ class Encoder:
         partitions = [i.partition for entry in program.entries.values() for i in entry.code if isinstance(i, DelegateCall)]
         header["version"] = VERSION if partitions else OLDEST_VERSION
         return ProgramFile(program.target, self._assemble(header), program.arena_size, self._memory, calls, partitions)
-
-    def _is_state(self, move: Move) -> bool:
-        return any(isinstance(self._program.values[target].key, Tensor) for _, target in move.pairs)
 
     def _assemble(self, header: np.ndarray) -> list[bytes]:
         """The pieces of the file: header, tables, constants."""

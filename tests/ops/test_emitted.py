@@ -1,0 +1,55 @@
+"""The op suite in C: what C can hold is emitted, built at once, and gives the native executor's answers to the last bit."""
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tachylite import Interpreter, Model
+from tachylite.emit.targets import MACHINES
+from tachylite.emit.unit import Unit, print_model
+from tachylite.model.errors import UnsupportedError
+from tests.emit.emitted import Instance, build
+
+from .harness import Case
+from .test_ops import CASES, outputs
+
+
+@pytest.fixture(scope="session")
+def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "tuple[ctypes.CDLL | None, dict[str, Unit]]":
+    """The selected cases as one library: their models share a folder, and with it the kernels."""
+    chosen = [item.callspec.params["case"] for item in request.session.items if getattr(item, "originalname", "") == "test_case_in_c"]
+    units: dict[str, Unit] = {}
+    for number, case in enumerate(chosen):
+        try:
+            units[str(case)] = print_model(Model.of(case.graph), f"case_{number}", MACHINES["any"].target)
+        except UnsupportedError:
+            continue  # the test tells whether it should have been
+    if not units:
+        return None, units
+    folder = tmp_path_factory.mktemp("suite")
+    library = build(folder, list(units.values()), folder / "suite.so", ["-shared", "-fPIC"])
+    return ctypes.CDLL(str(library)), units
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case_in_c(case: Case, suite: "tuple[ctypes.CDLL, dict[str, Unit]]", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    library, units = suite
+    unit = units.get(str(case))
+    if unit is None:
+        with pytest.raises(UnsupportedError, match=r"#\d+ '.*: (no kernel for|only the run can tell)|: holds (string|resource|variant)s"):
+            print_model(Model.of(case.graph), "refused", MACHINES["any"].target)
+        return
+    monkeypatch.setenv("TACHYLITE_ISA", "baseline")
+    expected = outputs(Interpreter(model_content=Model.of(case.graph).to_bytes()), case)
+    instance = Instance(library, unit)
+    actual = [output for _ in range(case.runs) for output in instance.run(unit.functions[0], case.inputs)]
+    assert len(actual) == len(expected)
+    for a, e in zip(actual, expected, strict=True):
+        assert a.shape == e.shape
+        np.testing.assert_array_equal(bits(a.astype(e.dtype)), bits(e))  # an interpreter shows 4-bit types as int8
+
+
+def bits(array: np.ndarray) -> np.ndarray:
+    return np.frombuffer(array.tobytes(), np.uint8)
