@@ -47,6 +47,7 @@ LIBRARIES = {
     "jaxlib": {"frontends"},
     "wgpu": {"delegates"},
     "openvino": {"delegates"},
+    "safetensors": {"runtime"},
     "dask": {"compress"},
     "ray": {"compress"},
     "flwr": {"train"},

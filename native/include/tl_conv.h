@@ -43,10 +43,17 @@ static inline int32_t tl_parts(int32_t total, int32_t size) { return (total + si
 /* Outputs of a panel of packed filters. */
 #define TL_PANEL 16
 
-/* The pixels [ox, end) of a row by the panel of outputs from `output` on, whose filters are w. */
-#define tl_panel TL_TIERED(tl_panel)
-void tl_panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
-              int32_t output);
+/* How many outputs tl_panels takes of so many pixels. Where a vector holds a whole panel, two panels share what is read
+ * of the input; for a single pixel four hide what the end of each costs. */
+static inline int32_t tl_breadth(int32_t pixels) {
+    return TL_WIDTH == TL_PANEL ? (pixels == 1 ? 4 : 2) * TL_PANEL : TL_PANEL;
+}
+
+/* The pixels [ox, end) of a row by the outputs [output, output + count), at most tl_breadth of them, whose first one
+ * begins a panel. w: their filters. */
+#define tl_panels TL_TIERED(tl_panels)
+void tl_panels(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
+               int32_t output, int32_t count);
 
 /* A product of a matrix [rows, depth] with panels of [outputs, depth], as parameters of a convolution of 1x1. */
 static inline tl_conv_params tl_product(int32_t rows, int32_t depth, int32_t outputs) {

@@ -76,6 +76,18 @@ TL_ALWAYS_INLINE void tl_add_quads_of_one(tl_quad_sums sums, const char *x, cons
     tl_add_quads(sums, &rest, 0, w, stride, steps - j, 1, panels);
 }
 
+/* Bytes with `flip` added, to where they do not overlap. */
+TL_ALWAYS_INLINE void tl_copy_bytes(const void *x, size_t count, int32_t flip, void *y) {
+    const __m512i flips = _mm512_set1_epi8((char)flip);
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64)
+        _mm512_storeu_si512((char *)y + i, _mm512_add_epi8(_mm512_loadu_si512((const char *)x + i), flips));
+    if (i == count) return;
+    const __mmask64 rest = ((__mmask64)1 << (count - i)) - 1;
+    const __m512i last = _mm512_maskz_loadu_epi8(rest, (const char *)x + i);
+    _mm512_mask_storeu_epi8((char *)y + i, rest, _mm512_add_epi8(last, flips));
+}
+
 /* Sums of a row's bytes, which filters with a zero point need. */
 TL_ALWAYS_INLINE int32_t tl_sum_bytes(const uint8_t *x, int32_t length) {
     const __m512i ones = _mm512_set1_epi8(1);

@@ -246,10 +246,11 @@ static void locate(const params *p, int32_t block, int32_t x_bytes, pixels *at) 
 }
 
 /* load_*: what the block sees of its image x, as another type, with zero points around it. */
+#define COPY(suffix, type, laid, flip)                                 \
+    static void copy_##suffix(const type *x, size_t count, laid *a) {  \
+        for (size_t i = 0; i < count; ++i) a[i] = (laid)(x[i] + flip); \
+    }
 #define LOAD(suffix, type, laid, flip)                                                                              \
-    static void copy_##suffix(const type *x, size_t count, laid *a) {                                               \
-        for (size_t i = 0; i < count; ++i) a[i] = (laid)(x[i] + flip);                                              \
-    }                                                                                                               \
     static void fill_##suffix(const params *p, size_t count, laid *a) {                                             \
         for (size_t i = 0; i < count; ++i) a[i] = (laid)(p->zero_point + flip);                                     \
     }                                                                                                               \
@@ -282,6 +283,16 @@ static void locate(const params *p, int32_t block, int32_t x_bytes, pixels *at) 
             fill_##suffix(p, (size_t)(columns - end) * channels, a + (size_t)end * channels);                       \
         }                                                                                                           \
     }
+COPY(s8, int8_t, int16_t, 0)
+COPY(u8, uint8_t, int16_t, 0)
+COPY(s16, int16_t, int16_t, 0)
+#if defined(__AVX512VNNI__)
+static void copy_s8_quads(const int8_t *x, size_t count, int8_t *a) { tl_copy_bytes(x, count, TL_FLIP, a); }
+static void copy_u8_quads(const uint8_t *x, size_t count, uint8_t *a) { tl_copy_bytes(x, count, 0, a); }
+#else
+COPY(s8_quads, int8_t, int8_t, TL_FLIP)
+COPY(u8_quads, uint8_t, uint8_t, 0)
+#endif
 LOAD(s8, int8_t, int16_t, 0)
 LOAD(u8, uint8_t, int16_t, 0)
 LOAD(s16, int16_t, int16_t, 0)

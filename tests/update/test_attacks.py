@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata, TargetFile
 
-from tachylite.update import Live, NetworkError, Publisher, RefusedError, Store, UpdateError, keys
+from tachylite.update import Limits, Live, NetworkError, Publisher, RefusedError, Store, UpdateError, keys
 from tachylite.update.manifest import read_index, write_index
 
 from . import web
@@ -32,10 +32,9 @@ class Scene:
         self.live: Live = self.store.open("net")
         self.ask(url)
 
-    def ask(self, url: str) -> Store:
+    def ask(self, url: str, limits: Limits | None = None) -> None:
         """Let the device ask another server from now on."""
-        self.store = Store(self.world.folder / "device", url, limits=QUICK)
-        return self.store
+        self.store = Store(self.world.folder / "device", url, limits=limits)
 
     def copy(self) -> None:
         """The attacker gets what the publisher has published by now."""
@@ -181,7 +180,7 @@ def test_endless_data_is_cut_off(scene: Scene, what: str) -> None:
             sent += 4096
 
     with web.hostile(scene.honest, endless) as url:
-        scene.ask(url)
+        scene.ask(url, QUICK)
         scene.fails((RefusedError, NetworkError), "The active model stays|Try again later")
         assert 0 < sent < 20_000_000
         assert scene.store.status()["bytes"] < 1_000_000
@@ -345,7 +344,7 @@ def test_slow_retrieval_ends(scene: Scene, what: str, part: str) -> None:
             send(b"0")
 
     with web.hostile(scene.honest, slow) as url:
-        scene.ask(url)
+        scene.ask(url, QUICK)
         scene.fails(NetworkError, "longer than|Try again later")
     scene.recovers(2)
 

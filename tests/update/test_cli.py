@@ -125,3 +125,11 @@ def test_help_loads_none_of_the_libraries() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split()
     assert not {"tuf", "securesystemslib", "cryptography", "urllib3", "zstandard", "numpy"} & set(loaded)
+
+
+def test_a_missing_library_is_named_with_its_extra(tmp_path: Path) -> None:
+    command = "import sys; sys.modules['tuf'] = None; from tachylite.cli import app; app()"
+    for arguments in (("setup", "http://127.0.0.1:9", "root.json"), ("status",)):
+        line = [sys.executable, "-c", command, "update", *arguments, "-s", tmp_path / "device"]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        assert (done.returncode, "install tachylite[update]" in done.stderr, "Traceback" in done.stderr) == (1, True, False)

@@ -144,6 +144,16 @@ def test_a_damaged_base_does_not_stop_an_update(world: World) -> None:
     assert answer(store.open("net")) == 2
 
 
+def test_a_damaged_delta_does_not_stop_an_update(world: World) -> None:
+    world.release(1, width=3000)
+    store = world.device()
+    world.updated(store)
+    world.release(2, width=3000)
+    [path] = (world.public / "targets" / "stable").glob("*.delta")
+    path.write_bytes(bytes(path.stat().st_size))
+    assert world.updated(store) == "2"
+
+
 def test_deltas_come_from_the_last_releases(world: World) -> None:
     for number in range(1, 5):
         world.release(number, width=3000, deltas=2)

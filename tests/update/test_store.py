@@ -11,6 +11,7 @@ import pytest
 
 from tachylite import Builder, Model, TachyliteError
 from tachylite.update import Limits, NetworkError, RefusedError, SpaceError, Store, UnfitError, UpdateError, guard
+from tachylite.update.manifest import read_index
 from tachylite.update.state import State
 
 from .world import World, answer, net
@@ -47,7 +48,7 @@ def test_files_that_did_not_change_are_not_fetched_again(world: World) -> None:
     world.release(1)
     store = world.device()
     world.updated(store)
-    world.release(2)
+    world.release(2, deltas=0)
     [offer] = store.check()
     inputs = offer.manifest.golden["inputs"]
     assert offer.size == sum(file.size for file in offer.manifest.needed()) - inputs.size
@@ -247,6 +248,34 @@ def test_a_version_that_dies_before_it_is_confirmed_is_undone(world: World) -> N
     assert "ended before confirm()" in store.status()["models"]["net"]["rejected"]["2"]
 
 
+def test_a_power_cut_during_a_trial_is_forgiven_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    world.release(2)
+    for start in range(3):
+        monkeypatch.setattr(guard, "_boot", lambda start=start: f"start {start}")
+        assert world.updated(store) == "2"
+        assert answer(store.open("net")) == 2
+        monkeypatch.setattr(guard, "_boot", lambda start=start: f"start {start} and a half")
+        assert answer(store.open("net")) == 1
+    assert store.check() == []
+
+
+def test_a_version_that_is_withdrawn_after_its_download_is_not_activated(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    world.release(2)
+    store.check()
+    store.download("net")
+    world.publisher.change("net", "2", withdrawn=True)
+    assert store.check() == []
+    with pytest.raises(UpdateError, match="no version of net is waiting"):
+        store.activate("net")
+    assert answer(store.open("net")) == 1
+
+
 def test_a_confirmed_version_stays(world: World) -> None:
     world.release(1)
     store = world.device()
@@ -280,7 +309,9 @@ def test_a_process_that_its_self_test_kills_does_not_try_again(world: World) -> 
     store.download("net")
     crash = "import os, sys; from tachylite.update import fitness, Store; fitness.self_test = lambda *_: os._exit(9)"
     code = f"{crash}; Store(sys.argv[1]).activate('net')"
-    assert subprocess.run([sys.executable, "-c", code, store.directory], check=False).returncode == 9
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", code, store.directory], check=False).returncode == 9
+        assert store.verify("net") == "2"
     with pytest.raises(UnfitError, match="its self-test ended the process"):
         store.activate("net")
     assert answer(store.open("net")) == 1
@@ -292,6 +323,9 @@ def test_processes_are_told_apart() -> None:
     assert guard.is_alive(me)
     boot, pid, started = me.split("/")
     assert not guard.is_alive(f"another boot/{pid}/{started}")
+    assert not guard.has_crashed(f"another boot/{pid}/{started}")
+    assert not guard.has_crashed(me)
+    assert guard.has_crashed(f"{boot}/{pid}/1")
     assert not guard.is_alive(f"{boot}/{pid}/1")
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
@@ -349,8 +383,10 @@ def test_a_damaged_file_is_passed_over(world: World) -> None:
     assert answer(store.open("net")) == 1
     path = store.file("net")
     path.write_bytes(b"")
-    with pytest.raises(UpdateError, match="damaged, and there is no version before it"):
+    with pytest.raises(UpdateError, match="every version of net is damaged"):
         store.open("net")
+    assert world.updated(store) == "2"
+    assert answer(store.open("net")) == 2
 
 
 def test_files_that_change_between_download_and_activation_are_noticed(world: World) -> None:
@@ -454,8 +490,10 @@ def test_renewing_signs_what_is_due(world: World) -> None:
     world.release(1)
     store = world.device()
     world.updated(store)
-    assert world.publisher.renew() == ["snapshot", "timestamp"]
+    assert world.publisher.renew() == ["timestamp"]
+    before = store.fetcher.requests
     assert store.check() == []
+    assert store.fetcher.requests - before == 2
     from tachylite.update import Publisher
 
     short = Publisher(world.folder / "publisher", days={"channel": 400})
@@ -469,6 +507,29 @@ def test_a_released_file_never_changes(world: World) -> None:
     world.release(2)
     world.publisher.change("net", "1", withdrawn=True)
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_only_the_newest_releases_are_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tachylite.update.publisher.LISTED", 2)
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    for number in (2, 3, 4):
+        world.release(number)
+    assert world.updated(store) == "4"  # from a version that is not listed any more
+    index = read_index(store._objects.read(store._folder.load().index))
+    assert [listing.version for listing in index["net"]] == ["3", "4"]
+
+
+def test_what_a_newer_tachylite_noted_is_passed_over(world: World) -> None:
+    world.release(1)
+    store = world.device()
+    world.updated(store)
+    path = store.directory / "state.json"
+    state = json.loads(path.read_text())
+    state["mood"] = state["models"]["net"]["mood"] = "good"
+    path.write_text(json.dumps(state))
+    assert answer(world.device().open("net")) == 1
 
 
 def test_state_is_readable_by_others(world: World) -> None:

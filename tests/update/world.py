@@ -56,7 +56,7 @@ class World:
 
     def device(self, name: str = "device", **options: Any) -> Store:
         """A device; one that was there before goes on."""
-        return Store(self.folder / name, self.url, self.root, **{"limits": QUICK, **options})
+        return Store(self.folder / name, self.url, self.root, **options)
 
     def updated(self, store: Store, name: str = "net") -> str:
         """Bring a device up to date."""

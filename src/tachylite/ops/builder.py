@@ -1,7 +1,8 @@
 """Building graphs by operator name: `build.CONV_2D(x, w, b, padding="SAME")`, for frontends, gradients and tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,16 @@ class Builder:
         self._adopt(made)
         return outputs
 
-    def inline(self, graph: Graph, arguments: Sequence[Tensor | None]) -> list[Tensor]:
-        """Append copies of a graph's operators, with these tensors for its inputs; what takes the place of its outputs."""
-        place: dict[Tensor | None, Tensor | None] = {None: None, **dict(zip(graph.inputs, arguments, strict=True))}
+    def inline(
+        self, graph: Graph, arguments: Sequence[Tensor | None], instead: Mapping[Tensor, Tensor] = MappingProxyType({})
+    ) -> list[Tensor]:
+        """Append copies of a graph's operators, with these tensors for its inputs; what takes the place of its outputs.
+
+        instead: what takes the place of other tensors of the graph, constants for example.
+        """
+        place: dict[Any, Tensor | None] = {None: None}
+        place.update(instead)
+        place.update(zip(graph.inputs, arguments, strict=True))
         for op in graph.operators:
             place.update(zip(op.outputs, self.copy(op, [place.get(t, t) for t in op.inputs]), strict=True))
         return [new for t in graph.outputs if (new := place.get(t, t)) is not None]

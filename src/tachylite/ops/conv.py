@@ -139,8 +139,7 @@ def _lower_float(low: Any, op: Operator) -> None:
     """One call, after one that packs the filters where they are no constants."""
     x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
     windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
-    is_whole = tuple(w.size for w in windows) == filters.shape[1:3]
-    if not conv_float.can_lower(low, op, op.inputs[1]) or not (is_whole or filters.value is not None):
+    if not conv_float.can_lower(low, op, op.inputs[1]):
         low.host(op)
         return
     groups = x.shape[3] // filters.shape[3]

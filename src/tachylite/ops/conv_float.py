@@ -11,6 +11,7 @@ import numpy as np
 from tachylite.model.graph import Operator, Tensor
 
 from . import winograd
+from .copy import canvas, strided_copy
 from .fused import activate
 from .kernel import Kernel, Params, kernel
 from .panels import PANEL, Cells, named, panels, parts, plain, share
@@ -123,10 +124,16 @@ def filters_of(low: Any, op: Operator, filters: Tensor | None, cells: Cells = ()
         name = f"panels{PANEL} groups{groups} {named(cells)}"
         number: int = low.packed(filters, name, partial(_pack_groups, cells=cells, groups=groups))
         return number
-    outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(known.shape[1:-1])
+    whole = canvas(known.shape)
+    chosen, source = whole[(slice(None), *cells)], low.value(filters)
+    if chosen.shape != whole.shape or chosen.strides != whole.strides:
+        part = low.temporary(Spec(chosen.shape, known.dtype))
+        strided_copy(low, op, source, chosen, part, canvas(chosen.shape))
+        source = part
+    outputs, depth, taps = known.shape[0] // groups, known.shape[-1], prod(chosen.shape[1:-1])
     steps = {"matrix_step": outputs * taps * depth, "output_step": taps * depth, "tap_step": depth, "depth_step": 1}
     params = PackParams(count=groups, outputs=outputs, taps=taps, depth=depth, lanes=PANEL, **steps)
-    return pack_at_run_time(low, op, low.value(filters), params)
+    return pack_at_run_time(low, op, source, params)
 
 
 def _pack_groups(filters: np.ndarray, cells: Cells, groups: int) -> np.ndarray:
@@ -192,7 +199,8 @@ def divide(params: ConvParams, workers: int, results: int = 1) -> None:
     params.segment = share(params.output_width, _BLOCK, 6)
     params.rows = share(params.output_height, max(1, _BLOCK // params.segment), 1)
     shares = 1 if workers == 1 else parts(4 * workers, max(1, _blocks(params) * params.groups * results))
-    params.panels = max(1, parts(parts(params.outputs, PANEL), shares))
+    panels_each = max(1, parts(parts(params.outputs, PANEL), shares))
+    params.panels = panels_each if panels_each == 1 else 2 * parts(panels_each, 2)  # wide tiles take two
 
 
 def _blocks(params: ConvParams) -> int:

@@ -19,6 +19,7 @@ from tachylite.model.graph import Operator, Tensor
 
 from .fused import real_range
 from .kernel import VNNI, Params, kernel
+from .panels import TOGETHER
 from .registry import Spec
 from .window import Window
 
@@ -26,9 +27,6 @@ PANEL, BLOCK = 16, 24
 """Outputs of a panel, and rows of a work item: as in tl_steps.h and hybrid.c."""
 
 #: Longer rows could overflow the sum.
-_TOGETHER = 4
-"""Panels that a tile of quads takes at once, see tl_quads.h."""
-
 MAX_DEPTH = 2**31 // (255 * 128)
 
 
@@ -206,7 +204,7 @@ def product(
     height, width = steps.height, steps.width
     rows = images * height.outputs * width.outputs
     least, greatest = real_range(op) if hasattr(op.options, "fused_activation_function") else (-inf, inf)
-    together = _TOGETHER if totals is not None and padded.ndim == 1 and low.program.target.isa == VNNI else 1
+    together = TOGETHER if totals is not None and padded.ndim == 1 and low.program.target.isa == VNNI else 1
     params = HybridProductParams(
         rows=rows,
         first=first * height.outputs * width.outputs,

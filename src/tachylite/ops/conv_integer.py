@@ -19,13 +19,16 @@ from tachylite.model.graph import Operator, Tensor
 from .arguments import SUFFIXES
 from .exact import reach
 from .kernel import VNNI, Params, kernel
-from .panels import extended
+from .panels import TOGETHER, extended
 from .registry import Spec
 from .requantize import BLOCK, OUTPUT_FIELDS, Rounding, Scaling, blocks, output_fields, settled, twice
 from .window import Phase, Window
 
 _MAX_PIXELS = 96
 """Pixels of a work item: as in conv_int.c."""
+
+_LEAST_PIXELS = 24
+"""Those of the least item that several workers share."""
 
 _ROOM = 1 << 15
 """Bytes of widened input that a work item should not exceed, so that they stay in the first-level cache."""
@@ -158,16 +161,24 @@ def dense(params: ConvIntParams, channels: int) -> ConvIntParams:
     return params
 
 
-def _share(params: ConvIntParams) -> None:
+def _share(low: Any, params: ConvIntParams) -> None:
     """Divide the pixels into blocks."""
-    across = max(1, -(-params.width // _MAX_PIXELS))
+    most = _most_pixels(low.program.target, params.width * params.height)
+    across = max(1, -(-params.width // most))
     columns = -(-params.width // across)
-    params.columns = params.width if across == 1 else min(_MAX_PIXELS, -(-columns // 12) * 12)
-    params.lines = max(1, min(params.height, _MAX_PIXELS // max(1, params.columns)))
+    params.columns = params.width if across == 1 else min(most, -(-columns // 12) * 12)
+    params.lines = max(1, min(params.height, most // max(1, params.columns)))
     while params.lines > 1 and _seen(params) > _ROOM:
         params.lines = -(-params.lines // 2)
     while params.columns > 12 and _seen(params) > _ROOM:
         params.columns = -(-params.columns // 24) * 12
+
+
+def _most_pixels(target: Any, pixels: int) -> int:
+    """Pixels of a block: where panels go together, workers share pixels rather than panels, as far as tiles stay whole."""
+    if target.isa != VNNI or target.workers == 1:
+        return _MAX_PIXELS
+    return int(np.clip(-(-pixels // (4 * target.workers)) // 12 * 12, _LEAST_PIXELS, _MAX_PIXELS))
 
 
 def _line(params: ConvIntParams) -> int:
@@ -377,7 +388,8 @@ def emit(
     pixels = images * -(-params.height // params.lines) * -(-params.width // max(1, params.columns))
     # One worker does best with all panels of a block; several need enough items to share.
     parts = 1 if workers == 1 else min(params.panels, -(-4 * workers // max(1, pixels)))
-    params.part_panels = -(-params.panels // parts)
+    together = TOGETHER if filters.storage is QUADS_W8 and low.program.target.isa == VNNI else 1
+    params.part_panels = min(params.panels, together * -(-params.panels // (parts * together)))
     # Whole steps, and pieces of runs, may end beyond what is seen; their filters are 0.
     params.room = -(-(_seen(params) + 2 * filters.runs.length + 8) // 64) * 64
     cost = params.lines * params.columns * params.part_panels * BLOCK * (params.runs * filters.runs.length + 8)
@@ -421,7 +433,7 @@ def lower_convolution(low: Any, op: Operator, windows: Sequence[Window], layer: 
         pixels = images * prod(x.shape[1:3])
         trimmed, images = (Window(1, 1, 1, 0, 1, 1), Window(1, 1, 1, 0, pixels, pixels)), 1
     params = dense(windowed(trimmed, channels, depth), layer.groups * layer.outputs)
-    _share(params)
+    _share(low, params)
     runs = Runs.of(trimmed, _line(params), channels, depth)
     packed: Filters | None = None
     if _can_lower(low, layer) and filters.value is not None:
@@ -444,7 +456,7 @@ def lower_transposed(low: Any, op: Operator, phases: Sequence[Phase], layer: Lay
     result = low.define(op.outputs[0])
     for phase in phases:
         params = windowed(phase.windows, x.shape[3], x.shape[3])
-        _share(params)
+        _share(low, params)
         runs = Runs.of(phase.windows, _line(params), x.shape[3], x.shape[3])
         row = y.shape[2] * y.shape[3]
         params.output_image, params.output_line = y.shape[1] * row, phase.strides[0] * row
@@ -457,7 +469,7 @@ def lower_matrix(low: Any, op: Operator, layer: Layer) -> None:
     """FULLY_CONNECTED: x [..., k] with filters [m, k]."""
     outputs, depth = low.spec(layer.filters).shape
     rows = prod(low.spec(layer.x).shape) // depth
-    params, runs = _matrix(rows, depth, outputs)
+    params, runs = _matrix(low, rows, depth, outputs)
     packed: Filters | None = None
     if _can_lower(low, layer):
         is_constant = low.spec(layer.filters).value is not None
@@ -472,10 +484,10 @@ def lower_matrix(low: Any, op: Operator, layer: Layer) -> None:
     emit(low, op, layer, params, packed, low.define(op.outputs[0]))
 
 
-def _matrix(rows: int, depth: int, outputs: int) -> tuple[ConvIntParams, Runs]:
+def _matrix(low: Any, rows: int, depth: int, outputs: int) -> tuple[ConvIntParams, Runs]:
     windows = Window(1, 1, 1, 0, 1, 1), Window(1, 1, 1, 0, rows, rows)
     params = dense(windowed(windows, depth, depth), outputs)
-    _share(params)
+    _share(low, params)
     return params, Runs.of(windows, _line(params), depth, depth)
 
 
@@ -491,7 +503,7 @@ def lower_matrices(low: Any, op: Operator, layer: Layer) -> None:
     else:
         numbers = [np.arange(n).reshape(s.shape[:-2]) for n, s in zip(counts, (x, y), strict=True)]
         batch = np.stack([np.broadcast_to(n, result.shape[:-2]).ravel() for n in numbers], axis=1)
-    params, runs = _matrix(rows, depth, outputs)
+    params, runs = _matrix(low, rows, depth, outputs)
     params.transposed = op.options.adj_x
     if y.value is not None:
         packed = _constant_filters(low, layer, runs, *_columns(op.options.adj_y))

@@ -5,6 +5,9 @@ import numpy as np
 PANEL = 16
 """Outputs of a panel."""
 
+TOGETHER = 4
+"""Panels that a tile of four bytes a step takes at once, see tl_quads.h."""
+
 Cells = tuple[slice, ...]
 """Which cells of a filter are used, along each of its axes."""
 

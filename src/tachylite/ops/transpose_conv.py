@@ -97,9 +97,9 @@ def lower_transpose_conv(low: Any, op: Operator) -> None:
 
 def _lower_float(low: Any, op: Operator, axes: Sequence[Window]) -> None:
     """One convolution for each phase, the results whose coordinates agree modulo the strides. They see the same cells."""
-    filters, x, y = (low.spec(t) for t in (*op.inputs[1:3], op.outputs[0]))
+    x, y = (low.spec(t) for t in (op.inputs[2], op.outputs[0]))
     parts = phases(axes)
-    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None or len(parts) > _MOST_PHASES:
+    if not conv_float.can_lower(low, op, op.inputs[1]) or len(parts) > _MOST_PHASES:
         low.host(op)
         return
     operands = low.value(op.inputs[2]), op.inputs[1], conv_float.bias_of(low, op, 3)

@@ -3,9 +3,8 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +15,9 @@ from tachylite.program.delegate import Compiled, Delegate
 from tachylite.program.partition import Delegates
 from tachylite.program.program import DelegateCall
 from tachylite.program.subgraph import Partition
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 LIBRARIES = {".so", ".dylib", ".dll"}
 """How the names of shared libraries end."""
@@ -40,6 +42,8 @@ def load_delegate(library: str, options: dict[str, Any] | None = None) -> Delega
     if library in installed():
         return _construct(installed()[library], options)
     if re.fullmatch(r"[\w.]+:[\w.]+", library):
+        from importlib.metadata import EntryPoint
+
         return _construct(EntryPoint(library, library, ENTRY_POINTS), options)
     if Path(library).suffix in LIBRARIES or ".so." in library:
         from .library import LibraryDelegate
@@ -60,12 +64,14 @@ def from_text(text: str) -> Delegate:
     return load_delegate(library, dict(pair.split("=", 1) for pair in pairs))
 
 
-def installed() -> dict[str, EntryPoint]:
+def installed() -> "dict[str, EntryPoint]":
     """The delegates of all installed packages, by name."""
+    from importlib.metadata import entry_points  # which takes longer to import than all of this room
+
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
-def _construct(point: EntryPoint, options: Mapping[str, Any] | None) -> Delegate:
+def _construct(point: "EntryPoint", options: Mapping[str, Any] | None) -> Delegate:
     try:
         delegate = point.load()(dict(options or {}))
     except (TachyliteError, MemoryError):

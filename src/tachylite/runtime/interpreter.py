@@ -232,6 +232,20 @@ class Interpreter:
             executor.run()
             return {t: from_tensor(a) for t, a in zip(graph.outputs, executor.outputs(), strict=True)}
 
+    # Checkpoints of what a trainable model has learned.
+
+    def save_checkpoint(self, path: "str | os.PathLike[str]") -> None:
+        """Write all variables as a safetensors file, at once. Raises TachyliteError for a model that is not trainable, OSError."""
+        from . import checkpoint
+
+        checkpoint.save(self, path)
+
+    def load_checkpoint(self, path: "str | os.PathLike[str]") -> None:
+        """Set all variables. Raises TachyliteError, and changes none, where names or shapes are those of another model; OSError."""
+        from . import checkpoint
+
+        checkpoint.load(self, path)
+
     # Seeing.
 
     def partition_report(self) -> PartitionReport:

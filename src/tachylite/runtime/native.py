@@ -10,8 +10,6 @@ from tachylite.model.errors import TachyliteError
 from tachylite.ops.custom import SourceKernel
 from tachylite.ops.kernel import custom
 
-from .compiled import compiled
-
 LIBRARY = Path(__file__).parents[1] / "lib" / "libtachylite.so"
 
 CALL, MOVE, JUMP, JUMP_IF_FALSE, HOST = range(5)
@@ -94,6 +92,8 @@ def tier() -> str:
 def find(tier_name: str, kernel: str) -> int:
     """The address of a kernel; a custom one is compiled. Raises TachyliteError where there is none."""
     if isinstance(own := custom(kernel), SourceKernel):
+        from .compiled import compiled  # which few models need
+
         return compiled(own, kernel, tier_name)
     return _find(tier_name, kernel)
 

@@ -38,7 +38,8 @@ def binary_crossentropy(logits: Term, shares: Term, smoothing: float = 0.0) -> T
     """logits, shares: [...], each a probability of its own; by way of the pair (logit, 0), whose softmax is the sigmoid, at any size."""
     if smoothing:
         shares = shares * (1 - smoothing) + smoothing / 2
-    pair = apply(logits.build, "PACK", logits, logits * 0.0, values_count=2, axis=logits.rank).LOG_SOFTMAX()
+    zeros = apply(logits.build, "FILL", np.array(logits.shape, np.int32), np.float32(0))
+    pair = apply(logits.build, "PACK", logits, zeros, values_count=2, axis=logits.rank).LOG_SOFTMAX()
     yes, no = pair.UNPACK(num=2, axis=logits.rank)
     return -_mean(shares * yes + (1.0 - shares) * no)
 

@@ -105,14 +105,24 @@ def optimizer_of(wanted: Any) -> Optimizer:
     return OPTIMIZERS[wanted]()
 
 
-def clipped(gradients: list[Term], norm: Term, most: float | None, each: float | None) -> list[Term]:
-    """Gradients with no element beyond `each`, then all shortened alike where their common norm is beyond `most`."""
-    if each is not None:
-        gradients = [g.MINIMUM(each).MAXIMUM(-each) for g in gradients]
-    if most is not None:
-        scale: Term = apply(norm.build, "MINIMUM", most / norm.MAXIMUM(1e-12), 1.0)
-        gradients = [g * scale for g in gradients]
-    return gradients
+@dataclass(frozen=True)
+class Clip:
+    """norm: the greatest of all gradients together; each: the greatest magnitude of an element. None for no such limit."""
+
+    norm: float | None = None
+    each: float | None = None
+
+    def applied(self, gradients: list[Term], norm: Term) -> list[Term]:
+        """Gradients without elements beyond `each`, then all shortened alike where `norm`, which is theirs, is beyond the greatest."""
+        if self.each is not None:
+            gradients = [g.MINIMUM(self.each).MAXIMUM(-self.each) for g in gradients]
+        if self.norm is not None:
+            scale: Term = apply(norm.build, "MINIMUM", self.norm / norm.MAXIMUM(1e-12), 1.0)
+            gradients = [g * scale for g in gradients]
+        return gradients
+
+
+NO_CLIP = Clip()
 
 
 def described(optimizer: Optimizer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from tachylite.model.errors import TachyliteError
 
 from . import disk, fitness, rollout
 from .download import Downloader
-from .errors import RefusedError, UpdateError
+from .errors import RefusedError, UnfitError, UpdateError
 from .folder import Folder
 from .manifest import File, Index, Listing, Manifest, read_index, read_manifest
 from .objects import Objects
@@ -45,7 +45,8 @@ class Offer:
 class Catalogue:
     """The signed index of the store's channel, and what of it this device should have."""
 
-    def __init__(self, folder: Folder, objects: Objects, trust: Trust, downloader: Downloader):
+    def __init__(self, folder: Folder, objects: Objects, trust: Trust, downloader: Downloader, has_keys: bool):
+        self._has_keys = has_keys
         self._folder = folder
         self._objects = objects
         self._trust = trust
@@ -58,7 +59,9 @@ class Catalogue:
         try:
             self._trust.refresh(state.trust, [path])
         finally:
-            self._keep(state.index, None)
+            with self._folder.changing() as state:
+                state.trust = self._trust.generation
+            self._trust.sweep()
         file = self._trust.file(path)
         if not self._objects.is_intact(file):
             disk.write(self._objects.path(file), [self._downloader.small(file)])
@@ -66,14 +69,14 @@ class Catalogue:
         self._keep(file, index)
         return index
 
-    def _keep(self, file: File | None, index: Index | None) -> None:
-        """Note what is trusted from now on; versions that were withdrawn are none to go back to."""
+    def _keep(self, file: File, index: Index) -> None:
+        """Note the index; versions that were withdrawn are none to go back to, and none to activate."""
         with self._folder.changing() as state:
-            state.trust, state.index = self._trust.generation, file
-            for name, model in state.models.items() if index is not None else ():
-                withdrawn = _withdrawn(index or {}, name)
+            state.index = file
+            for name, model in state.models.items():
+                withdrawn = _withdrawn(index, name)
                 model.previous = [version for version in model.previous if version not in withdrawn]
-        self._trust.sweep()
+                model.candidate = None if model.candidate in withdrawn else model.candidate
 
     def withdrawn(self, name: str) -> set[str]:
         """Versions of a model that the publisher took back, as far as this device knows."""
@@ -98,6 +101,8 @@ class Catalogue:
         tiers = tuple(state.programs)
         try:
             fitness.check_requirements(manifest, tiers)
+            if manifest.sealed is not None and not self._has_keys:
+                raise UnfitError(f"{name} {manifest.version} is sealed with the key {manifest.sealed}; give the store a source of keys")
         except TachyliteError as problem:
             return Offer(name, listing.version, model.active, 0, manifest, str(problem))
         return Offer(name, listing.version, model.active, self._downloader.cost(manifest, tiers, model.bases()), manifest)

@@ -3,14 +3,23 @@
 Everything is written under another name, flushed to the disk, and renamed; then the folder is flushed too, because the new name is in it.
 """
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tachylite.model.files import write_atomically
+
+from .errors import SpaceError, UpdateError
+
+try:
+    import fcntl
+except ImportError as problem:
+    raise UpdateError("updates need a POSIX system, whose files can be locked and whose folders can be flushed") from problem
 
 CHUNK = 1 << 18
 """Bytes that are read or written at a time."""
@@ -43,6 +52,28 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_explained(folder: Path) -> Iterator[None]:
+    """A full disk as SpaceError."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SpaceError(f"the disk of {folder} is full; make room and try again. The active model stays") from problem
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Keep away other threads and processes that lock the same file: wait for them, or raise UpdateError that says `busy`."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise UpdateError(f"{busy}; wait until it has ended") from None
+        yield
 
 
 def sync_file(path: Path) -> None:

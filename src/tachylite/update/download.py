@@ -1,15 +1,13 @@
 """Getting the files of a release onto the device: as deltas where that is less, within bounds, and verified."""
 
-import errno
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tachylite.model.errors import FileError
 
 from . import delta, disk
-from .errors import SpaceError, UpdateError
+from .errors import RefusedError, SpaceError
 from .limits import Limits
 from .manifest import File, Manifest
 from .objects import Objects
@@ -57,7 +55,7 @@ class Downloader:
         missing = self.missing(manifest, tiers)
         self._check_space(missing)
         for file in missing:
-            with full_disk_explained(self._folder):
+            with disk.full_explained(self._folder):
                 if not self._by_delta(manifest, file, bases, progress):
                     self._fetch(file, self._objects.draft(file), progress)
                 self._objects.adopt(file)
@@ -67,14 +65,14 @@ class Downloader:
         made = self._objects.draft(file)
         for packed, base in sorted(self._deltas(manifest, file, bases), key=lambda pair: pair[0].size):
             draft = self._objects.draft(packed)
-            self._fetch(packed, draft, progress)
             try:
+                self._fetch(packed, draft, progress)
                 delta.apply(draft, self._objects.path(base), made, file.size)
-            except FileError:  # the base is damaged; the whole file is still to be had
+            except (FileError, RefusedError):  # the base or the delta is damaged; the whole file is still to be had
+                disk.remove(draft)
                 disk.remove(made)
                 return False
-            finally:
-                disk.remove(draft)
+            disk.remove(draft)
             return disk.digest(made) == file.sha256
         return False
 
@@ -103,14 +101,3 @@ class Downloader:
             raise SpaceError(
                 f"{needed:,} bytes are needed, {self._folder} has {used:,} of the {self._limits.store_bytes:,} that it may take"
             )
-
-
-@contextmanager
-def full_disk_explained(folder: Path) -> Iterator[None]:
-    """A full disk as SpaceError."""
-    try:
-        yield
-    except OSError as problem:
-        if isinstance(problem, UpdateError) or problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise SpaceError(f"the disk of {folder} is full; make room and try again. The active model stays") from problem

@@ -1,14 +1,14 @@
 """A store's folder: its state, and who may change it when."""
 
-import fcntl
+import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import disk
-from .errors import UpdateError
+from .errors import SpaceError, UpdateError
 from .manifest import checked_name
 from .state import State
 
@@ -46,20 +46,23 @@ class Folder:
         return State.load(self.state_path)
 
     @contextmanager
-    def changing(self) -> Iterator[State]:
-        """The state, which is saved at the end if it has changed and nothing was raised. Short, because others wait."""
+    def changing(self, even_if_full: bool = False) -> Iterator[State]:
+        """The state, which is saved at the end if it has changed and nothing was raised. Short, because others wait.
+
+        even_if_full: where the disk is full or cannot be written, go on with a change that is not saved. Raises SpaceError, OSError.
+        """
         with self.lock("state"):
             state, before = self.load(), self.load()
             yield state
             if state != before:
-                state.save(self.state_path)
+                try:
+                    with disk.full_explained(self.directory):
+                        state.save(self.state_path)
+                except (SpaceError, OSError) as problem:
+                    if not even_if_full or getattr(problem, "errno", errno.EROFS) != errno.EROFS:
+                        raise
 
-    @contextmanager
-    def lock(self, what: str) -> Iterator[None]:
-        """Keep other threads and processes away; from a second update altogether, because it would do the same. Raises UpdateError."""
-        with (self.directory / f"{what}.lock").open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if what == "update" else 0))
-            except BlockingIOError:
-                raise UpdateError(f"another update of {self.directory} is under way; wait until it has ended") from None
-            yield
+    def lock(self, what: str) -> AbstractContextManager[None]:
+        """Keep others away; from a second update altogether, because it would do the same. Raises UpdateError."""
+        busy = f"another update of {self.directory} is under way" if what == "update" else None
+        return disk.locked(self.directory / f"{what}.lock", busy)

@@ -23,6 +23,11 @@ def is_alive(process: str) -> bool:
     return _started(int(pid)) == started
 
 
+def has_crashed(process: str) -> bool:
+    """Whether a process ended while the machine went on, so that no power cut can be the reason."""
+    return process.split("/")[0] == _boot() and not is_alive(process)
+
+
 def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

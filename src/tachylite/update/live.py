@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,20 +31,32 @@ class Live:
     A version that the store activates, in this process or another, takes over as soon as it is loaded. Get one from `Store.open`.
     """
 
-    def __init__(self, name: str, version: Version, path: Path, follow: Callable[["Live"], None], confirm: Callable[[], None]):
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        start: Callable[[str], Version],
+        follow: Callable[["Live"], None],
+        confirm: Callable[[str, str], None],
+    ):
         self.name = name
-        self.confirm = confirm
-        self._current = version
         self._path = path
         self._follow = follow
-        self._seen = self._stamp()
+        self._confirm = confirm
+        self._seen = self._stamp()  # before the version is loaded, so that no change is missed
+        self._current = start(name)
         self._look_at = time.monotonic() + LOOK
         self._looking = threading.Lock()
+        self._retired: weakref.ref[LoadedModel] | None = None
 
     @property
     def version(self) -> str:
         """The version that the next call runs on."""
         return self._current.name
+
+    def confirm(self) -> None:
+        """Say that this version works: it is kept from now on, even if the process dies."""
+        self._confirm(self.name, self.version)
 
     @property
     def model(self) -> LoadedModel:
@@ -66,8 +79,15 @@ class Live:
 
     def swap(self, version: Version) -> None:
         """Let the next calls run on another version; the store calls this. The one before is freed when its last call ends."""
+        self._retired = weakref.ref(self._current.model)
         self._current = version
-        gc.collect()  # an Interpreter refers to itself, and the memory of a whole model should not wait
+        self._collect()
+
+    def _collect(self) -> None:
+        """An Interpreter refers to itself, so that only the collector frees it, and the memory of a model should not wait for that."""
+        gc.collect()
+        if self._retired is not None and self._retired() is None:
+            self._retired = None
 
     def _look(self) -> None:
         """Now and then, see whether another process has changed the store; if so, load what is active in the background."""
@@ -75,21 +95,23 @@ class Live:
             return
         self._look_at = time.monotonic() + LOOK
         stamp = self._stamp()
-        if stamp == self._seen:
+        if stamp == self._seen and self._retired is None:
             self._looking.release()
         else:
-            self._seen = stamp
-            threading.Thread(target=self._load, daemon=True, name=f"tachylite update {self.name}").start()
+            threading.Thread(target=self._catch_up, args=[stamp], daemon=True, name=f"tachylite update {self.name}").start()
 
-    def _load(self) -> None:
+    def _catch_up(self, stamp: tuple[int, ...]) -> None:
         try:
-            self._follow(self)
+            if stamp != self._seen:
+                self._seen = stamp
+                self._follow(self)
+            self._collect()
         finally:
             self._looking.release()
 
-    def _stamp(self) -> tuple[int, int]:
+    def _stamp(self) -> tuple[int, ...]:
         try:
             stat = self._path.stat()
         except OSError:
-            return 0, 0
-        return stat.st_mtime_ns, stat.st_ino
+            return ()
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -84,7 +84,7 @@ class Manifest:
             requires=tuple(map(Requirement.parse, data["requires"])),
             interface={side: list(map(str, data["interface"][side])) for side in ("inputs", "outputs")},
             golden={kind: File.parse(data["golden"][kind]) for kind in ("inputs", "outputs") if data["golden"]},
-            tolerance=float(data["tolerance"]),
+            tolerance=_number(data["tolerance"], 1e9),
             programs={checked_name(tier): File.parse(file) for tier, file in data["programs"].items()},
             sealed=None if data["sealed"] is None else str(data["sealed"]),
             deltas={old: File.parse(file) for old, file in data["deltas"].items()},
@@ -114,9 +114,7 @@ class Listing:
 
     @classmethod
     def parse(cls, data: Any) -> "Listing":
-        sequence, rollout = _count(data["sequence"]), float(data["rollout"])
-        if not 0 <= rollout <= 100:
-            raise ValueError(f"a rollout of {rollout} %")
+        sequence, rollout = _count(data["sequence"]), _number(data["rollout"], 100)
         return cls(checked_name(data["version"]), sequence, str(data["manifest"]), rollout, bool(data["halted"]), bool(data["withdrawn"]))
 
 
@@ -135,6 +133,12 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{value!r} is no count")
     return value
+
+
+def _number(value: Any, most: float) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number from 0 to {most:g}")
+    return float(value)
 
 
 def read_manifest(content: bytes) -> Manifest:

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Container
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ class ModelState:
     """One model on this device.
 
     active, candidate, pinned: versions; previous: versions to go back to, the latest first; trial: None once the active version is
-    confirmed, before that the processes that have opened it; testing: the process that runs the candidate's self-test; rejected: why a
-    version is not to be tried again; releases: manifests of the versions that are here.
+    confirmed, before that the processes that have opened it; testing: the processes that began the candidate's self-test; rejected: why a
+    version is not to be tried again; restarts: how often the machine began anew while a version was on trial; releases: manifests of the
+    versions that are here.
     """
 
     active: str | None = None
@@ -29,29 +30,43 @@ class ModelState:
     pinned: str | None = None
     previous: list[str] = field(default_factory=list)
     trial: list[str] | None = None
-    testing: str | None = None
+    testing: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
     releases: dict[str, Manifest] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: Any) -> "ModelState":
         releases = {version: Manifest.parse(manifest) for version, manifest in data.pop("releases").items()}
-        return cls(**data, releases=releases)
+        return cls(**_known(cls, data), releases=releases)
 
     def fall_back(self, why: str) -> bool:
         """Return to the version before the active one, which is rejected; False where there is none."""
         if not self.previous or self.active is None:
             return False
         self.rejected[self.active] = why
-        self.active, self.trial = self.previous.pop(0), None
+        self.lose_active()
         return True
+
+    def give_way(self, why: str, restarted: bool, tries: int) -> None:
+        """End a failed trial. Where the machine restarted, a power cut may be the reason, and the version gets some more tries."""
+        if restarted and self.active is not None and self.previous:
+            count = self.restarts[self.active] = self.restarts.get(self.active, 0) + 1
+            if count < tries:
+                self.lose_active()
+                return
+        self.fall_back(why)
+
+    def lose_active(self) -> None:
+        """Do without the active version, which may come again."""
+        self.active, self.trial = self.previous.pop(0) if self.previous else None, None
 
     def replace_active(self, version: str, keep: int, withdrawn: Container[str] = ()) -> None:
         """Let a version become the active one, on trial if there is one to go back to; `keep` of those before it stay, unless withdrawn."""
         before = [v for v in (self.active, *self.previous) if v is not None and v != version and v not in withdrawn]
         self.previous = list(dict.fromkeys(before))[:keep]
         self.trial = [] if self.previous else None
-        self.active, self.candidate, self.testing = version, None, None
+        self.active, self.candidate, self.testing = version, None, []
 
     def bases(self) -> list[File]:
         """The models that are here, from which a delta may start."""
@@ -95,7 +110,7 @@ class State:
                 raise FileError(f"{path} was written by another version of Tachylite; update Tachylite")
             index, models = data.pop("index"), data.pop("models")
             parsed = {name: ModelState.parse(model) for name, model in models.items()}
-            return cls(**data, index=None if index is None else File.parse(index), models=parsed)
+            return cls(**_known(cls, data), index=None if index is None else File.parse(index), models=parsed)
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             if isinstance(problem, FileError):
                 raise
@@ -112,3 +127,9 @@ class State:
             for manifest in model.releases.values():
                 kept |= {file.sha256 for file in (manifest.model, *manifest.golden.values(), *manifest.programs.values())}
         return kept
+
+
+def _known(kind: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows; a newer one may have written others, and a device that goes back from it must not be stuck."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}

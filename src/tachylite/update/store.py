@@ -4,28 +4,33 @@ docs/updates.md describes the folder, so that others can read it.
 """
 
 import os
+import threading
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tachylite.model.errors import FileError, TachyliteError
-from tachylite.runtime.loaded import LoadedModel, load
 
-from . import disk, fitness, guard
+from . import disk, guard
 from .catalogue import Catalogue, Offer
-from .download import Downloader, Progress, full_disk_explained
+from .download import Downloader, Progress
 from .errors import RefusedError, UnfitError, UpdateError
 from .fetch import Fetcher
 from .folder import Folder
 from .limits import Limits
 from .live import Live, Version
+from .loader import Loader
 from .manifest import Manifest, checked_name
 from .objects import Objects
+from .seal import KeySource
 from .state import ModelState, State
 from .trust import Trust
 
 DIED = "the process that ran it ended before confirm()"
+
+TRIES = 3
+"""Times that a self-test may end its process, and a trial end with the machine, before the version is given up."""
 
 
 class Store:
@@ -34,6 +39,7 @@ class Store:
     directory: the folder, made where it is missing. url and trusted_root (a path, or the bytes of a root.json that came with the device,
     from which all trust comes) are needed once, and kept; so are channel ("stable" by default), models (the names that are wanted, all of
     the channel by default) and programs (tiers whose `.tlp` files are wanted too). keep: versions to go back to.
+    key: gives the key of a sealed model, by its id; called whenever such a model is loaded, and never for what is stored.
     Raises UpdateError, OSError. Only `check` and `download` need the network. Processes and threads may share a store.
     """
 
@@ -47,6 +53,7 @@ class Store:
         models: Sequence[str] | None = None,
         programs: Sequence[str] | None = None,
         keep: int = 1,
+        key: KeySource | None = None,
         limits: Limits | None = None,
     ):
         self.directory = Path(directory)
@@ -64,15 +71,17 @@ class Store:
         self.fetcher = Fetcher(limits)
         trust = Trust(self.directory / "trust", self._folder.load().url, self._folder.root_path.read_bytes(), self.fetcher)
         self._downloader = Downloader(self.directory, self._objects, trust, limits)
-        self._catalogue = Catalogue(self._folder, self._objects, trust, self._downloader)
+        self._catalogue = Catalogue(self._folder, self._objects, trust, self._downloader, has_keys=key is not None)
         self._offers: dict[str, Offer] = {}
+        self._loader = Loader(self._objects, key)
         self._live: weakref.WeakSet[Live] = weakref.WeakSet()
+        self._opening = threading.Lock()
 
     # Getting.
 
     def check(self) -> list[Offer]:
         """Ask the server what this device should have. Raises NetworkError, RefusedError, SpaceError, UpdateError; no model changes."""
-        with self._folder.lock("update"), full_disk_explained(self.directory):
+        with self._folder.lock("update"), disk.full_explained(self.directory):
             offers = self._catalogue.offers(self._catalogue.refresh())
         self._offers = {offer.name: offer for offer in offers}
         return offers
@@ -87,13 +96,14 @@ class Store:
             raise UpdateError(f"there is nothing to download for {name}; check() says what there is")
         if offer.problem:
             raise UnfitError(offer.problem)
-        with self._folder.lock("update"), full_disk_explained(self.directory):
+        with self._folder.lock("update"), disk.full_explained(self.directory):
             state = self._folder.load()
             bases = state.models.get(name, ModelState()).bases()
             self._downloader.obtain(offer.manifest, tuple(state.programs), bases, progress)
             with self._folder.changing() as state:
                 model = state.models.setdefault(name, ModelState())
-                model.candidate = offer.version
+                if model.candidate != offer.version:
+                    model.candidate, model.testing = offer.version, []
                 model.releases[offer.version] = offer.manifest
                 model.retain()
         return offer.version
@@ -116,17 +126,15 @@ class Store:
         Models that `open` gave swap to it. Where there is a version to go back to, it is on trial until `confirm`. Raises UnfitError, and
         then it is not tried again; UpdateError.
         """
-        with self._folder.lock("update"), full_disk_explained(self.directory):
-            version = self.verify(name)
+        with self._folder.lock("update"), disk.full_explained(self.directory):
+            version, withdrawn = self.verify(name), self._catalogue.withdrawn(name)
             manifest = self._begin_test(name)
             try:
-                fitness.check_requirements(manifest)
-                self._test(manifest)
-                fresh = [(live, self._load(manifest)) for live in self._live if live.name == name]
+                self._loader.test(manifest)
+                fresh = [(live, self._loader.load(manifest)) for live in self._lives(name)]
             except TachyliteError as problem:
                 self._reject(name, version, str(problem))
                 raise problem if isinstance(problem, UpdateError) else UnfitError(f"{name} {version} cannot run: {problem}") from problem
-            withdrawn = self._catalogue.withdrawn(name)
             with self._folder.changing() as state:
                 model = state.models[name]
                 model.replace_active(version, self.keep, withdrawn)
@@ -139,28 +147,22 @@ class Store:
         return version
 
     def _begin_test(self, name: str) -> Manifest:
-        """Note that this process tries the candidate: if it dies of it, the next one knows."""
+        """Note that this process tries the candidate: if it dies of it, the next one knows. Dying once may have had another reason."""
         with self._folder.changing() as state:
             model = state.models[name]
-            assert model.candidate is not None
-            died = model.testing is not None and not guard.is_alive(model.testing)
-            version, model.testing = model.candidate, guard.this_process()
-        if died:
+            version = str(model.candidate)
+            died = [process for process in model.testing if guard.has_crashed(process)]
+            model.testing = [*died, guard.this_process()]
+        if len(died) >= TRIES:
             self._reject(name, version, "its self-test ended the process")
             raise UnfitError(f"{name} {version} is not tried again: its self-test ended the process that ran it. The active model stays")
         return model.releases[version]
-
-    def _test(self, manifest: Manifest) -> None:
-        model = self._load(manifest)
-        if manifest.golden:
-            inputs, outputs = (self._objects.read(manifest.golden[kind]) for kind in ("inputs", "outputs"))
-            fitness.self_test(model, inputs, outputs, manifest)
 
     def _reject(self, name: str, version: str, why: str) -> None:
         with self._folder.changing() as state:
             model = state.models[name]
             model.rejected[version] = why
-            model.candidate = model.testing = None
+            model.candidate, model.testing = None, []
             model.retain()
         self._offers.pop(name, None)
 
@@ -179,41 +181,40 @@ class Store:
 
         A version on trial whose process has ended is undone first, and one whose files are damaged is passed over. Raises UpdateError.
         """
-        live = Live(name, self._start(name), self._folder.state_path, self._follow, lambda: self.confirm(name))
-        self._live.add(live)
+        live = Live(name, self._folder.state_path, self._start, self._follow, self.confirm)
+        with self._opening:
+            self._live.add(live)
         return live
+
+    def _lives(self, name: str) -> list[Live]:
+        """What `open` gave for this name, and is still in use."""
+        with self._opening:
+            return [live for live in self._live if live.name == name]
 
     def _start(self, name: str) -> Version:
         """Load the active version, on trial or not."""
-        with self._folder.changing() as state:
+        with self._folder.changing(even_if_full=True) as state:  # a full disk weakens the guard, and stops nothing
             model = self._model(state, name)
             if model.trial is not None:
-                if any(not guard.is_alive(process) for process in model.trial):
-                    model.fall_back(DIED)
-                else:
+                if ended := [process for process in model.trial if not guard.is_alive(process)]:
+                    model.give_way(DIED, restarted=not any(map(guard.has_crashed, ended)), tries=TRIES)
+                elif guard.this_process() not in model.trial:
                     model.trial.append(guard.this_process())
-        while True:
-            model = self._model(self._folder.load(), name)
-            active = str(model.active)
+        while model.active is not None:
+            version = model.active
             try:
-                return Version(active, self._load(model.releases[active]))
-            except (FileError, OSError) as problem:
-                with self._folder.changing() as state:
-                    if state.models[name].active == active and not state.models[name].fall_back(f"its file is damaged: {problem}"):
-                        raise UpdateError(f"{name} {active} is damaged, and there is no version before it; download it again") from problem
+                return Version(version, self._loader.load(model.releases[version]))
+            except (FileError, OSError):
+                model.lose_active()
+                with self._folder.changing(even_if_full=True) as state:
+                    if state.models[name].active == version:
+                        state.models[name].lose_active()
+        raise UpdateError(f"every version of {name} is damaged on this disk; download it again")
 
     def _follow(self, live: Live) -> None:
         """Bring a Live to the version that is active now."""
         if self.version(live.name) != live.version:
             live.swap(self._start(live.name))
-
-    def _load(self, manifest: Manifest) -> LoadedModel:
-        """Raises FileError, OSError, or what an operator that cannot run raises."""
-        if not self._objects.is_intact(manifest.model):
-            raise FileError(f"{self._objects.path(manifest.model)} is not what was signed")
-        model = load(self._objects.path(manifest.model))
-        model._interpreter.allocate_tensors()
-        return model
 
     def file(self, name: str, tier: str | None = None) -> Path:
         """The file of the active version, or its program file for a tier, for others to load. Raises UpdateError, TachyliteError."""
@@ -223,17 +224,19 @@ class Store:
 
     # Deciding.
 
-    def confirm(self, name: str) -> None:
-        """Say that the active version works: it is kept from now on, even if the process dies."""
+    def confirm(self, name: str, version: str | None = None) -> None:
+        """Say that the active version works: it is kept from now on, even if the process dies. Another `version` changes nothing."""
         with self._folder.changing() as state:
-            self._model(state, name).trial = None
+            model = self._model(state, name)
+            if version in (None, model.active):
+                model.trial = None
 
     def rollback(self, name: str) -> str:
         """Go back to the version before, and do not take the one that is left again. Returns the version. Raises UpdateError."""
         with self._folder.changing() as state:
             if not self._model(state, name).fall_back("it was rolled back by hand"):
                 raise UpdateError(f"{name} has no version to go back to")
-        for live in [live for live in self._live if live.name == name]:
+        for live in self._lives(name):
             self._follow(live)
         return self.version(name)
 
