@@ -205,6 +205,10 @@ def test_shapes_that_only_the_run_tells() -> None:
     model = Model.of(build.outputs(build.ADD(places, places, name="twice")))
     echo = Echo()
     interpreter = planned(model, echo)
+    assert [(o.op, o.where, o.why[:16]) for o in interpreter.partition_report().operators[2:]] == [
+        ("WHERE", "cpu", "only the run can"),
+        ("ADD", "cpu", "waits for shapes"),
+    ]
     for x_value in (np.arange(-3, 3), np.arange(-5, 1)):
         value = x_value.astype(np.float32)
         assert_equal(outputs(interpreter, value), run(model, value))

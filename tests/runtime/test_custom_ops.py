@@ -16,6 +16,8 @@ import pytest
 import tachylite
 import tachylite.runtime.custom
 from tachylite import Builder, Interpreter, Model, OpDef, Spec, TachyliteError
+from tachylite.emit.targets import MACHINES
+from tachylite.emit.unit import print_model
 from tachylite.model.graph import Operator
 from tachylite.ops import kernel as kernels
 from tachylite.ops import registry
@@ -24,6 +26,7 @@ from tachylite.program import tlp
 from tachylite.program.target import Target
 from tachylite.runtime import native
 from tests.delegates.echo import Echo
+from tests.emit.emitted import Instance, build
 from tests.program.c_program import Program, ProgramError
 from tests.program.graphs import run
 
@@ -141,6 +144,14 @@ def test_the_c_runtime_has_to_be_given_the_kernel(tmp_path: Path) -> None:
         Program(content)
 
 
+def test_emitted_c(tmp_path: Path) -> None:
+    define(tmp_path / "shrink.c")
+    unit = print_model(model(), "own", MACHINES["any"].target)
+    built = build(tmp_path / "emitted", [unit], tmp_path / "own.so", ["-shared", "-fPIC"])
+    (found,) = Instance(ctypes.CDLL(str(built)), unit).run(unit.functions[0], [X])
+    np.testing.assert_array_equal(found, np.abs(shrink(None, X)))  # type: ignore[arg-type]
+
+
 def test_the_document_shows_the_file() -> None:
     text = (EXAMPLE.parents[1] / "docs" / "custom-ops.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"^```c\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -199,6 +210,9 @@ def test_what_a_library_refuses(library: str, tmp_path: Path) -> None:
     build = Builder()
     with pytest.raises(TachyliteError, match="AcmeClip: takes one input, of float32"):
         build.AcmeClip(build.input("x", (2,), np.int8))
+    clipped = model("AcmeClip")
+    with pytest.raises(TachyliteError, match="acme_clip_f32 lies in a shared library; declare its C source"):
+        print_model(clipped, "clipped", MACHINES["any"].target)
     for path in (str(tmp_path / "libmissing.so"), str(native.LIBRARY)):
         with pytest.raises(TachyliteError, match="cannot be loaded"):
             tachylite.load_operators(path)

@@ -26,8 +26,8 @@ def write(folder: Path, units: Sequence[Unit], machine: Machine) -> None:
     texts = {
         **{f"{unit.name}.h": unit.header for unit in units},
         **{f"{unit.name}.c": unit.code for unit in units},
-        **{f"kernels/{path.name}": path.read_text(encoding="utf-8") for path in needed.kernels},
-        **{f"include/{path.name}": path.read_text(encoding="utf-8") for path in needed.headers},
+        **{f"kernels/{name}": text for name, text in needed.kernel_texts().items()},
+        **{f"include/{name}": text for name, text in needed.header_texts().items()},
         "main.c": example(units),
         "CMakeLists.txt": cmake(units, needed, machine),
         "README.md": readme(units, machine),
@@ -118,7 +118,7 @@ def _example_call(unit: Unit, function: Function) -> str:
 def cmake(units: Sequence[Unit], needed: Sources, machine: Machine) -> str:
     """A library of all models, and the example."""
     library = units[0].name if len(units) == 1 else "models"
-    files = [f"{unit.name}.c" for unit in units] + [f"kernels/{path.name}" for path in needed.kernels]
+    files = [f"{unit.name}.c" for unit in units] + [f"kernels/{name}" for name in needed.kernel_texts()]
     contracted = [file for file in files if file.endswith("_f32.c")]
     listing = "\n    ".join(files)
     flags = " ".join([FLAGS, *machine.flags])

@@ -17,6 +17,7 @@ from .header import header
 from .interface import Function, functions
 from .layout import Layout
 from .literals import comment, table, wrapped
+from .sources import custom_kernels
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def print_model(model: Model, name: str, target: Target, source: str = "") -> Un
 def _code(name: str, source: str, layout: Layout, printer: Printer, bodies: list[str]) -> str:
     constants = [table(constant, array, layout.alignment) for constant, array in layout.constants.items()]
     blocks = [wrapped(f"static const {kind} {block} = {value};") for (kind, value), block in printer.blocks.items()]
-    top = f'/* {comment(source)}, printed by Tachylite: see {name}.h. */\n#include "{name}.h"\n\n#include "tl_params.h"'
+    includes = "\n".join(f'#include "{header}"' for header in ("tl_params.h", *(k.header for k in custom_kernels(printer.symbols))))
+    top = f'/* {comment(source)}, printed by Tachylite: see {name}.h. */\n#include "{name}.h"\n\n{includes}'
     return "\n\n".join(part for part in (top, *constants, "\n".join(blocks), *bodies) if part) + "\n"
 
 

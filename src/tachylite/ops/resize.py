@@ -39,7 +39,7 @@ def _sizes(op: Operator, x: np.ndarray, size: np.ndarray) -> list[tuple[int, int
     return list(zip(x.shape[1:3], settle(_infer, op, x, size).shape[1:3], strict=True))
 
 
-class _Taps(NamedTuple):
+class Taps(NamedTuple):
     """For each output coordinate of one axis: the two input coordinates next to it, and the weight of each."""
 
     low: np.ndarray
@@ -55,16 +55,17 @@ def _scale(op: Operator, size: int, new_size: int) -> np.float32:
     return np.float32(size) / np.float32(new_size)
 
 
-def _float_taps(op: Operator, size: int, new_size: int) -> _Taps:
+def float_taps(op: Operator, size: int, new_size: int) -> Taps:
+    """Of bilinear interpolation in floats."""
     at, scale = np.arange(new_size, dtype=np.float32), _scale(op, size, new_size)
     half = np.float32(0.5)
     at = (at + half) * scale - half if op.options.half_pixel_centers else at * scale
     low = np.clip(np.floor(at), 0, size - 1)
     high = np.clip(np.ceil(at), 0, size - 1)
-    return _Taps(low.astype(np.intp), high.astype(np.intp), 1 - (at - low), at - low)
+    return Taps(low.astype(np.intp), high.astype(np.intp), 1 - (at - low), at - low)
 
 
-def _fixed_taps(op: Operator, size: int, new_size: int) -> _Taps:
+def _fixed_taps(op: Operator, size: int, new_size: int) -> Taps:
     """The same with 10 fractional bits; the weights of a coordinate add up to 1024."""
     corners = int(op.options.align_corners and new_size > 1)
     scale = (_ONE * (size - corners) + (new_size - corners) // 2) // (new_size - corners)
@@ -73,15 +74,15 @@ def _fixed_taps(op: Operator, size: int, new_size: int) -> _Taps:
         at += scale // 2 - _ONE // 2
     low = np.clip(at >> _FRACTION_BITS, 0, size - 1)
     high = np.clip((at + _ONE - 1) >> _FRACTION_BITS, 0, size - 1)
-    return _Taps(low, high, _ONE - (at - _ONE * low), at - _ONE * low)
+    return Taps(low, high, _ONE - (at - _ONE * low), at - _ONE * low)
 
 
-def _taps(op: Operator, dtype: np.dtype, size: int, new_size: int) -> _Taps:
+def _taps(op: Operator, dtype: np.dtype, size: int, new_size: int) -> Taps:
     """uint8 is interpolated in floats."""
-    return (_fixed_taps if dtype in (np.int8, np.int16) else _float_taps)(op, size, new_size)
+    return (_fixed_taps if dtype in (np.int8, np.int16) else float_taps)(op, size, new_size)
 
 
-def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
+def _interpolate(x: np.ndarray, rows: Taps, columns: Taps) -> np.ndarray:
     """The weighted sum of the four pixels around each output pixel, in the dtype of the weights."""
     x = x.astype(np.promote_types(x.dtype, rows.low_weight.dtype))
     terms = [
@@ -125,7 +126,7 @@ def resize_nearest_neighbor(op: Operator, x: np.ndarray, size: np.ndarray) -> np
 
 def _bilinear_weights(op: Operator, size: int, new_size: int) -> np.ndarray:
     """What each input coordinate of one axis is worth at each output coordinate: float32 [new_size, size]."""
-    taps, weights = _float_taps(op, size, new_size), np.zeros((new_size, size), np.float32)
+    taps, weights = float_taps(op, size, new_size), np.zeros((new_size, size), np.float32)
     for at, weight in ((taps.low, taps.low_weight), (taps.high, taps.high_weight)):
         weights[np.arange(new_size), at] += weight
     return weights

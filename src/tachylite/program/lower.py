@@ -23,7 +23,7 @@ from tachylite.ops.kernel import Kernel, NoParams, Params
 from tachylite.ops.registry import Spec
 
 from . import fuse, memory
-from .partition import NOBODY, Delegates, plan
+from .partition import NOBODY, Delegates, Placement, plan
 from .program import Barrier, Call, DelegateCall, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
 from .subgraph import Part, Partition
 from .target import REFERENCE, Target
@@ -159,6 +159,13 @@ class Lowering:
         kept = {t for op in operators[count:] for t in op.inputs if t is not None} | set(scope.graph.outputs)
         found = plan(Part(operators[:count], start, self.known, kept), self.delegates)
         self.program.placements += [replace(p, graph=scope.number) for p in found.placements]
+        for index, op in enumerate(operators[count:], start + count):
+            why = (
+                "only the run can tell the shapes of its outputs"
+                if index == start + count
+                else "waits for shapes that only the run can tell"
+            )
+            self.program.placements.append(Placement(scope.number, index, op, None, why))
         units = [set(step.positions) for step in found.steps if isinstance(step, Partition)]
         cut = {i for i, group in scope.groups.items() for unit in units if 0 < len(unit & set(group.positions)) < len(group.positions)}
         scope.groups = {i: group for i, group in scope.groups.items() if i not in cut}
