@@ -71,26 +71,55 @@ TL_PAIRS int32_t tl_add_high(int32_t sum, uint32_t a, uint32_t b) {
 /* x * y / 2^32, rounded down. */
 TL_PAIRS int32_t tl_high_word(int32_t x, int32_t y) { return (int32_t)(((int64_t)x * y) >> 32); }
 
-/* A sum to the stored integer it stands for: how, and within what range. */
+/* Saturated to int8. */
+TL_PAIRS int32_t tl_saturate(int32_t x) {
+#ifdef TL_HAS_DSP
+    int32_t y;
+    __asm__("ssat %0, #8, %1" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return x < -128 ? -128 : x > 127 ? 127 : x;
+#endif
+}
+
+/* How sums become stored integers: times mantissa / 2^(31 + right), right in [1, 21]. A table has for each channel a
+ * word of 30 bits of a mantissa, whose bit 30 is always set, and two bits of what its shift is more than `base`; or,
+ * where there are `shifts`, a whole mantissa. once: rounded once, as FULLY_CONNECTED is; else twice. is_clamped: low
+ * and high are not those of int8. */
 typedef struct {
-    int32_t zero_point, low, high;
-} tl_range_of_bytes;
+    const uint32_t *words;
+    const int8_t *shifts;
+    int32_t base, zero_point, low, high, once, is_clamped;
+} tl_bytes;
 
-TL_PAIRS int8_t tl_store_byte(const tl_range_of_bytes *o, int32_t steps) {
-    const int32_t y = steps + o->zero_point;
-    return (int8_t)(y < o->low ? o->low : y > o->high ? o->high : y);
-}
+#define TL_BYTES(p, t)                                       \
+    {(t)[3],   (t)[4],    (p)->base, (p)->output_zero_point, \
+     (p)->low, (p)->high, (p)->once, (p)->low > -128 || (p)->high < 127}
 
-/* tl_rescale_small for shifts to the right by `right`; `up` is 1, or 1 + 2^right where right > 0. */
-TL_PAIRS int32_t tl_round_twice(int32_t sum, int32_t mantissa, int32_t right, int32_t up) {
-    const int32_t t = tl_high_word((int32_t)((uint32_t)sum << 2), mantissa);
-    return (t + up - (t < -1 && right > 0 ? 2 : 0)) >> (right + 1);
-}
-TL_PAIRS int32_t tl_up(int32_t right) { return right > 0 ? 1 + (1 << right) : 1; }
-
-/* sum * mantissa / 2^(31 + right), rounded once, halves up; right >= 1. */
-TL_PAIRS int32_t tl_round_once(int32_t sum, int32_t mantissa, int32_t right) {
-    return (int32_t)(((int64_t)sum * mantissa + ((int64_t)1 << (30 + right))) >> 32) >> (right - 1);
+/* One channel's sums to `count` bytes that lie `step` apart. Twice: with t = floor(sum * mantissa / 2^30), as in
+ * tl_rescale_small, which takes 2 off where t < -1; t of -1 may go either way. */
+static __attribute__((noinline)) void tl_store_bytes_of(const tl_bytes *o, int32_t channel, const int32_t *sums,
+                                                        int32_t count, int8_t *y, int32_t step) {
+    const uint32_t word = o->words[channel];
+    const int32_t mantissa = o->shifts ? (int32_t)word : (int32_t)((word & 0x3FFFFFFF) | 0x40000000);
+    const int32_t right = o->shifts ? o->shifts[channel] : o->base + (int32_t)(word >> 30);
+    const int32_t up = 1 + (1 << right) + o->zero_point * (2 << right), once = o->once, is_clamped = o->is_clamped;
+#pragma GCC unroll 1
+    for (const int32_t *const end = sums + count; sums != end; y += step) {
+        const int32_t sum = *sums++;
+        int32_t steps;
+        if (once) {
+            const int64_t product = (int64_t)sum * mantissa + ((int64_t)1 << (30 + right));
+            steps = ((int32_t)(product >> 32) >> (right - 1)) + o->zero_point;
+        } else {
+            const int32_t t = tl_high_word((int32_t)((uint32_t)sum << 2), mantissa);
+            const int32_t sign = (int32_t)((uint32_t)t >> 31);
+            steps = (t + up - sign - sign) >> (right + 1);
+        }
+        steps = tl_saturate(steps);
+        if (is_clamped) steps = steps < o->low ? o->low : steps > o->high ? o->high : steps;
+        *y = (int8_t)steps;
+    }
 }
 
 #endif

@@ -136,10 +136,12 @@ typedef struct {
     int32_t is_direct;
     int32_t is_whole;
     int32_t is_shared;
-    int32_t once;
+    int32_t group;
+    int32_t base;
     int32_t output_zero_point;
     int32_t low;
     int32_t high;
+    int32_t once;
 } tl_conv_small_params;
 
 typedef struct {
@@ -200,9 +202,11 @@ typedef struct {
     int32_t dilation_width;
     int32_t channels;
     int32_t zero_point;
+    int32_t base;
     int32_t output_zero_point;
     int32_t low;
     int32_t high;
+    int32_t once;
 } tl_depthwise_small_params;
 
 typedef struct {

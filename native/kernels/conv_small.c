@@ -2,10 +2,10 @@
  * room.
  *
  * t[0] input [n, h, w, c]; t[1] filters, int8 [outputs / 2][words][2][4], a word being four inputs of a window, with
- * zeros for what is not whole; t[2] what sums start from, int32 [outputs], bias and zero point in one; t[3] mantissas,
- * int32 [outputs] or, where p->is_shared, [1]; t[4] shifts to the right, int8, as many; t[5] output [n, oh, ow,
- * outputs]; t[6] scratch, int16 [words][2 pairs][2 pixels][2], unless there is but one pixel that is a window. The work
- * items are the outputs' pixels. */
+ * zeros for what is not whole; t[2] what sums start from, int32 [outputs], bias and zero point in one; t[3], t[4]
+ * scales of each output or, where p->is_shared, of all (tl_pairs.h); t[5] output [n, oh, ow, outputs]; t[6] scratch,
+ * int16 [words][2 pairs][2 pixels][2], unless there is but one pixel that is a window. The work items are the outputs'
+ * pixels. */
 #include "tl_pairs.h"
 #include "tl_params.h"
 
@@ -54,7 +54,7 @@ static void gather(const params *p, const int8_t *x, int32_t pixel, uint32_t *to
     const int32_t top = line % p->output_height * p->stride_height - p->before_height;
     const int8_t *image =
         x + (size_t)(line / p->output_height) * (size_t)(p->input_height * p->input_width * p->channels);
-    int8_t window[MOST_BYTES], *end = window;
+    int8_t window[MOST_BYTES + 8], *end = window;
     const uint32_t pair = (uint32_t)(uint16_t)p->zero_point * 0x10001u;
     for (int32_t row = top; row < top + p->filter_height; ++row) {
         const cells c = find(p, image, row, left);
@@ -70,96 +70,95 @@ static void gather(const params *p, const int8_t *x, int32_t pixel, uint32_t *to
         end += p->filter_width * channels;
     }
     if (!p->is_whole) {
-        tl_fill(end, 0, 3); /* what the last word lacks */
+        tl_fill(end, 0, 8); /* what the last words lack */
         spread(window, p->words, to);
     }
 }
 
-/* sums[pixel][output] += the products of all words. */
-static void add_products(const uint32_t *x, const int8_t *w, const int8_t *end, int32_t sums[2][2]) {
-    int32_t s00 = sums[0][0], s01 = sums[0][1], s10 = sums[1][0], s11 = sums[1][1];
-    for (; w != end; w += 8, x += 4) {
-        const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4);
-        const uint32_t a0 = tl_even_bytes(w0), a1 = tl_even_bytes(w1);
-        const uint32_t x0 = x[0], x1 = x[1];
-        s00 = tl_add_pair(s00, x0, a0);
-        s01 = tl_add_pair(s01, x0, a1);
-        s10 = tl_add_pair(s10, x1, a0);
-        s11 = tl_add_pair(s11, x1, a1);
-        const uint32_t b0 = tl_odd_bytes(w0), b1 = tl_odd_bytes(w1);
-        const uint32_t y0 = x[2], y1 = x[3];
-        s00 = tl_add_pair(s00, y0, b0);
-        s01 = tl_add_pair(s01, y0, b1);
-        s10 = tl_add_pair(s10, y1, b0);
-        s11 = tl_add_pair(s11, y1, b1);
+#define GROUP 4 /* pixels at most, or outputs of one pixel */
+
+/* sums[output][pixel] += the products of all words, of which there is an even number, for two of each. */
+static __attribute__((noinline)) void add_products(const uint32_t *x, const int8_t *w, const int8_t *end,
+                                                   int32_t *sums) {
+    int32_t s00 = sums[0], s01 = sums[1], s10 = sums[GROUP], s11 = sums[GROUP + 1];
+    while (w != end) {
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; ++i, w += 8, x += 4) {
+            const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4);
+            const uint32_t a0 = tl_even_bytes(w0), a1 = tl_even_bytes(w1);
+            const uint32_t x0 = x[0], x1 = x[1];
+            s00 = tl_add_pair(s00, x0, a0);
+            s01 = tl_add_pair(s01, x1, a0);
+            s10 = tl_add_pair(s10, x0, a1);
+            s11 = tl_add_pair(s11, x1, a1);
+            const uint32_t b0 = tl_odd_bytes(w0), b1 = tl_odd_bytes(w1);
+            const uint32_t y0 = x[2], y1 = x[3];
+            s00 = tl_add_pair(s00, y0, b0);
+            s01 = tl_add_pair(s01, y1, b0);
+            s10 = tl_add_pair(s10, y0, b1);
+            s11 = tl_add_pair(s11, y1, b1);
+        }
     }
-    sums[0][0] = s00, sums[0][1] = s01, sums[1][0] = s10, sums[1][1] = s11;
+    sums[0] = s00, sums[1] = s01, sums[GROUP] = s10, sums[GROUP + 1] = s11;
 }
 
-/* The same for the first pixel alone. */
-static void add_products_of_one(const uint32_t *x, const int8_t *w, const int8_t *end, int32_t *sums) {
-    int32_t s0 = sums[0], s1 = sums[1];
+/* sums[output] += the same for one pixel of the input as it lies there; the second pair of outputs lies `more` bytes
+ * behind the first. */
+static __attribute__((noinline)) void add_products_of_one(const int8_t *x, const int8_t *w, const int8_t *end,
+                                                          int32_t more, int32_t *sums) {
+    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
     for (; w != end; w += 8, x += 4) {
-        const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4), x0 = x[0], y0 = x[2];
-        s0 = tl_add_pair(s0, x0, tl_even_bytes(w0));
-        s1 = tl_add_pair(s1, x0, tl_even_bytes(w1));
-        s0 = tl_add_pair(s0, y0, tl_odd_bytes(w0));
-        s1 = tl_add_pair(s1, y0, tl_odd_bytes(w1));
+        const uint32_t word = tl_load_word(x), even = tl_even_bytes(word), odd = tl_odd_bytes(word);
+#define ADD(sum, at)                                    \
+    {                                                   \
+        const uint32_t f = tl_load_word(at);            \
+        sum = tl_add_pair(sum, even, tl_even_bytes(f)); \
+        sum = tl_add_pair(sum, odd, tl_odd_bytes(f));   \
     }
-    sums[0] = s0, sums[1] = s1;
+        ADD(s0, w)
+        ADD(s1, w + 4)
+        ADD(s2, w + more)
+        ADD(s3, w + more + 4)
+#undef ADD
+    }
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
-/* The same for a pixel of the input as it lies there. */
-static void add_products_of_bytes(const int8_t *x, const int8_t *w, const int8_t *end, int32_t *sums) {
-    int32_t s0 = sums[0], s1 = sums[1];
-    for (; w != end; w += 8, x += 4) {
-        const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4), word = tl_load_word(x);
-        const uint32_t x0 = tl_even_bytes(word), y0 = tl_odd_bytes(word);
-        s0 = tl_add_pair(s0, x0, tl_even_bytes(w0));
-        s1 = tl_add_pair(s1, x0, tl_even_bytes(w1));
-        s0 = tl_add_pair(s0, y0, tl_odd_bytes(w0));
-        s1 = tl_add_pair(s1, y0, tl_odd_bytes(w1));
-    }
-    sums[0] = s0, sums[1] = s1;
-}
-
-/* One output of some pixels, `outputs` apart. */
-TL_PAIRS void finish(const params *p, void *const *t, int32_t output, int32_t pixels, int32_t sums[2][2], int32_t which,
-                     int8_t *y) {
-    const tl_range_of_bytes range = {p->output_zero_point, p->low, p->high};
-    const int32_t at = p->is_shared ? 0 : output;
-    const int32_t mantissa = ((const int32_t *)t[3])[at], right = ((const int8_t *)t[4])[at], up = tl_up(right);
-    for (int32_t m = 0; m < pixels; ++m) {
-        const int32_t sum = sums[m][which];
-        y[m * p->outputs] = tl_store_byte(&range, p->once ? tl_round_once(sum, mantissa, right)
-                                                          : tl_round_twice(sum, mantissa, right, up));
+/* A pixel that is a window: four outputs at a time. */
+static void convolve_one(const params *p, void *const *t, const tl_bytes *o) {
+    const int32_t row_bytes = p->words * 8, outputs = p->outputs;
+    const int8_t *w = t[1];
+    for (int32_t i = 0; i < outputs; i += GROUP, w += 2 * row_bytes) {
+        const int32_t count = TL_MIN(GROUP, outputs - i);
+        int32_t sums[GROUP] = {0};
+        tl_copy(sums, (const int32_t *)t[2] + i, (size_t)count * sizeof *sums);
+        add_products_of_one(t[0], w, w + row_bytes, count > 2 ? row_bytes : 0, sums);
+        for (int32_t k = 0; k < count; ++k)
+            tl_store_bytes_of(o, p->is_shared ? 0 : i + k, sums + k, 1, (int8_t *)t[5] + i + k, 1);
     }
 }
 
 int32_t tl_conv_small_s8(const params *p, void *const *t, tl_range r) {
-    const int is_alone = p->is_direct && r.end - r.begin == 1;
-    const int32_t *start = t[2];
-    const int32_t row_bytes = p->words * 8;
-    for (int32_t pixel = r.begin; pixel < r.end; pixel += 2) {
-        const int32_t pixels = TL_MIN(2, r.end - pixel);
-        if (!is_alone) {
-            gather(p, t[0], pixel, (uint32_t *)t[6]);
-            if (pixels > 1) gather(p, t[0], pixel + 1, (uint32_t *)t[6] + 1);
-        }
+    const int32_t outputs = p->outputs, row_bytes = p->words * 8, is_shared = p->is_shared, group = p->group;
+    const tl_bytes o = TL_BYTES(p, t);
+    if (group == 1) {
+        convolve_one(p, t, &o);
+        return TL_OK;
+    }
+    for (int32_t pixel = r.begin; pixel < r.end; pixel += group) {
+        const int32_t count = TL_MIN(group, r.end - pixel), pairs = (count + 1) / 2;
+        uint32_t *const seen = t[6];
+        for (int32_t m = 0; m < 2 * pairs; ++m) /* the last pixel may be done twice */
+            gather(p, t[0], pixel + TL_MIN(m, count - 1), seen + m / 2 * p->words * 4 + m % 2);
         const int8_t *w = t[1];
-        int8_t *y = (int8_t *)t[5] + (size_t)pixel * (size_t)p->outputs;
-        for (int32_t output = 0; output < p->outputs; output += 2, w += row_bytes) {
-            const int32_t first = start[output], second = output + 1 < p->outputs ? start[output + 1] : 0;
-            int32_t sums[2][2] = {{first, second}, {first, second}};
-            if (pixels > 1)
-                add_products(t[6], w, w + row_bytes, sums);
-            else if (is_alone)
-                add_products_of_bytes((const int8_t *)t[0] + (size_t)pixel * (size_t)(p->words * 4), w, w + row_bytes,
-                                      sums[0]);
-            else
-                add_products_of_one(t[6], w, w + row_bytes, sums[0]);
-            finish(p, t, output, pixels, sums, 0, y + output);
-            if (output + 1 < p->outputs) finish(p, t, output + 1, pixels, sums, 1, y + output + 1);
+        int8_t *y = (int8_t *)t[5] + (size_t)pixel * (size_t)outputs;
+        for (int32_t i = 0; i < outputs; i += 2, w += row_bytes) {
+            const int32_t next = i + 1 < outputs ? i + 1 : i;
+            const int32_t first = ((const int32_t *)t[2])[i], second = ((const int32_t *)t[2])[next];
+            int32_t sums[2 * GROUP] = {first, first, first, first, second, second, second, second};
+            for (int32_t m = 0; m < pairs; ++m) add_products(seen + m * p->words * 4, w, w + row_bytes, sums + 2 * m);
+            tl_store_bytes_of(&o, is_shared ? 0 : i, sums, count, y + i, outputs);
+            if (next > i) tl_store_bytes_of(&o, is_shared ? 0 : next, sums + GROUP, count, y + next, outputs);
         }
     }
     return TL_OK;

@@ -1,14 +1,15 @@
-/* DEPTHWISE_CONV_2D of int8 for small machines: four channels of a pixel at a time.
+/* DEPTHWISE_CONV_2D of int8 for small machines: four channels of a pixel at a time, of four pixels in turn.
  *
- * t[0] input [n, h, w, c]; t[1] filters, int8 [taps][c]; t[2] what sums start from, int32 [c]; t[3] mantissas, int32
- * [c]; t[4] shifts to the right, int8 [c]; t[5] output [n, oh, ow, c]; t[6] scratch: a pixel of padding. c is a
- * multiple of 4. The work items are the outputs' pixels. */
+ * t[0] input [n, h, w, c]; t[1] filters, int8 [c / 4][taps][4]; t[2] what sums start from, int32 [c]; t[3], t[4] scales
+ * (tl_pairs.h); t[5] output [n, oh, ow, c]; t[6] scratch: a pixel of padding. c is a multiple of 4. The work items are
+ * the outputs' pixels. */
 #include "tl_pairs.h"
 #include "tl_params.h"
 
 typedef tl_depthwise_small_params params;
 
-#define MOST_TAPS 64 /* as in small.py */
+#define MOST_TAPS 25 /* as in small.py */
+#define GROUP 4
 
 /* Where each tap of a pixel's window lies. */
 static void find(const params *p, const int8_t *x, const int8_t *padding, int32_t pixel, const int8_t **taps) {
@@ -27,35 +28,37 @@ static void find(const params *p, const int8_t *x, const int8_t *padding, int32_
     }
 }
 
-TL_PAIRS void finish(const params *p, void *const *t, int32_t channel, int32_t sum, int8_t *y) {
-    const tl_range_of_bytes range = {p->output_zero_point, p->low, p->high};
-    const int32_t right = ((const int8_t *)t[4])[channel];
-    y[channel] = tl_store_byte(&range, tl_round_twice(sum, ((const int32_t *)t[3])[channel], right, tl_up(right)));
+/* sums[channel][pixel] of four channels: those that `first` has, plus the products of all taps. */
+TL_PAIRS void add_taps(const int8_t *const *taps, int32_t count, int32_t channel, const int8_t *w, const int32_t *first,
+                       int32_t *sums) {
+    int32_t s0 = first[0], s1 = first[1], s2 = first[2], s3 = first[3];
+    for (const int8_t *const *const end = taps + count; taps != end; ++taps, w += 4) {
+        const uint32_t x = tl_load_word(*taps + channel), f = tl_load_word(w);
+        const uint32_t x02 = tl_even_bytes(x), x13 = tl_odd_bytes(x);
+        const uint32_t f02 = tl_even_bytes(f), f13 = tl_odd_bytes(f);
+        s0 = tl_add_low(s0, x02, f02);
+        s1 = tl_add_low(s1, x13, f13);
+        s2 = tl_add_high(s2, x02, f02);
+        s3 = tl_add_high(s3, x13, f13);
+    }
+    sums[0] = s0, sums[GROUP] = s1, sums[2 * GROUP] = s2, sums[3 * GROUP] = s3;
 }
 
 int32_t tl_depthwise_small_s8(const params *p, void *const *t, tl_range r) {
-    const int8_t *taps[MOST_TAPS];
-    const int32_t count = p->filter_height * p->filter_width, *start = t[2];
-    tl_fill(t[6], p->zero_point, (size_t)p->channels);
-    for (int32_t pixel = r.begin; pixel < r.end; ++pixel) {
-        find(p, t[0], t[6], pixel, taps);
-        int8_t *y = (int8_t *)t[5] + (size_t)pixel * (size_t)p->channels;
-        for (int32_t c = 0; c < p->channels; c += 4) {
-            int32_t s0 = start[c], s1 = start[c + 1], s2 = start[c + 2], s3 = start[c + 3];
-            const int8_t *w = (const int8_t *)t[1] + c;
-            for (const int8_t *const *tap = taps, *const *end = taps + count; tap != end; ++tap, w += p->channels) {
-                const uint32_t x = tl_load_word(*tap + c), f = tl_load_word(w);
-                const uint32_t x02 = tl_even_bytes(x), x13 = tl_odd_bytes(x);
-                const uint32_t f02 = tl_even_bytes(f), f13 = tl_odd_bytes(f);
-                s0 = tl_add_low(s0, x02, f02);
-                s1 = tl_add_low(s1, x13, f13);
-                s2 = tl_add_high(s2, x02, f02);
-                s3 = tl_add_high(s3, x13, f13);
-            }
-            finish(p, t, c, s0, y);
-            finish(p, t, c + 1, s1, y);
-            finish(p, t, c + 2, s2, y);
-            finish(p, t, c + 3, s3, y);
+    const int8_t *taps[GROUP][MOST_TAPS];
+    const int32_t channels = p->channels, taps_count = p->filter_height * p->filter_width;
+    const tl_bytes o = TL_BYTES(p, t);
+    tl_fill(t[6], p->zero_point, (size_t)channels);
+    for (int32_t pixel = r.begin; pixel < r.end; pixel += GROUP) {
+        const int32_t count = TL_MIN(GROUP, r.end - pixel);
+        for (int32_t m = 0; m < count; ++m) find(p, t[0], t[6], pixel + m, taps[m]);
+        const int8_t *w = t[1];
+        int8_t *y = (int8_t *)t[5] + (size_t)pixel * (size_t)channels;
+        for (int32_t c = 0; c < channels; c += 4, w += 4 * taps_count) {
+            int32_t sums[4 * GROUP];
+            for (int32_t m = 0; m < count; ++m)
+                add_taps(taps[m], taps_count, c, w, (const int32_t *)t[2] + c, sums + m);
+            for (int32_t k = 0; k < 4; ++k) tl_store_bytes_of(&o, c + k, sums + k * GROUP, count, y + c + k, channels);
         }
     }
     return TL_OK;

@@ -27,10 +27,6 @@ def _fpu(cpu: str, fpu: str) -> tuple[str, ...]:
     return f"-mcpu={cpu}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}"
 
 
-def _fpu(cpu: str, fpu: str) -> tuple[str, ...]:
-    return f"-mcpu={cpu}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}"
-
-
 _MACHINES = (
     Machine("any", "baseline", 16),
     Machine("cortex-m0", "small", 8, "thumb-freestanding-eabi", "cortex_m0plus", ("-mcpu=cortex-m0plus", "-mthumb")),

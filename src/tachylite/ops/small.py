@@ -15,21 +15,33 @@ from tachylite.model.graph import Operator
 
 from .conv_integer import Layer
 from .exact import reach
-from .fixedpoint import round_half_away
+from .fixedpoint import rescale, round_half_away
 from .fused import activation_range
 from .kernel import Params, kernel
 from .panels import extended
 from .registry import Spec
-from .requantize import settled, twice
+from .requantize import twice
 from .window import Window
 
 ISAS = frozenset({"small", "dsp"})
 """Targets whose kernels these are."""
 
 _WORD = 4
-"""Inputs of a window that are multiplied together."""
+"""Inputs of a window that are multiplied together, and channels of a depthwise window."""
 
-_MOST_BYTES, _MOST_TAPS = 256, 64
+_TURN = 8
+"""Inputs that a turn of the innermost loop takes."""
+
+_GROUP = 4
+"""Pixels that share the reading of scales, where they do not take too much room."""
+
+_ROOM = 640
+"""Bytes of that room."""
+
+_FARTHEST = 21
+"""Shifts at most, so that a zero point can be shifted to the left by as much."""
+
+_MOST_BYTES, _MOST_TAPS = 256, 25
 """As in the kernels: of a window that is no whole words, and of a depthwise window."""
 
 _MOST_SUMS = 1 << 22
@@ -38,18 +50,18 @@ _MOST_SUMS = 1 << 22
 _WINDOW_FIELDS = tuple(
     (f"{what}_{axis}", c_int32) for what in ("input", "output", "filter", "stride", "before") for axis in ("height", "width")
 )
-_OUTPUT_FIELDS = tuple((name, c_int32) for name in ("output_zero_point", "low", "high"))
+_OUTPUT_FIELDS = tuple((name, c_int32) for name in ("base", "output_zero_point", "low", "high", "once"))
 
 
 class ConvSmallParams(Params):
     """Windows of `words` words of four inputs. is_direct: a pixel is a window; is_whole: lines of windows are whole words.
 
-    is_shared: all outputs have one scale; once: sums are rounded once.
+    is_shared: all outputs have one scale; group: pixels that are done together, 1 where there is but one; once: sums are rounded once.
     """
 
     _fields_ = (
         *_WINDOW_FIELDS,
-        *((name, c_int32) for name in ("channels", "outputs", "words", "zero_point", "is_direct", "is_whole", "is_shared", "once")),
+        *((name, c_int32) for name in ("channels", "outputs", "words", "zero_point", "is_direct", "is_whole", "is_shared", "group")),
         *_OUTPUT_FIELDS,
     )
 
@@ -69,12 +81,30 @@ DEPTHWISE_SMALL = kernel("depthwise_small", DepthwiseSmallParams, "s8")
 
 
 class Scales(NamedTuple):
-    """How sums become steps: mantissas, int32; shifts to the right, int8; whether they are rounded once; what sums start from, int32."""
+    """How sums become steps: tables for tl_scales, whether they are rounded once, what sums start from, int32.
 
-    mantissas: np.ndarray
-    shifts: np.ndarray
+    fixed: the outputs, by number, that are always the same, for which filters must be 0.
+    """
+
+    words: np.ndarray
+    shifts: np.ndarray | None
+    base: int
     once: bool
     start: np.ndarray
+    fixed: tuple[int, ...]
+
+    @classmethod
+    def of(cls, mantissas: np.ndarray, shifts: np.ndarray, fixed: np.ndarray | None, start: np.ndarray) -> "Scales":
+        """Mantissa and shift in a word, where all shifts are close together; one for all outputs, where all are the same."""
+        once, start = fixed is None, start.astype(np.int32)
+        numbers = () if fixed is None else tuple(np.flatnonzero(fixed).tolist())
+        if (mantissas == mantissas[0]).all() and (shifts == shifts[0]).all():
+            mantissas, shifts = mantissas[:1], shifts[:1]
+        base = int(shifts.min())
+        if int(shifts.max()) - base > 3:
+            return cls(mantissas.astype(np.uint32), shifts.astype(np.int8), 0, once, start, numbers)
+        words = (mantissas & (2**30 - 1)) | ((shifts - base) << 30)
+        return cls(words.astype(np.uint32), None, base, once, start, numbers)
 
 
 def _is_plain(low: Any, op: Operator, layer: Layer) -> bool:
@@ -87,25 +117,26 @@ def _is_plain(low: Any, op: Operator, layer: Layer) -> bool:
 
 
 def _scales(low: Any, layer: Layer, rows: np.ndarray) -> Scales | None:
-    """None where sums may be too large, or shifts to the left. rows: the filters, int8 [outputs, depth]."""
+    """None where sums may be too large, or shifts are none that the kernels know. rows: the filters, int8 [outputs, depth]."""
     wide = rows.astype(np.int64)
     bias = np.zeros(len(rows), np.int64) if layer.bias is None else low.spec(layer.bias).value.reshape(-1).astype(np.int64)
-    sizes = np.abs(wide).sum(1)
-    farthest = reach(layer.x.dtype, layer.zero_points[0])
+    farthest = reach(layer.x.dtype, layer.zero_points[0]) * np.abs(wide).sum(1)
+    start = bias - layer.zero_points[0] * wide.sum(1)
     if layer.rule is not twice:
-        bound = int((farthest * sizes + np.abs(bias)).max())
+        bound = int((farthest + np.abs(bias)).max())
         found = once(np.asarray(layer.multipliers, np.float64).reshape(-1), bound)
-        mantissas, shifts = found if found is not None else (np.zeros(1), np.full(1, -1))
-    else:
-        bias, multipliers = settled(bias, sizes == 0, layer.multipliers)
-        bound = int((farthest * sizes + np.abs(bias)).max())
-        mantissas, shifts = multipliers[0], -np.asarray(multipliers[1])
-        vanishes = (mantissas == 0) | (shifts > 29)
-        mantissas, shifts = np.where(vanishes, 0, mantissas), np.where(vanishes, 1, shifts)
-    if bound >= 2**29 or shifts.min() < 0:
+        return None if found is None or bound >= 2**29 else Scales.of(*found, None, start)
+    mantissas, shifts = (np.broadcast_to(np.asarray(part, np.int64), bias.shape) for part in layer.multipliers)
+    least, most = (rescale(np.clip(s, -(2**31), 2**31 - 1), (mantissas, shifts)) for s in (bias - farthest, bias + farthest))
+    fixed = least == most
+    base = int((-shifts[~fixed]).min(initial=_FARTHEST))
+    # A sum that always gives the same becomes that, by a multiplier of 2^-(base + 1): its filters count for nothing.
+    start = np.where(fixed, np.clip(least, -512, 512) << (base + 1), start)
+    mantissas, shifts = np.where(fixed, 2**30, mantissas), np.where(fixed, base, -shifts)
+    bound = int(np.where(fixed, np.abs(start), farthest + np.abs(bias)).max())
+    if bound >= 2**29 or shifts.min() < 1 or shifts.max() > _FARTHEST:
         return None
-    start = (bias - layer.zero_points[0] * wide.sum(1)).astype(np.int32)
-    return Scales(np.atleast_1d(mantissas).astype(np.int32), np.atleast_1d(shifts).astype(np.int8), layer.rule is not twice, start)
+    return Scales.of(mantissas, shifts, fixed, start)
 
 
 def once(factors: np.ndarray, bound: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -158,13 +189,14 @@ def _emit(low: Any, op: Operator, layer: Layer, params: ConvSmallParams, rows: n
     scales = _scales(low, layer, rows)
     if scales is None or not (params.is_whole or depth <= _MOST_BYTES):
         return False
-    params.outputs, params.words = outputs, -(-depth // _WORD)
-    params.zero_point, params.is_direct = layer.zero_points[0], is_direct and params.is_whole
-    params.is_shared, params.once = len(scales.mantissas) == 1, scales.once
+    params.outputs, params.words = outputs, -(-depth // _TURN) * _TURN // _WORD
+    params.zero_point, params.is_direct = layer.zero_points[0], is_direct and params.channels % _TURN == 0
+    params.is_shared, params.once, params.base = len(scales.words) == 1, scales.once, scales.base
     _set_output(params, op)
-    packed = low.packed(layer.filters, f"rows of words {outputs}", partial(_pack, outputs=outputs))
+    packed = low.packed(layer.filters, f"rows of words {outputs} {scales.fixed}", partial(_pack, outputs=outputs, fixed=scales.fixed))
     is_alone = params.is_direct and pixels == 1  # then the kernel reads the input where it lies
-    constants = [_constant(low, value) for value in (scales.start, scales.mantissas, scales.shifts)]
+    params.group = 1 if is_alone else _GROUP if params.words * 8 * _GROUP <= _ROOM else 2
+    constants = [_constant(low, value) for value in (scales.start, scales.words, scales.shifts)]
     low.call(
         CONV_SMALL,
         "s8",
@@ -173,16 +205,17 @@ def _emit(low: Any, op: Operator, layer: Layer, params: ConvSmallParams, rows: n
         work=pixels,
         inputs=[low.value(layer.x), packed, *constants],
         outputs=[low.define(op.outputs[0])],
-        scratch=[] if is_alone else [low.scratch(params.words * 16)],
-        lead=None if is_alone else _lead(params, pixels, 2, outputs, 0),
+        scratch=[] if is_alone else [low.scratch(params.words * 8 * params.group)],
+        lead=None if is_alone else _lead(params, pixels, params.group, outputs, 0),
     )
     return True
 
 
-def _pack(filters: np.ndarray, outputs: int) -> np.ndarray:
-    """[outputs, ...] as int8 [outputs / 2][words][2][4]."""
-    rows = filters.reshape(outputs, -1)
-    rows = extended(rows, -outputs % 2, -rows.shape[1] % _WORD)
+def _pack(filters: np.ndarray, outputs: int, fixed: tuple[int, ...]) -> np.ndarray:
+    """[outputs, ...] as int8 [outputs / 2][words][2][4]; 0 for the fixed outputs."""
+    rows = filters.reshape(outputs, -1).copy()
+    rows[list(fixed)] = 0
+    rows = extended(rows, -outputs % 2, -rows.shape[1] % _TURN)
     return np.ascontiguousarray(rows.reshape(len(rows) // 2, 2, -1, _WORD).swapaxes(1, 2))
 
 
@@ -205,20 +238,29 @@ def depthwise(low: Any, op: Operator, windows: Sequence[Window], layer: Layer) -
     params.dilation_height, params.dilation_width = (w.dilation for w in windows)
     _set_output(params, op)
     pixels = x.shape[0] * windows[0].outputs * windows[1].outputs
-    per_channel = (np.broadcast_to(part, channels) for part in (scales.start, scales.mantissas, scales.shifts))
-    packed = low.packed(layer.filters, "as it is", np.ascontiguousarray)
+    tables = scales.start, scales.words, scales.shifts  # one for each channel, as few as there may be
+    constants = [_constant(low, None if part is None else np.broadcast_to(part, channels).copy()) for part in tables]
+    params.base = scales.base
+    packed = low.packed(layer.filters, f"words of channels {scales.fixed}", partial(_pack_channels, fixed=scales.fixed))
     low.call(
         DEPTHWISE_SMALL,
         "s8",
         op,
         params,
         work=pixels,
-        inputs=[low.value(layer.x), packed, *(_constant(low, np.ascontiguousarray(part)) for part in per_channel)],
+        inputs=[low.value(layer.x), packed, *constants],
         outputs=[low.define(op.outputs[0])],
         scratch=[low.scratch(channels)],
-        lead=_lead(params, pixels, 1, channels, 1),
+        lead=_lead(params, pixels, _GROUP, channels, 1),
     )
     return True
+
+
+def _pack_channels(filters: np.ndarray, fixed: tuple[int, ...]) -> np.ndarray:
+    """[1, kh, kw, channels] as int8 [channels / 4][taps][4]; 0 for the fixed channels."""
+    taps = filters.reshape(-1, filters.shape[3]).copy()
+    taps[:, list(fixed)] = 0
+    return np.ascontiguousarray(taps.reshape(len(taps), -1, _WORD).swapaxes(0, 1))
 
 
 # What they share.
@@ -238,9 +280,8 @@ def _set_output(params: Any, op: Operator) -> None:
     params.low, params.high = activation_range(op, op.outputs[0])
 
 
-def _constant(low: Any, value: np.ndarray) -> int:
-    number: int = low.temporary(Spec(value.shape, value.dtype, value))
-    return number
+def _constant(low: Any, value: np.ndarray | None) -> int | None:
+    return None if value is None else low.temporary(Spec(value.shape, value.dtype, value))
 
 
 def _lead(params: Any, pixels: int, group: int, outputs: int, early: int) -> int:
