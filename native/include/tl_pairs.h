@@ -82,44 +82,71 @@ TL_PAIRS int32_t tl_saturate(int32_t x) {
 #endif
 }
 
-/* How sums become stored integers: times mantissa / 2^(31 + right), right in [1, 21]. A table has for each channel a
- * word of 30 bits of a mantissa, whose bit 30 is always set, and two bits of what its shift is more than `base`; or,
- * where there are `shifts`, a whole mantissa. once: rounded once, as FULLY_CONNECTED is; else twice. is_clamped: low
- * and high are not those of int8. */
-typedef struct {
-    const uint32_t *words;
-    const int8_t *shifts;
-    int32_t base, zero_point, low, high, once, is_clamped;
-} tl_bytes;
-
-#define TL_BYTES(p, t)                                       \
-    {(t)[3],   (t)[4],    (p)->base, (p)->output_zero_point, \
-     (p)->low, (p)->high, (p)->once, (p)->low > -128 || (p)->high < 127}
-
-/* One channel's sums to `count` bytes that lie `step` apart. Twice: with t = floor(sum * mantissa / 2^30), as in
- * tl_rescale_small, which takes 2 off where t < -1; t of -1 may go either way. */
-static __attribute__((noinline)) void tl_store_bytes_of(const tl_bytes *o, int32_t channel, const int32_t *sums,
-                                                        int32_t count, int8_t *y, int32_t step) {
-    const uint32_t word = o->words[channel];
-    const int32_t mantissa = o->shifts ? (int32_t)word : (int32_t)((word & 0x3FFFFFFF) | 0x40000000);
-    const int32_t right = o->shifts ? o->shifts[channel] : o->base + (int32_t)(word >> 30);
-    const int32_t up = 1 + (1 << right) + o->zero_point * (2 << right), once = o->once, is_clamped = o->is_clamped;
-#pragma GCC unroll 1
-    for (const int32_t *const end = sums + count; sums != end; y += step) {
-        const int32_t sum = *sums++;
-        int32_t steps;
-        if (once) {
-            const int64_t product = (int64_t)sum * mantissa + ((int64_t)1 << (30 + right));
-            steps = ((int32_t)(product >> 32) >> (right - 1)) + o->zero_point;
-        } else {
-            const int32_t t = tl_high_word((int32_t)((uint32_t)sum << 2), mantissa);
-            const int32_t sign = (int32_t)((uint32_t)t >> 31);
-            steps = (t + up - sign - sign) >> (right + 1);
-        }
-        steps = tl_saturate(steps);
-        if (is_clamped) steps = steps < o->low ? o->low : steps > o->high ? o->high : steps;
-        *y = (int8_t)steps;
+/* sums[output][pixel] += the products of two pixels with two outputs, in steps of 8 inputs: x, uint32 [2 * pairs of
+ * int16][2 pixels]; w up to end, int8 [words][2 outputs][4]; `row` is the distance of an output's sums. */
+static __attribute__((noinline, unused)) void tl_add_two_by_two(const uint32_t *x, const int8_t *w, const int8_t *end,
+                                                                int32_t *sums, const int row) {
+    int32_t s00 = sums[0], s01 = sums[1], s10 = sums[row], s11 = sums[row + 1];
+#ifdef TL_HAS_DSP
+    uint32_t w0, w1, x0, x1, a;
+#define TL_WORD                                                                                            \
+    "ldrd %[w0], %[w1], [%[w]], #8\n ldrd %[x0], %[x1], [%[x]], #8\n"                                      \
+    "sxtb16 %[a], %[w0]\n smlad %[s00], %[x0], %[a], %[s00]\n smlad %[s01], %[x1], %[a], %[s01]\n"         \
+    "sxtb16 %[a], %[w1]\n smlad %[s10], %[x0], %[a], %[s10]\n smlad %[s11], %[x1], %[a], %[s11]\n"         \
+    "ldrd %[x0], %[x1], [%[x]], #8\n"                                                                      \
+    "sxtb16 %[a], %[w0], ror #8\n smlad %[s00], %[x0], %[a], %[s00]\n smlad %[s01], %[x1], %[a], %[s01]\n" \
+    "sxtb16 %[a], %[w1], ror #8\n smlad %[s10], %[x0], %[a], %[s10]\n smlad %[s11], %[x1], %[a], %[s11]\n"
+    __asm__ volatile("0:\n" TL_WORD TL_WORD "cmp %[w], %[end]\n bne 0b"
+                     : [s00] "+r"(s00), [s01] "+r"(s01), [s10] "+r"(s10), [s11] "+r"(s11), [w] "+r"(w), [x] "+r"(x),
+                       [w0] "=&r"(w0), [w1] "=&r"(w1), [x0] "=&r"(x0), [x1] "=&r"(x1), [a] "=&r"(a)
+                     : [end] "r"(end)
+                     : "cc", "memory");
+#undef TL_WORD
+#else
+    for (; w != end; w += 8, x += 4) {
+        const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4);
+        s00 = tl_add_pair(tl_add_pair(s00, x[0], tl_even_bytes(w0)), x[2], tl_odd_bytes(w0));
+        s01 = tl_add_pair(tl_add_pair(s01, x[1], tl_even_bytes(w0)), x[3], tl_odd_bytes(w0));
+        s10 = tl_add_pair(tl_add_pair(s10, x[0], tl_even_bytes(w1)), x[2], tl_odd_bytes(w1));
+        s11 = tl_add_pair(tl_add_pair(s11, x[1], tl_even_bytes(w1)), x[3], tl_odd_bytes(w1));
     }
+#endif
+    sums[0] = s00, sums[1] = s01, sums[row] = s10, sums[row + 1] = s11;
+}
+
+/* sums[output] += the products of one pixel with four outputs, in steps of 8 inputs: x, int8; w and v up to end, int8
+ * [words][2 outputs][4] each. */
+static __attribute__((noinline, unused)) void tl_add_one_by_four(const int8_t *x, const int8_t *w, const int8_t *end,
+                                                                 const int8_t *v, int32_t *sums) {
+    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+#ifdef TL_HAS_DSP
+    uint32_t even, odd, f, g, a;
+#define TL_OUTPUTS(s, t)                                                                        \
+    "sxtb16 %[a], %[f]\n smlad %[" s "], %[even], %[a], %[" s "]\n sxtb16 %[a], %[f], ror #8\n" \
+    "smlad %[" s "], %[odd], %[a], %[" s "]\n sxtb16 %[a], %[g]\n"                              \
+    "smlad %[" t "], %[even], %[a], %[" t "]\n sxtb16 %[a], %[g], ror #8\n"                     \
+    "smlad %[" t "], %[odd], %[a], %[" t "]\n"
+    __asm__ volatile("0:\n ldr %[a], [%[x]], #4\n sxtb16 %[even], %[a]\n sxtb16 %[odd], %[a], ror #8\n"
+                     "ldrd %[f], %[g], [%[w]], #8\n" TL_OUTPUTS("s0", "s1") "ldrd %[f], %[g], [%[v]], #8\n" TL_OUTPUTS(
+                         "s2", "s3") "cmp %[w], %[end]\n bne 0b"
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [w] "+r"(w), [v] "+r"(v),
+                       [x] "+r"(x), [even] "=&r"(even), [odd] "=&r"(odd), [f] "=&r"(f), [g] "=&r"(g), [a] "=&r"(a)
+                     : [end] "r"(end)
+                     : "cc", "memory");
+#undef TL_OUTPUTS
+#undef TL_WORD
+#else
+    for (; w != end; w += 8, v += 8, x += 4) {
+        const uint32_t word = tl_load_word(x), even = tl_even_bytes(word), odd = tl_odd_bytes(word);
+        s0 = tl_add_pair(tl_add_pair(s0, even, tl_even_bytes(tl_load_word(w))), odd, tl_odd_bytes(tl_load_word(w)));
+        s1 = tl_add_pair(tl_add_pair(s1, even, tl_even_bytes(tl_load_word(w + 4))), odd,
+                         tl_odd_bytes(tl_load_word(w + 4)));
+        s2 = tl_add_pair(tl_add_pair(s2, even, tl_even_bytes(tl_load_word(v))), odd, tl_odd_bytes(tl_load_word(v)));
+        s3 = tl_add_pair(tl_add_pair(s3, even, tl_even_bytes(tl_load_word(v + 4))), odd,
+                         tl_odd_bytes(tl_load_word(v + 4)));
+    }
+#endif
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
 #endif

@@ -119,16 +119,16 @@ typedef struct {
 } tl_conv_params;
 
 typedef struct {
-    int32_t input_height;
-    int32_t input_width;
-    int32_t output_height;
-    int32_t output_width;
-    int32_t filter_height;
-    int32_t filter_width;
-    int32_t stride_height;
-    int32_t stride_width;
-    int32_t before_height;
-    int32_t before_width;
+    int16_t input_height;
+    int16_t input_width;
+    int16_t output_height;
+    int16_t output_width;
+    int16_t filter_height;
+    int16_t filter_width;
+    int16_t stride_height;
+    int16_t stride_width;
+    int16_t before_height;
+    int16_t before_width;
     int32_t channels;
     int32_t outputs;
     int32_t words;
@@ -188,16 +188,16 @@ typedef struct {
 } tl_depthwise_int_params;
 
 typedef struct {
-    int32_t input_height;
-    int32_t input_width;
-    int32_t output_height;
-    int32_t output_width;
-    int32_t filter_height;
-    int32_t filter_width;
-    int32_t stride_height;
-    int32_t stride_width;
-    int32_t before_height;
-    int32_t before_width;
+    int16_t input_height;
+    int16_t input_width;
+    int16_t output_height;
+    int16_t output_width;
+    int16_t filter_height;
+    int16_t filter_width;
+    int16_t stride_height;
+    int16_t stride_width;
+    int16_t before_height;
+    int16_t before_width;
     int32_t dilation_height;
     int32_t dilation_width;
     int32_t channels;

@@ -3,10 +3,10 @@
  *
  * t[0] input [n, h, w, c]; t[1] filters, int8 [outputs / 2][words][2][4], a word being four inputs of a window, with
  * zeros for what is not whole; t[2] what sums start from, int32 [outputs], bias and zero point in one; t[3], t[4]
- * scales of each output or, where p->is_shared, of all (tl_pairs.h); t[5] output [n, oh, ow, outputs]; t[6] scratch,
- * int16 [words][2 pairs][2 pixels][2], unless there is but one pixel that is a window. The work items are the outputs'
- * pixels. */
-#include "tl_pairs.h"
+ * scales of each output or, where p->is_shared, of all (tl_bytes.h); t[5] output [n, oh, ow, outputs]; t[6] scratch,
+ * int16 [group / 2][words][2 pairs][2 pixels][2], for `group` pixels that share the reading of scales; a group of 1 is
+ * all there is, a pixel that is a window, and takes no scratch. The work items are the outputs' pixels. */
+#include "tl_bytes.h"
 #include "tl_params.h"
 
 typedef tl_conv_small_params params;
@@ -77,53 +77,6 @@ static void gather(const params *p, const int8_t *x, int32_t pixel, uint32_t *to
 
 #define GROUP 4 /* pixels at most, or outputs of one pixel */
 
-/* sums[output][pixel] += the products of all words, of which there is an even number, for two of each. */
-static __attribute__((noinline)) void add_products(const uint32_t *x, const int8_t *w, const int8_t *end,
-                                                   int32_t *sums) {
-    int32_t s00 = sums[0], s01 = sums[1], s10 = sums[GROUP], s11 = sums[GROUP + 1];
-    while (w != end) {
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i, w += 8, x += 4) {
-            const uint32_t w0 = tl_load_word(w), w1 = tl_load_word(w + 4);
-            const uint32_t a0 = tl_even_bytes(w0), a1 = tl_even_bytes(w1);
-            const uint32_t x0 = x[0], x1 = x[1];
-            s00 = tl_add_pair(s00, x0, a0);
-            s01 = tl_add_pair(s01, x1, a0);
-            s10 = tl_add_pair(s10, x0, a1);
-            s11 = tl_add_pair(s11, x1, a1);
-            const uint32_t b0 = tl_odd_bytes(w0), b1 = tl_odd_bytes(w1);
-            const uint32_t y0 = x[2], y1 = x[3];
-            s00 = tl_add_pair(s00, y0, b0);
-            s01 = tl_add_pair(s01, y1, b0);
-            s10 = tl_add_pair(s10, y0, b1);
-            s11 = tl_add_pair(s11, y1, b1);
-        }
-    }
-    sums[0] = s00, sums[1] = s01, sums[GROUP] = s10, sums[GROUP + 1] = s11;
-}
-
-/* sums[output] += the same for one pixel of the input as it lies there; the second pair of outputs lies `more` bytes
- * behind the first. */
-static __attribute__((noinline)) void add_products_of_one(const int8_t *x, const int8_t *w, const int8_t *end,
-                                                          int32_t more, int32_t *sums) {
-    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    for (; w != end; w += 8, x += 4) {
-        const uint32_t word = tl_load_word(x), even = tl_even_bytes(word), odd = tl_odd_bytes(word);
-#define ADD(sum, at)                                    \
-    {                                                   \
-        const uint32_t f = tl_load_word(at);            \
-        sum = tl_add_pair(sum, even, tl_even_bytes(f)); \
-        sum = tl_add_pair(sum, odd, tl_odd_bytes(f));   \
-    }
-        ADD(s0, w)
-        ADD(s1, w + 4)
-        ADD(s2, w + more)
-        ADD(s3, w + more + 4)
-#undef ADD
-    }
-    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
-}
-
 /* A pixel that is a window: four outputs at a time. */
 static void convolve_one(const params *p, void *const *t, const tl_bytes *o) {
     const int32_t row_bytes = p->words * 8, outputs = p->outputs;
@@ -132,9 +85,12 @@ static void convolve_one(const params *p, void *const *t, const tl_bytes *o) {
         const int32_t count = TL_MIN(GROUP, outputs - i);
         int32_t sums[GROUP] = {0};
         tl_copy(sums, (const int32_t *)t[2] + i, (size_t)count * sizeof *sums);
-        add_products_of_one(t[0], w, w + row_bytes, count > 2 ? row_bytes : 0, sums);
-        for (int32_t k = 0; k < count; ++k)
-            tl_store_bytes_of(o, p->is_shared ? 0 : i + k, sums + k, 1, (int8_t *)t[5] + i + k, 1);
+        tl_add_one_by_four(t[0], w, w + row_bytes, count > 2 ? w + row_bytes : w, sums);
+        int8_t *y = (int8_t *)t[5] + i;
+        if (p->is_shared)
+            tl_store_bytes_of(o, 0, sums, count, y, 1);
+        else
+            for (int32_t k = 0; k < count; ++k) tl_store_bytes_of(o, i + k, sums + k, 1, y + k, 1);
     }
 }
 
@@ -156,7 +112,8 @@ int32_t tl_conv_small_s8(const params *p, void *const *t, tl_range r) {
             const int32_t next = i + 1 < outputs ? i + 1 : i;
             const int32_t first = ((const int32_t *)t[2])[i], second = ((const int32_t *)t[2])[next];
             int32_t sums[2 * GROUP] = {first, first, first, first, second, second, second, second};
-            for (int32_t m = 0; m < pairs; ++m) add_products(seen + m * p->words * 4, w, w + row_bytes, sums + 2 * m);
+            for (int32_t m = 0; m < pairs; ++m)
+                tl_add_two_by_two(seen + m * p->words * 4, w, w + row_bytes, sums + 2 * m, GROUP);
             tl_store_bytes_of(&o, is_shared ? 0 : i, sums, count, y + i, outputs);
             if (next > i) tl_store_bytes_of(&o, is_shared ? 0 : next, sums + GROUP, count, y + next, outputs);
         }

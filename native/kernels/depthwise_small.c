@@ -1,9 +1,9 @@
 /* DEPTHWISE_CONV_2D of int8 for small machines: four channels of a pixel at a time, of four pixels in turn.
  *
  * t[0] input [n, h, w, c]; t[1] filters, int8 [c / 4][taps][4]; t[2] what sums start from, int32 [c]; t[3], t[4] scales
- * (tl_pairs.h); t[5] output [n, oh, ow, c]; t[6] scratch: a pixel of padding. c is a multiple of 4. The work items are
+ * (tl_bytes.h); t[5] output [n, oh, ow, c]; t[6] scratch: a pixel of padding. c is a multiple of 4. The work items are
  * the outputs' pixels. */
-#include "tl_pairs.h"
+#include "tl_bytes.h"
 #include "tl_params.h"
 
 typedef tl_depthwise_small_params params;
@@ -18,13 +18,12 @@ static void find(const params *p, const int8_t *x, const int8_t *padding, int32_
     const int32_t top = line % p->output_height * p->stride_height - p->before_height;
     const int8_t *image =
         x + (size_t)(line / p->output_height) * (size_t)(p->input_height * p->input_width * p->channels);
-    for (int32_t i = 0; i < p->filter_height; ++i) {
-        const int32_t row = top + i * p->dilation_height;
-        for (int32_t j = 0; j < p->filter_width; ++j) {
-            const int32_t at = left + j * p->dilation_width;
-            const int is_inside = row >= 0 && row < p->input_height && at >= 0 && at < p->input_width;
-            *taps++ = is_inside ? image + (row * p->input_width + at) * p->channels : padding;
-        }
+    const int32_t width = p->input_width, step = p->dilation_width * p->channels;
+    for (int32_t i = 0, row = top; i < p->filter_height; ++i, row += p->dilation_height) {
+        const int32_t seen = row >= 0 && row < p->input_height ? width : 0;
+        const int8_t *at = image + (row * width + left) * p->channels;
+        for (int32_t j = 0, x_at = left; j < p->filter_width; ++j, x_at += p->dilation_width, at += step)
+            *taps++ = (uint32_t)x_at < (uint32_t)seen ? at : padding;
     }
 }
 

@@ -156,6 +156,20 @@ WIDEN(u8, uint8_t)
 WIDEN(s16, int16_t)
 #endif
 
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+/* Where there are no vectors of such widths: one channel after the other. */
+#define GROUPS(...)
+#define ONE_GROUP(...)
+#define COMBINE(name, lanes, narrow, type, result, combine)                                                           \
+    INLINE void name##_all(result *y, const type *x, const type *end, int32_t n, const tl_taps *taps, result start) { \
+        (void)end;                                                                                                    \
+        for (int32_t c = 0; c < n; ++c) {                                                                             \
+            result total = start;                                                                                     \
+            for (int32_t i = 0; i < taps->count; ++i) total = combine(total, x[taps->distance[i] + c]);               \
+            y[c] = total;                                                                                             \
+        }                                                                                                             \
+    }
+#else
 /* y = the taps of `lanes` channels combined. */
 #define ONE_GROUP(name, type, vector, lanes, result, load, combine)                                    \
     INLINE void name(result *y, const type *x, const tl_taps *taps, result start) {                    \
@@ -204,6 +218,7 @@ WIDEN(s16, int16_t)
             }                                                                                                         \
         }                                                                                                             \
     }
+#endif
 
 #define SUMS(name, type, vector, result, load, combine)  \
     GROUPS(name, type, vector, 8, result, load, combine) \

@@ -4,7 +4,7 @@ They take what microcontrollers' models consist of; whatever else there is goes 
 """
 
 from collections.abc import Sequence
-from ctypes import c_int32
+from ctypes import c_int16, c_int32
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple
@@ -44,11 +44,14 @@ _FARTHEST = 21
 _MOST_BYTES, _MOST_TAPS = 256, 25
 """As in the kernels: of a window that is no whole words, and of a depthwise window."""
 
+_MOST_CELLS = 2**15 - 1
+"""Cells along an axis."""
+
 _MOST_SUMS = 1 << 22
 """Sums that are tried out to prove a rounding."""
 
 _WINDOW_FIELDS = tuple(
-    (f"{what}_{axis}", c_int32) for what in ("input", "output", "filter", "stride", "before") for axis in ("height", "width")
+    (f"{what}_{axis}", c_int16) for what in ("input", "output", "filter", "stride", "before") for axis in ("height", "width")
 )
 _OUTPUT_FIELDS = tuple((name, c_int32) for name in ("base", "output_zero_point", "low", "high", "once"))
 
@@ -113,7 +116,8 @@ def _is_plain(low: Any, op: Operator, layer: Layer) -> bool:
         return False
     x, filters, bias = low.spec(layer.x), low.spec(layer.filters), layer.bias and low.spec(layer.bias)
     types = x.dtype, low.spec(op.outputs[0]).dtype, filters.dtype
-    return all(t == np.int8 for t in types) and filters.value is not None and (bias is None or bias.value is not None)
+    is_near = max(x.shape, default=0) <= _MOST_CELLS and all(size <= _MOST_CELLS for size in filters.shape)
+    return is_near and all(t == np.int8 for t in types) and filters.value is not None and (bias is None or bias.value is not None)
 
 
 def _scales(low: Any, layer: Layer, rows: np.ndarray) -> Scales | None:
@@ -178,6 +182,8 @@ def matrix(low: Any, op: Operator, layer: Layer) -> bool:
         return False
     filters = low.spec(layer.filters).value
     pixels = prod(low.spec(layer.x).shape) // filters.shape[1]
+    if pixels > _MOST_CELLS:
+        return False
     params = ConvSmallParams(channels=filters.shape[1])
     _set_windows(params, (Window(1, 1, 1, 0, 1, 1), Window(1, 1, 1, 0, pixels, pixels)))
     return _emit(low, op, layer, params, filters, pixels, True)
