@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
-C_FILES := $(wildcard native/*.[ch] native/*/*.[ch] native/*/*/*.[ch])
+NATIVE_FILES := $(wildcard native/*.[ch] native/*/*.[ch] native/*/*/*.[ch])
+C_FILES := $(NATIVE_FILES) $(wildcard examples/*/*.[ch])
 
-NATIVE := tools/build_native.py $(C_FILES) $(wildcard native/*.inc)
+NATIVE := tools/build_native.py $(NATIVE_FILES) $(wildcard native/*.inc)
 
 .PHONY: help demo test check sanitize format native clean
 

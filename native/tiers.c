@@ -33,10 +33,11 @@ static const tl_entry *search(const tl_entry *table, const char *name) {
 }
 
 const tl_entry *tl_find_entry(const char *tier, const char *name) {
+    const tl_entry *found = NULL;
 #define FIND(candidate, runs) \
-    if (!strcmp(tier, #candidate)) return search(tl_table__##candidate, name);
+    if (!strcmp(tier, #candidate)) found = search(tl_table__##candidate, name);
     TL_TIERS(FIND)
-    return NULL;
+    return found ? found : tl_find_registered(name);
 }
 
 tl_kernel tl_find(const char *tier, const char *name) {

@@ -2,6 +2,7 @@
  */
 #define _POSIX_C_SOURCE 200809L /* O_CLOEXEC */
 
+#include "tachylite_delegate.h"
 #include "tl_file.h"
 #include "tl_runtime.h"
 #include "tl_tiers.h"
@@ -26,6 +27,12 @@
 #error "program files are used where they lie, in little-endian memory"
 #endif
 
+/* What a delegate's call is bound to; loaded is NULL where nothing is. */
+typedef struct {
+    const tl_delegate *delegate;
+    void *loaded;
+} attachment;
+
 struct tl_program {
     const char *file; /* aligned to TL_ALIGNMENT */
     void *copy;       /* the file, where it had to be copied: to be freed */
@@ -48,9 +55,11 @@ struct tl_program {
     const tl_entry **found; /* each kernel */
     tl_tensor *described;   /* each tensor */
     tl_instruction *instructions;
-    void **arguments; /* for each operand */
-    tl_part *parts;   /* of all Moves, one after another */
-    void *room;       /* for the largest Move */
+    void **arguments;     /* for each operand */
+    tl_part *parts;       /* of all Moves, one after another */
+    void *room;           /* for the largest Move */
+    attachment *attached; /* for each instruction; counts for a delegate's calls */
+    tl_error problem;     /* of a delegate */
     tl_pool *pool;
     atomic_flag running;
 };
@@ -112,7 +121,7 @@ static bool check_header(const tl_program *p, size_t size, tl_error *error) {
     const tl_file_header *h = p->header;
     if (size < sizeof *h || memcmp(h->magic, TL_FILE_MAGIC, sizeof h->magic))
         return fail(error, "this is no program file; write one with `tachylite program MODEL -o model.tlp`");
-    if (h->version != TL_FILE_VERSION)
+    if (h->version < TL_FILE_OLDEST_VERSION || h->version > TL_FILE_VERSION)
         return fail(
             error,
             "the program file has format %u, this runtime reads format %d; write it again, or update the runtime",
@@ -229,6 +238,15 @@ static bool check_move(const tl_program *p, const tl_file_instruction *i) {
     return true;
 }
 
+static bool check_delegate(const tl_program *p, const tl_file_instruction *i) {
+    const int32_t *operand = p->operands + i->operands.begin;
+    if (i->kernel >= p->header->strings.count || !i->operands.count || i->grain < 0) return false;
+    if ((uint32_t)i->grain >= i->operands.count) return false;
+    for (uint32_t k = 0; k < i->operands.count; ++k)
+        if (!is_value(p, operand[k], k > (uint32_t)i->grain)) return false;
+    return p->values[operand[0]].kind == TL_VALUE_CONSTANT;
+}
+
 static bool check_condition(const tl_program *p, const tl_file_instruction *i) {
     if (i->operands.count != 1) return false;
     const int32_t condition = p->operands[i->operands.begin];
@@ -245,7 +263,10 @@ static bool check_code(const tl_program *p, tl_error *error) {
             good = check_move(p, i);
         else if (good && i->kind == TL_JUMP_IF_FALSE)
             good = check_condition(p, i);
-        if (!good || i->kind > TL_JUMP_IF_FALSE) return damaged(error, "an instruction is not what it should be", n);
+        else if (good && i->kind == TL_DELEGATE)
+            good = check_delegate(p, i);
+        if (!good || i->kind == TL_HOST || i->kind > TL_DELEGATE)
+            return damaged(error, "an instruction is not what it should be", n);
     }
     return true;
 }
@@ -255,7 +276,7 @@ static bool is_closed(const tl_program *p, tl_file_span span) {
     if (!within(span, p->header->code)) return false;
     for (uint32_t k = 0; k < span.count; ++k) {
         const tl_file_instruction *i = p->code + span.begin + k;
-        const bool jumps = i->kind == TL_JUMP || i->kind == TL_JUMP_IF_FALSE;
+        const bool jumps = i->kind == TL_JUMP || i->kind == TL_JUMP_IF_FALSE || i->kind == TL_DELEGATE;
         if (jumps && (i->number < 0 || (uint32_t)i->number > span.count)) return false;
     }
     return true;
@@ -324,8 +345,9 @@ static bool take_memory(tl_program *p, tl_error *error) {
     p->arguments = allocate(h->operands.count, sizeof *p->arguments);
     p->parts = allocate(moves.parts, sizeof *p->parts);
     p->room = allocate(moves.bytes, 1);
+    p->attached = allocate(h->code.count, sizeof *p->attached);
     if (!p->memory || !p->pointers || !p->written || !p->described || !p->instructions || !p->arguments || !p->parts ||
-        !p->room)
+        !p->room || !p->attached)
         return fail(error, "the program needs %llu bytes of memory, more than there is", (unsigned long long)h->memory);
     p->aligned = aligned(p->memory);
     return true;
@@ -423,13 +445,31 @@ static const char *reason(int32_t status) {
     }
 }
 
+/* Let a delegate do its part, if it can: whether it did. */
+static bool delegated(tl_program *p, const tl_file_instruction *i) {
+    const attachment *attached = p->attached + (i - p->code);
+    const char *name = p->strings + i->kernel;
+    if (!attached->loaded) return fail(&p->problem, "delegate %s is not attached; call tl_program_attach", name);
+    void *const *inputs = p->arguments + i->operands.begin + 1;
+    tl_error said = {{0}};
+    if (!attached->delegate->invoke(attached->loaded, (const void *const *)inputs, inputs + i->grain, &said))
+        return true;
+    return fail(&p->problem, "delegate %s failed: %.200s", name, said.message);
+}
+
 static bool run(tl_program *p, tl_file_span span, tl_error *error) {
-    const int64_t stopped = tl_run(p->instructions + span.begin, (int32_t)span.count, 0, p->pool);
-    const int32_t status = stopped & 255;
-    if (status == TL_OK) return true;
-    const tl_file_instruction *i = p->code + span.begin + (stopped >> 8);
-    const char *label = p->strings + i->label;
-    return fail(error, "%s%s%s", label, *label ? ": " : "", reason(status));
+    for (int32_t position = 0;;) {
+        const int64_t stopped = tl_run(p->instructions + span.begin, (int32_t)span.count, position, p->pool);
+        const int32_t status = stopped & 255;
+        if (status == TL_OK) return true;
+        position = (int32_t)(stopped >> 8);
+        const tl_file_instruction *i = p->code + span.begin + position;
+        const char *label = p->strings + i->label;
+        if (i->kind != TL_DELEGATE) return fail(error, "%s%s%s", label, *label ? ": " : "", reason(status));
+        const bool done = delegated(p, i), alone = i->number == ++position;
+        if (!done && alone) return fail(error, "%s", p->problem.message);
+        if (done) position = i->number;
+    }
 }
 
 static int32_t run_alone(tl_program *p, tl_file_span span, tl_error *error) {
@@ -451,6 +491,36 @@ int32_t tl_program_run(tl_program *p, int32_t entry, tl_error *error) {
 }
 
 int32_t tl_program_reset(tl_program *p, tl_error *error) { return run_alone(p, p->header->reset, error); }
+
+/* Delegates. */
+
+int32_t tl_program_attach(tl_program *p, const tl_delegate *delegate, void *instance, tl_error *error) {
+    if (delegate->abi != TL_DELEGATE_ABI) {
+        fail(error, "the delegate has version %u of its interface, this runtime has %d", (unsigned)delegate->abi,
+             TL_DELEGATE_ABI);
+        return -1;
+    }
+    for (uint64_t n = 0; n < p->header->code.count; ++n) {
+        const tl_file_instruction *i = p->code + n;
+        if (i->kind != TL_DELEGATE || p->attached[n].loaded || strcmp(p->strings + i->kernel, delegate->name)) continue;
+        const int32_t blob = p->operands[i->operands.begin];
+        tl_error said = {{0}};
+        void *loaded = delegate->load(instance, p->pointers[blob], (size_t)p->values[blob].bytes, &said);
+        if (!loaded) {
+            fail(error, "delegate %s cannot load its part: %.180s", delegate->name, said.message);
+            return -1;
+        }
+        p->attached[n] = (attachment){delegate, loaded};
+    }
+    return 0;
+}
+
+const char *tl_program_problem(const tl_program *p) { return p->problem.message; }
+
+static void detach(tl_program *p) {
+    for (uint64_t n = 0; p->attached && n < p->header->code.count; ++n)
+        if (p->attached[n].loaded) p->attached[n].delegate->release(p->attached[n].loaded);
+}
 
 /* Opening and closing. */
 
@@ -543,12 +613,12 @@ tl_program *tl_program_open(const char *path, int32_t threads, tl_error *error) 
 void tl_program_close(tl_program *p) {
     if (!p) return;
     tl_pool_destroy(p->pool);
+    detach(p);
 #if defined(TL_MAPS_FILES)
     if (p->mapped) munmap((void *)p->file, p->mapped);
 #endif
-    void *const owned[] = {
-        p->copy,      p->memory, p->pointers, p->written, (void *)p->found, p->described, p->instructions,
-        p->arguments, p->parts,  p->room,     p};
+    void *const owned[] = {p->copy,         p->memory,    p->pointers, p->written, (void *)p->found, p->described,
+                           p->instructions, p->arguments, p->parts,    p->room,    p->attached,      p};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; ++k) free(owned[k]);
 }
 

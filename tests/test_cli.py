@@ -132,6 +132,25 @@ def test_inspect(brightness: Path) -> None:
     assert summary["arena_bytes"] > 0
 
 
+def test_a_delegate(brightness: Path, tmp_path: Path) -> None:
+    echo = "tests.delegates.echo:Echo,only=MEAN+RESHAPE"
+    result = invoke("inspect", brightness, "--delegate", echo)
+    assert result.exit_code == 0, result.output
+    assert "delegates do 96.1% of the operations" in result.stdout
+    assert "cpu     echo: is not among those" in result.stdout
+    data = json.loads(invoke("inspect", brightness, "--json", "--delegate", echo).stdout)["partitioning"]
+    assert [o["where"] for o in data["operators"]] == ["echo", "echo", "cpu"]
+    assert data["partitions"][0] | {"number": 0, "bytes_in": 48, "bytes_out": 1} == data["partitions"][0]
+    image = picture(tmp_path / "p.png", 250)
+    alone, beside = (invoke("run", brightness, "--image", image, *options) for options in ((), ("--delegate", echo, "--strict")))
+    assert beside.exit_code == 0, beside.output
+    assert beside.stdout == alone.stdout
+    for name, message in (("nobody", "there is no delegate 'nobody'"), (f"{echo},fast", "'fast' is no option")):
+        result = invoke("run", brightness, "--delegate", name)
+        assert result.exit_code == 1
+        assert message in result.output
+
+
 def test_program(tmp_path: Path) -> None:
     build = Builder()
     x = build.input("x", (2, 3))

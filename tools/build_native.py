@@ -26,7 +26,17 @@ X86_TIERS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=512"],
-    "avx512vnni": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=512", "-mavx512vnni"],
+    "avx512vnni": [
+        "-mavx2",
+        "-mfma",
+        "-mf16c",
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx512dq",
+        "-mprefer-vector-width=512",
+        "-mavx512vnni",
+    ],
 }
 """Compiler flags of each tier of tl_tiers.h."""
 
@@ -115,7 +125,8 @@ def build(target: Path = LIBRARY, extra: Sequence[str] = (), only: str | None = 
         fresh = target.with_name(target.name + ".new")
         subprocess.run([*cc, *(extra or ["-s"]), "-shared", "-o", str(fresh), *objects, "-lpthread"], check=True)
         fresh.replace(target)
-    shutil.copyfile(NATIVE / "include" / "tachylite.h", target.with_name("tachylite.h"))
+    for header in ("tachylite.h", "tachylite_delegate.h", "tachylite_operator.h", "tl_kernel.h"):
+        shutil.copyfile(NATIVE / "include" / header, target.with_name(header))
 
 
 def main() -> None:

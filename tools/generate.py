@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def statement(path: str, beginning: str) -> str:
-    """The source of the first statement in a file that begins so."""
+    """The source of the first statement in a file that begins so, however its lines are broken."""
     source = (ROOT / path).read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         text = textwrap.dedent(ast.get_source_segment(source, node, padded=True) or "") if isinstance(node, ast.stmt) else ""
-        if text.startswith(beginning):
+        if "".join(text.split()).startswith("".join(beginning.split())):
             return text.rstrip("\n") + "\n"
     sys.exit(f"no statement of {path} begins with {beginning!r}; correct the quotation")
 

@@ -1,7 +1,7 @@
 """Write tests/frontends/data/applications.tar.xz: one small member of each family of keras.applications, and what Keras answers.
 
-Needs an environment with keras and a backend: `python tools/make_application_fixtures.py`. `--all DIR` writes all members as .keras files
-with their answers, for `--check DIR`, which needs Tachylite and no Keras.
+Needs an environment with keras and a backend: `python tools/make_application_fixtures.py`. `--all DIR [NAME ...]` writes all members, or
+those named, as .keras files with their answers, for `--check DIR`, which needs Tachylite and no Keras.
 """
 
 import io
@@ -10,6 +10,7 @@ import os
 import sys
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,6 +40,9 @@ SMALL = {
 }
 """One of each family, and the side of a picture that it takes at least."""
 
+DAMPED = 0.7
+"""Gain of the filters of the deep ones: with 1 the last bit of the picture decides what some of them answer."""
+
 OTHERS = {
     "MobileNetV3Large": 32,
     "ResNet101": 32,
@@ -67,7 +71,7 @@ def saved(name: str, side: int) -> tuple[dict[str, bytes], bytes]:
     with zipfile.ZipFile(path) as archive:
         config, metadata = (archive.read(part).decode() for part in ("config.json", "metadata.json"))
         shapes = applications.shapes_in(archive)
-    content = applications.archive_of(config, metadata, shapes)
+    content = applications.archive_of(config, metadata, shapes, 1 if name in SMALL else DAMPED)
     path.write_bytes(content)
     answer = np.asarray(keras.models.load_model(path).predict(applications.picture([1, side, side, 3]), verbose=0))
     path.unlink()
@@ -87,10 +91,12 @@ def write_fixtures() -> None:
                 archive.addfile(info, io.BytesIO(content))
 
 
-def write_all(folder: Path) -> None:
-    """Every member with weights; gigabytes."""
+def write_all(folder: Path, names: Sequence[str]) -> None:
+    """Every member with weights, or those named; gigabytes."""
     folder.mkdir(exist_ok=True)
     for name, side in (SMALL | OTHERS).items():
+        if names and name not in names:
+            continue
         parts, content = saved(name, side)
         (folder / f"{name}.keras").write_bytes(content)
         (folder / f"{name}.npy").write_bytes(parts["answer.npy"])
@@ -110,8 +116,8 @@ def check_all(folder: Path) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["--all", folder]:
-            write_all(Path(folder))
+        case ["--all", folder, *names]:
+            write_all(Path(folder), names)
         case ["--check", folder]:
             check_all(Path(folder))
         case _:

@@ -1,4 +1,4 @@
-"""Train the digits net and write what `make demo` runs: digits.keras, digits.tflite, digits_int8.tflite, held_out.npz.
+"""Train the digits net and write what `make demo` runs: the nets, their scans, and a picture.
 
 Needs TensorFlow and scikit-learn, which Tachylite itself does not; use a scratch environment:
 
@@ -72,6 +72,7 @@ def main() -> None:
     model.save(HERE / "digits.keras")
     (HERE / "digits.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     write_int8(model, train[:300], HERE / "digits_int8.tflite")
+    np.savez_compressed(HERE / "training.npz", scans=train, labels=train_labels)
     np.savez_compressed(HERE / "held_out.npz", scans=held_out, labels=held_out_labels)
     # The first of them, a nine, as a picture: white ink on black.
     ink = np.round(held_out[0] * (255 / 16)).astype(np.uint8)

@@ -40,13 +40,16 @@ static inline int tl_is_inside(const tl_conv_params *p, int32_t ox, int32_t pixe
 /* How many parts of `size` hold `total`. */
 static inline int32_t tl_parts(int32_t total, int32_t size) { return (total + size - 1) / size; }
 
-/* Outputs of a panel of packed filters. */
+/* Outputs of a panel of packed filters, and how many panels tl_panels takes: where a vector holds a whole one, two of
+ * them share what is read of the input. */
 #define TL_PANEL 16
+#define TL_PANELS (TL_WIDTH == TL_PANEL ? 2 : 1)
 
-/* The pixels [ox, end) of a row by the panel of outputs from `output` on, whose filters are w. */
-#define tl_panel TL_TIERED(tl_panel)
-void tl_panel(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
-              int32_t output);
+/* The pixels [ox, end) of a row by the outputs [output, output + count), which are those of one panel, or of up to
+ * TL_PANELS in a row. w: their filters. */
+#define tl_panels TL_TIERED(tl_panels)
+void tl_panels(const tl_conv_params *p, const tl_row *row, int32_t ox, int32_t end, const float *w, const float *bias,
+               int32_t output, int32_t count);
 
 /* A product of a matrix [rows, depth] with panels of [outputs, depth], as parameters of a convolution of 1x1. */
 static inline tl_conv_params tl_product(int32_t rows, int32_t depth, int32_t outputs) {

@@ -1,4 +1,4 @@
-/* The program file, version 1; src/tachylite/program/tlp.py writes it, native/tlp.c reads it.
+/* The program file, version 2; src/tachylite/program/tlp.py writes it, native/tlp.c reads it.
  *
  * Little-endian. A header, tables of the records below, then the constants, each aligned to 64 bytes so that they can
  * be used where they lie. Names are offsets into the table `strings`, where each ends in a zero byte. */
@@ -8,7 +8,10 @@
 #include <stdint.h>
 
 #define TL_FILE_MAGIC "TLP\n"
-enum { TL_FILE_VERSION = 1, TL_FILE_CHECKED_FROM = 12 };
+enum { TL_FILE_VERSION = 2, TL_FILE_CHECKED_FROM = 12 };
+
+/* A file without calls of delegates has this version, so that older runtimes read it. */
+enum { TL_FILE_OLDEST_VERSION = 1 };
 
 /* `count` records, from byte `offset` of the file on. */
 typedef struct {
@@ -73,13 +76,14 @@ typedef struct {
 /* kind: a tl_kind but TL_HOST. */
 typedef struct {
     uint32_t kind;
-    uint32_t kernel; /* TL_CALL: number of the kernel */
+    uint32_t kernel; /* TL_CALL: number of the kernel; TL_DELEGATE: name of the delegate */
     uint32_t params; /* TL_CALL: where its parameters begin */
-    int32_t number;  /* TL_CALL: work items; jumps: the next instruction; TL_MOVE: whether it must change something */
-    int32_t grain;   /* TL_CALL: the least number of items worth a thread's while */
-    tl_file_span
-        operands;   /* TL_CALL: its tensors; TL_MOVE: pairs of source and target; TL_JUMP_IF_FALSE: the condition */
-    uint32_t label; /* what to call it where it fails */
+    int32_t number;  /* TL_CALL: work items; jumps: the next instruction; TL_MOVE: whether it must change something;
+                      * TL_DELEGATE: the next instruction, those before it being what the CPU does in its place */
+    int32_t grain; /* TL_CALL: the least number of items worth a thread's while; TL_DELEGATE: how many inputs it has */
+    tl_file_span operands; /* TL_CALL: its tensors; TL_MOVE: pairs of source and target; TL_JUMP_IF_FALSE: the
+                            * condition; TL_DELEGATE: the blob, a constant, then inputs and outputs */
+    uint32_t label;        /* what to call it where it fails */
 } tl_file_instruction;
 
 #endif

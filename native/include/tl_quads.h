@@ -10,24 +10,43 @@
 #include "tl_steps.h"
 
 #define TL_QUAD_PANELS 4
-#define TL_QUAD_ROWS 8
+#define TL_QUAD_ROWS 12
 
-/* Rows that suit a number of panels: their sums, a step of filters and one of a row are what 32 registers hold, and
- * their addresses what the others do. */
+/* Rows that suit a number of panels: their sums, a step of filters and one of a row are what 32 registers hold. */
 #define TL_QUAD_ROWS_OF(panels) ((panels) == 4 ? 6 : TL_QUAD_ROWS)
 
 typedef tl_lanes tl_quad_sums[TL_QUAD_ROWS][TL_QUAD_PANELS];
 
-/* sums[m][v] += row x[m] times the v-th panel; panels lie `stride` bytes apart. */
-TL_ALWAYS_INLINE void tl_add_quads(tl_quad_sums sums, const char *const *x, const char *w, size_t stride, int32_t steps,
-                                   const int rows, const int panels) {
+/* Where the rows of a tile lie: each by itself, or the first of every three, `step` bytes apart, so that as few
+ * addresses as may be take a register. */
+typedef struct {
+    const char *x[TL_QUAD_ROWS];
+    ptrdiff_t step;
+} tl_quad_rows;
+
+/* Rows that lie evenly. */
+TL_ALWAYS_INLINE tl_quad_rows tl_even_rows(const char *x, ptrdiff_t step, const int rows) {
+    tl_quad_rows y;
+    y.step = step;
+#pragma GCC unroll 4
+    for (int g = 0; 3 * g < rows; ++g) {
+        y.x[g] = x + 3 * g * step;
+        TL_OPAQUE(y.x[g]);
+    }
+    return y;
+}
+
+/* sums[m][v] += row m times the v-th panel; panels lie `stride` bytes apart. */
+TL_ALWAYS_INLINE void tl_add_quads(tl_quad_sums sums, const tl_quad_rows *x, const int is_even, const char *w,
+                                   size_t stride, int32_t steps, const int rows, const int panels) {
     for (int32_t j = 0; j < steps; ++j, w += TL_PANEL_OUTPUTS * 4) {
         tl_lanes b[TL_QUAD_PANELS];
 #pragma GCC unroll 4
         for (int v = 0; v < panels; ++v) b[v] = tl_load_step(w + (size_t)v * stride, TL_QUADS_W8);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) {
-            const tl_lanes a = tl_splat_step(x[m] + 4 * j);
+            const char *at = is_even ? x->x[m / 3] + m % 3 * x->step : x->x[m];
+            const tl_lanes a = tl_splat_step(at + 4 * j);
 #pragma GCC unroll 4
             for (int v = 0; v < panels; ++v) sums[m][v] = tl_add_step(sums[m][v], a, b[v], TL_QUADS_W8);
         }
@@ -53,7 +72,8 @@ TL_ALWAYS_INLINE void tl_add_quads_of_one(tl_quad_sums sums, const char *x, cons
     }
 #pragma GCC unroll 4
     for (int v = 0; v < panels; ++v) sums[0][v] = tl_add(sums[0][v], tl_add(a[v], b[v]));
-    tl_add_quads(sums, (const char *const[]){x + 4 * j}, w, stride, steps - j, 1, panels);
+    const tl_quad_rows rest = {{x + 4 * j}, 0};
+    tl_add_quads(sums, &rest, 0, w, stride, steps - j, 1, panels);
 }
 
 /* Sums of a row's bytes, which filters with a zero point need. */
@@ -105,7 +125,7 @@ TL_ALWAYS_INLINE void tl_prepare_output(const tl_output *o, const void *table, i
 TL_ALWAYS_INLINE void tl_round_quads(const tl_quad_output *o, tl_quad_sums sums, const int rows, const int panels) {
 #pragma GCC unroll 4
     for (int v = 0; v < panels; ++v) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) {
             sums[m][v] = (tl_lanes)tl_rescale_x16(o->scales + v, (__m512i)sums[m][v]);
             __asm__ volatile("" : "+v"(sums[m][v]));
@@ -147,7 +167,7 @@ TL_ALWAYS_INLINE void tl_store_quads(const tl_quad_output *o, tl_quad_sums sums,
     const __m512i low = _mm512_set1_epi16(o->low), high = _mm512_set1_epi16(o->high);
     const int32_t is_unsigned = o->is_unsigned, outputs = o->outputs;
     const int together = 4 / panels;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < rows; m += together) {
         __m512i x[4];
 #pragma GCC unroll 4
@@ -202,7 +222,7 @@ TL_ALWAYS_INLINE void tl_finish_quads(const tl_output *o, const tl_quad_output *
         tl_store_quads(fast, sums, y, rows, panels);
         return;
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < rows; ++m) { /* Copies, because a sum whose address is known has no register. */
         tl_lanes row[TL_QUAD_PANELS];
 #pragma GCC unroll 4
@@ -215,40 +235,50 @@ TL_ALWAYS_INLINE void tl_finish_quads(const tl_output *o, const tl_quad_output *
  * same size: name(context, count, panels). `tile` takes the context, the first row, and both counts. */
 #define TL_QUAD_TILE(name, tile, context, panels, rows) \
     static void name##_##panels##_##rows(context k, int32_t i) { tile(k, i, rows, panels); }
-#define TL_QUAD_TILES(name, tile, context)                                                                    \
-    TL_QUAD_TILE(name, tile, context, 1, 1)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 2)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 3)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 4)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 5)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 6)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 7)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 1, 8)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 1)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 2)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 3)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 4)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 5)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 6)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 7)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 2, 8)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 1)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 2)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 3)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 4)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 5)                                                                   \
-    TL_QUAD_TILE(name, tile, context, 4, 6)                                                                   \
-    static void name(context k, int32_t count, int panels) {                                                  \
-        static void (*const by_rows[3][TL_QUAD_ROWS])(context, int32_t) = {                                   \
-            {name##_1_1, name##_1_2, name##_1_3, name##_1_4, name##_1_5, name##_1_6, name##_1_7, name##_1_8}, \
-            {name##_2_1, name##_2_2, name##_2_3, name##_2_4, name##_2_5, name##_2_6, name##_2_7, name##_2_8}, \
-            {name##_4_1, name##_4_2, name##_4_3, name##_4_4, name##_4_5, name##_4_6}};                        \
-        const int32_t most = TL_QUAD_ROWS_OF(panels);                                                         \
-        int32_t tiles = (count + most - 1) / most;                                                            \
-        for (int32_t i = 0, rows; tiles; --tiles, i += rows) {                                                \
-            rows = (count - i + tiles - 1) / tiles;                                                           \
-            by_rows[panels / 2][rows - 1](k, i);                                                              \
-        }                                                                                                     \
+#define TL_QUAD_TILES(name, tile, context)                                                                   \
+    TL_QUAD_TILE(name, tile, context, 1, 1)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 2)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 3)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 4)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 5)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 6)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 7)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 8)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 9)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 1, 10)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 1, 11)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 1, 12)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 2, 1)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 2)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 3)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 4)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 5)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 6)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 7)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 8)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 9)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 2, 10)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 2, 11)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 2, 12)                                                                 \
+    TL_QUAD_TILE(name, tile, context, 4, 1)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 4, 2)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 4, 3)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 4, 4)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 4, 5)                                                                  \
+    TL_QUAD_TILE(name, tile, context, 4, 6)                                                                  \
+    static void name(context k, int32_t count, int panels) {                                                 \
+        static void (*const by_rows[3][TL_QUAD_ROWS])(context, int32_t) = {                                  \
+            {name##_1_1, name##_1_2, name##_1_3, name##_1_4, name##_1_5, name##_1_6, name##_1_7, name##_1_8, \
+             name##_1_9, name##_1_10, name##_1_11, name##_1_12},                                             \
+            {name##_2_1, name##_2_2, name##_2_3, name##_2_4, name##_2_5, name##_2_6, name##_2_7, name##_2_8, \
+             name##_2_9, name##_2_10, name##_2_11, name##_2_12},                                             \
+            {name##_4_1, name##_4_2, name##_4_3, name##_4_4, name##_4_5, name##_4_6}};                       \
+        const int32_t most = TL_QUAD_ROWS_OF(panels);                                                        \
+        int32_t tiles = (count + most - 1) / most;                                                           \
+        for (int32_t i = 0, rows; tiles; --tiles, i += rows) {                                               \
+            rows = (count - i + tiles - 1) / tiles;                                                          \
+            by_rows[panels / 2][rows - 1](k, i);                                                             \
+        }                                                                                                    \
     }
 
 /* As many panels as a tile may take of those that are left. */

@@ -7,7 +7,14 @@
 
 typedef int32_t (*tl_kernel)(const void *p, void *const *t, tl_range r);
 
-typedef enum { TL_CALL = 0, TL_MOVE = 1, TL_JUMP = 2, TL_JUMP_IF_FALSE = 3, TL_HOST = 4 } tl_kind;
+typedef enum {
+    TL_CALL = 0,
+    TL_MOVE = 1,
+    TL_JUMP = 2,
+    TL_JUMP_IF_FALSE = 3,
+    TL_HOST = 4,
+    TL_DELEGATE = 5 /* in program files alone; to run code it is what TL_HOST is */
+} tl_kind;
 
 /* One part of a Move. The flags, where there are any, say whether a variable has been written: read checks its own,
  * write sets its own. */

@@ -11,8 +11,11 @@ typedef struct {
     uint32_t params, layout;
 } tl_entry;
 
-/* A kernel by name, in one tier; NULL where there is none. */
+/* A kernel by name, in one tier, or one that was registered; NULL where there is none. */
 TL_EXPORT const tl_entry *tl_find_entry(const char *tier, const char *name);
+
+/* A kernel of tl_register_operators. */
+const tl_entry *tl_find_registered(const char *name);
 
 /* Best first: X(name, whether this machine can run it) for each. A build for tests may have one alone. */
 #if defined(TL_ONLY_TIER)

@@ -111,13 +111,20 @@ TL_ALWAYS_INLINE tl_vector tl_select(tl_lanes mask, tl_vector a, tl_vector b) {
 }
 
 /* All lanes combined with each other, by halves. */
-#if defined(__AVX2__) && !defined(__AVX512F__)
-#define TL_FOLD(name, combine, instruction)                                                                 \
-    TL_ALWAYS_INLINE float name(tl_vector x) {                                                              \
-        const __m128 four =                                                                                 \
-            _mm_##instruction##_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1)); \
-        const __m128 two = _mm_##instruction##_ps(four, _mm_movehl_ps(four, four));                         \
-        return _mm_cvtss_f32(_mm_##instruction##_ss(two, _mm_movehdup_ps(two)));                            \
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+#define TL_HALF(x, instruction)                          \
+    _mm256_##instruction##_ps(_mm512_castps512_ps256(x), \
+                              _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))
+#else
+#define TL_HALF(x, instruction) ((__m256)(x))
+#endif
+#define TL_FOLD(name, combine, instruction)                                                                         \
+    TL_ALWAYS_INLINE float name(tl_vector x) {                                                                      \
+        const __m256 eight = TL_HALF(x, instruction);                                                               \
+        const __m128 four = _mm_##instruction##_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)); \
+        const __m128 two = _mm_##instruction##_ps(four, _mm_movehl_ps(four, four));                                 \
+        return _mm_cvtss_f32(_mm_##instruction##_ss(two, _mm_movehdup_ps(two)));                                    \
     }
 #else
 #define TL_FOLD(name, combine, instruction)                                               \
@@ -134,6 +141,7 @@ TL_FOLD(tl_sum, TL_ADD, add)
 TL_FOLD(tl_greatest, TL_MAX, max)
 #undef TL_ADD
 #undef TL_FOLD
+#undef TL_HALF
 
 /* The greatest element of a row times `sign`, which is 1 or -1; NaN is passed over, and -inf is that of nothing. */
 TL_ALWAYS_INLINE float tl_greatest_in(const float *x, int32_t n, float sign) {
@@ -151,7 +159,29 @@ TL_ALWAYS_INLINE float tl_greatest_in(const float *x, int32_t n, float sign) {
 
 /* In lane i the sum of x[i]'s lanes, for as many vectors as there are lanes. */
 TL_ALWAYS_INLINE tl_vector tl_sums_of(const tl_vector *x) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX512F__)
+    tl_vector y[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+        const __m512 a = (__m512)x[2 * i], b = (__m512)x[2 * i + 1];
+        y[i] = (tl_vector)_mm512_unpacklo_ps(a, b) + (tl_vector)_mm512_unpackhi_ps(a, b);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+        const __m512d a = (__m512d)y[2 * i], b = (__m512d)y[2 * i + 1];
+        y[i] = (tl_vector)_mm512_unpacklo_pd(a, b) + (tl_vector)_mm512_unpackhi_pd(a, b);
+    }
+    /* Now quarters of y[i] are to be added up, of which each has the sums of four. */
+#pragma GCC unroll 2
+    for (int count = 2; count > 0; count /= 2) {
+#pragma GCC unroll 2
+        for (int i = 0; i < count; ++i) {
+            const __m512 a = (__m512)y[2 * i], b = (__m512)y[2 * i + 1];
+            y[i] = (tl_vector)_mm512_shuffle_f32x4(a, b, 0x88) + (tl_vector)_mm512_shuffle_f32x4(a, b, 0xdd);
+        }
+    }
+    return y[0];
+#elif defined(__AVX2__)
     const __m256 a =
         _mm256_hadd_ps(_mm256_hadd_ps((__m256)x[0], (__m256)x[1]), _mm256_hadd_ps((__m256)x[2], (__m256)x[3]));
     const __m256 b =

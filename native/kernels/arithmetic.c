@@ -6,24 +6,27 @@
 #include "tl_bytes_x16.h"
 #endif
 
+/* AVX-512 has its own for bytes. */
+#define FOR_SOME_TIERS static inline __attribute__((unused))
+
 /* How a multiplier is applied: to 16 bits as is defined, to 8 bits the short way. */
 #define QUANTIZED(suffix, type, rescale)                                                                        \
-    static inline int32_t first_##suffix(const tl_broadcast_params *p, int32_t a) {                             \
+    FOR_SOME_TIERS int32_t first_##suffix(const tl_broadcast_params *p, int32_t a) {                            \
         return rescale((a - p->first_zero_point) * (1 << p->headroom), p->first_multiplier, p->first_shift);    \
     }                                                                                                           \
-    static inline int32_t second_##suffix(const tl_broadcast_params *p, int32_t b) {                            \
+    FOR_SOME_TIERS int32_t second_##suffix(const tl_broadcast_params *p, int32_t b) {                           \
         return rescale((b - p->second_zero_point) * (1 << p->headroom), p->second_multiplier, p->second_shift); \
     }                                                                                                           \
-    static inline int32_t stored_##suffix(const tl_broadcast_params *p, int32_t steps) {                        \
+    FOR_SOME_TIERS int32_t stored_##suffix(const tl_broadcast_params *p, int32_t steps) {                       \
         return stored(p, rescale(steps, p->multiplier, p->shift));                                              \
     }                                                                                                           \
-    static inline int32_t sum_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                    \
+    FOR_SOME_TIERS int32_t sum_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                   \
         return stored_##suffix(p, first_##suffix(p, a) + second_##suffix(p, b));                                \
     }                                                                                                           \
-    static inline int32_t difference_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {             \
+    FOR_SOME_TIERS int32_t difference_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {            \
         return stored_##suffix(p, first_##suffix(p, a) - second_##suffix(p, b));                                \
     }                                                                                                           \
-    static inline int32_t product_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {                \
+    FOR_SOME_TIERS int32_t product_##suffix(const tl_broadcast_params *p, int32_t a, int32_t b) {               \
         return stored_##suffix(p, (a - p->first_zero_point) * (b - p->second_zero_point));                      \
     }
 

@@ -43,9 +43,6 @@ typedef struct {
     int32_t outputs, is_fast; /* whether tl_requantize_bytes will do */
     size_t panel_bytes;
     tl_output output;
-#if defined(__AVX512VNNI__)
-    tl_quad_output *fast;
-#endif
 } job;
 
 typedef tl_row_sums sums_of[ROWS];
@@ -166,32 +163,51 @@ TILES(half_tiles_w16, tile, VECTORS / 2, TL_PAIRS_W16)
 #endif
 
 #if defined(__AVX512VNNI__)
-/* Rows of pixels by some panels. */
-TL_INLINE void quads_tile(const job *k, int32_t i, const int rows, const int panels) {
+/* Pixels of a line by some panels. */
+typedef struct {
+    const params *p;
+    const int32_t *runs, *start, *zero;
+    const char *x, *weights;
+    char *y;
+    ptrdiff_t x_step, y_step;
+    size_t panel_bytes;
+    const void *scales;
+    tl_output output;
+    tl_quad_output fast;
+} line_job;
+
+TL_INLINE void quads_tile(const line_job *k, int32_t i, const int rows, const int panels) {
+    const int32_t steps = k->p->steps, *run = k->runs, *const end = run + k->p->runs;
     tl_quad_sums sums;
 #pragma GCC unroll 4
     for (int v = 0; v < panels; ++v) {
         tl_lanes start;
-        tl_copy(&start, (const int32_t *)k->start + v * PANEL, sizeof start);
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m) sums[m][v] = k->p->filter_zero_point ? start + k->at->zero[i + m] : start;
+        tl_copy(&start, k->start + v * PANEL, sizeof start);
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) sums[m][v] = start;
     }
-    const char *w = k->weights;
-    for (int32_t run = 0; run < k->p->runs; ++run, w += k->p->steps * PANEL * 4) {
-        const char *x[TL_QUAD_ROWS];
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m) x[m] = k->x + (k->at->x[i + m] + k->runs[run]);
-        if (rows == 1)
-            tl_add_quads_of_one(sums, x[0], w, k->panel_bytes, k->p->steps, panels);
-        else
-            tl_add_quads(sums, x, w, k->panel_bytes, k->p->steps, rows, panels);
+    if (k->p->filter_zero_point) {
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 4
+            for (int v = 0; v < panels; ++v) sums[m][v] += k->zero[i + m];
+        }
+    }
+    const char *w = k->weights, *x = k->x + i * k->x_step;
+    for (; run < end; ++run, w += steps * PANEL * 4) {
+        if (rows == 1) {
+            tl_add_quads_of_one(sums, x + *run, w, k->panel_bytes, steps, panels);
+        } else {
+            const tl_quad_rows at = tl_even_rows(x + *run, k->x_step, rows);
+            tl_add_quads(sums, &at, 1, w, k->panel_bytes, steps, rows, panels);
+        }
     }
     char *y[TL_QUAD_ROWS];
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) y[m] = k->y + k->at->y[i + m];
-    tl_finish_quads(&k->output, k->fast, k->scales, sums, y, rows, panels);
+#pragma GCC unroll 12
+    for (int m = 0; m < rows; ++m) y[m] = k->y + (i + m) * k->y_step;
+    tl_finish_quads(&k->output, &k->fast, k->scales, sums, y, rows, panels);
 }
-TL_QUAD_TILES(tiles_quads, quads_tile, const job *)
+TL_QUAD_TILES(tiles_quads, quads_tile, const line_job *)
 #define single_quads tiles_w8 /* which no one calls */
 #else
 static void single_quads(const job *k, int32_t count) { /* Without VNNI they are for single rows. */
@@ -282,6 +298,24 @@ static void add_zero_points(const job *k, pixels *at, int32_t count) {
         at->zero[i] = -k->p->filter_zero_point * sum;
     }
 }
+
+/* All pixels of a block by as many panels as there are together from the job's one on. */
+static void quads(const job *k, const pixels *at, int32_t together) {
+    const params *p = k->p;
+    line_job line; /* An initializer would clear all of it. */
+    line.p = p, line.runs = k->runs, line.start = k->start, line.zero = at->zero;
+    line.weights = k->weights, line.panel_bytes = k->panel_bytes;
+    line.x_step = p->stride_width * p->channels;
+    line.y_step = p->output_pixel * tl_output_bytes(p->output_type);
+    line.scales = k->scales;
+    line.output = k->output;
+    tl_prepare_output(&k->output, k->scales, together, k->outputs, &line.fast);
+    for (int32_t i = 0; i < at->lines; ++i, line.zero += at->columns) {
+        line.x = k->x + at->x[i * at->columns];
+        line.y = k->y + at->y[i * at->columns];
+        tiles_quads(&line, at->columns, together);
+    }
+}
 #endif
 
 /* Some panels for the block whose input lies in x. */
@@ -292,10 +326,6 @@ TL_INLINE void panels(const params *p, void *const *t, const char *x, pixels *at
     const int32_t end = TL_MIN(p->panels, (part + 1) * p->part_panels), count = at->lines * at->columns;
     job k = {.p = p, .at = at, .runs = t[4], .output = TL_OUTPUT(p)};
     k.panel_bytes = (size_t)p->runs * (size_t)(p->steps * PANEL * TL_STEP_BYTES(kind));
-#if defined(__AVX512VNNI__)
-    tl_quad_output fast;
-    k.fast = &fast;
-#endif
     for (int32_t i = part * p->part_panels, together = 1; i < end; i += together) {
         const int32_t group = i / p->group_panels, first = i % p->group_panels;
         k.x = x + (size_t)(group * p->depth * (4 / TL_STEP(kind)));
@@ -307,9 +337,8 @@ TL_INLINE void panels(const params *p, void *const *t, const char *x, pixels *at
         if (kind == TL_QUADS_W8) {
             if (p->filter_zero_point && (!first || i == part * p->part_panels)) add_zero_points(&k, at, count);
             together = tl_quad_panels(TL_MIN(end - i, p->group_panels - first));
-            tl_prepare_output(&k.output, k.scales, together, TL_MIN(PANEL * together, p->outputs - first * PANEL),
-                              k.fast);
-            tiles_quads(&k, count, together);
+            k.outputs = TL_MIN(PANEL * together, p->outputs - first * PANEL);
+            quads(&k, at, together);
             continue;
         }
 #endif

@@ -77,26 +77,48 @@ static void lay_edge(const params *p, const sources *s, int32_t begin, int32_t j
     }
 }
 
-/* The same where every cell is inside a row, or its row is padding, and channels are whole sixteens. */
+/* `count` times sixteen channels, or fewer, from sources x that are `step` apart to places `y_step` apart. */
+TL_ALWAYS_INLINE void lay_column(const char *const *sources, const size_t *step, int32_t count, int32_t channels,
+                                 __m512i flip, uint8_t *y, size_t y_step) {
+    const __mmask16 mask = (__mmask16)((1u << TL_MIN(16, channels)) - 1);
+    const char *x[4] = {sources[0], sources[1], sources[2], sources[3]};
+    for (int32_t i = 0; i < count; ++i, y += y_step) {
+        if (channels >= 16)
+            _mm512_storeu_si512(y, zip_whole(x, flip));
+        else
+            _mm512_mask_storeu_epi32(y, mask, zip(x, 0, mask, flip));
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; ++q) x[q] += step[q];
+    }
+}
+
+/* The same where every cell is inside a row, or its row is padding, and each channel has but one filter. */
 static void lay_inside(const params *p, const sources *s, int32_t begin, int32_t j, int32_t end, int32_t channels,
                        uint8_t *to) {
     const size_t y_step = (size_t)p->block * 4;
+    const char *x[4];
+    size_t step[4], sixteen[4];
+    int is_dense = channels == p->block && s->pixel == (size_t)channels;
+    for (int q = 0; q < 4; ++q) {
+        x[q] = s->row[q] ? s->row[q] + (ptrdiff_t)(begin + j + s->shift[q]) * (ptrdiff_t)s->pixel : s->padding;
+        step[q] = s->row[q] ? s->pixel : 0;
+        sixteen[q] = 16;
+        is_dense = is_dense && s->row[q];
+    }
+    to += (size_t)j * y_step;
+    if (is_dense) { /* Pixels without gaps are one long row of channels. */
+        const int32_t bytes = (end - j) * channels, whole = bytes / 16;
+        lay_column(x, sixteen, whole, 16, s->flip, to, 64);
+        for (int q = 0; q < 4; ++q) x[q] += 16 * whole;
+        if (bytes % 16) lay_column(x, sixteen, 1, bytes % 16, s->flip, to + 64 * whole, 64);
+        return;
+    }
     for (int32_t c = 0; c < channels; c += 16) {
-        const char *x[4];
-        size_t step[4];
-#pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) {
-            const ptrdiff_t column = begin + j + s->shift[q];
-            x[q] = (s->row[q] ? s->row[q] + column * (ptrdiff_t)s->pixel : s->padding) + c;
-            step[q] = s->row[q] ? s->pixel : 0;
-        }
-        const __m512i flip = s->flip;
-        uint8_t *y = to + (size_t)j * y_step + 4 * c;
-        for (int32_t i = j; i < end; ++i, y += y_step) {
-            _mm512_storeu_si512(y, zip_whole(x, flip));
-#pragma GCC unroll 4
-            for (int q = 0; q < 4; ++q) x[q] += step[q];
-        }
+        if (channels - c >= 16)
+            lay_column(x, step, end - j, 16, s->flip, to + 4 * c, y_step);
+        else
+            lay_column(x, step, end - j, channels - c, s->flip, to + 4 * c, y_step);
+        for (int q = 0; q < 4; ++q) x[q] += 16;
     }
 }
 
@@ -120,7 +142,7 @@ static void load(const params *p, const char *x, int32_t top, int32_t begin, int
         const int32_t inside = tl_clamp(-begin, 0, columns);
         const int32_t end = tl_clamp(p->input_width - farthest - begin, inside, columns);
         lay_edge(p, &s, begin, 0, inside, first, channels, to);
-        if (p->multiplier == 1 && channels % 16 == 0)
+        if (p->multiplier == 1)
             lay_inside(p, &s, begin, inside, end, channels, to);
         else
             lay_edge(p, &s, begin, inside, end, first, channels, to);
@@ -144,7 +166,7 @@ typedef struct {
 } job;
 
 /* A row's cells for sixteen sums, from where its first output's are. */
-TL_ALWAYS_INLINE tl_lanes cells(const job *k, const uint8_t *x, const int is_folded) {
+TL_ALWAYS_INLINE tl_lanes cells(const job *k, const char *x, const int is_folded) {
     if (!is_folded) return (tl_lanes)_mm512_loadu_si512(x);
     const __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(const void *)x));
     return (tl_lanes)_mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)(const void *)(x + k->half)), 1);
@@ -153,21 +175,17 @@ TL_ALWAYS_INLINE tl_lanes cells(const job *k, const uint8_t *x, const int is_fol
 TL_ALWAYS_INLINE void add_taps(const job *k, tl_quad_sums sums, int32_t i, const int rows, const int panels,
                                const int is_folded) {
     const size_t panel = (size_t)k->p->taps * 64;
-    const uint8_t *row[TL_QUAD_ROWS];
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) {
-        row[m] = k->x + (size_t)(i + m) * k->step;
-        TL_OPAQUE(row[m]);
-    }
+    const tl_quad_rows at = tl_even_rows((const char *)k->x + (size_t)i * k->step, (ptrdiff_t)k->step, rows);
     const int8_t *w = k->weights;
     for (int32_t tap = 0; tap < k->p->taps; ++tap, w += 64) {
         const size_t offset = (size_t)k->offsets[tap];
 #pragma GCC unroll 4
         for (int v = 0; v < panels; ++v) {
             const tl_lanes b = tl_load_step((const char *)w + (size_t)v * panel, TL_QUADS_W8);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int m = 0; m < rows; ++m)
-                sums[m][v] = tl_add_step(sums[m][v], cells(k, row[m] + offset + v * 64, is_folded), b, TL_QUADS_W8);
+                sums[m][v] = tl_add_step(
+                    sums[m][v], cells(k, at.x[m / 3] + m % 3 * at.step + offset + v * 64, is_folded), b, TL_QUADS_W8);
         }
     }
 }
@@ -178,7 +196,7 @@ TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int pa
     for (int v = 0; v < panels; ++v) {
         tl_lanes start;
         tl_copy(&start, k->start + v * TL_BLOCK, sizeof start);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) sums[m][v] = start;
     }
     if (panels == 1 && k->p->fold > 1)
@@ -186,7 +204,7 @@ TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int pa
     else
         add_taps(k, sums, i, rows, panels, 0);
     char *y[TL_QUAD_ROWS];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < rows; ++m) y[m] = k->y + (size_t)(i + m) * k->y_step;
     tl_finish_quads(&k->output, &k->fast, k->scales, sums, y, rows, panels);
 }

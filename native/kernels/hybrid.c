@@ -150,7 +150,7 @@ TL_INLINE void quads_tile(const wide_block *k, int32_t i, const int rows, const 
     const int32_t steps = (p->length + 3) / 4;
     const char *w = s->w;
     tl_quad_sums sums;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 4
         for (int v = 0; v < panels; ++v) sums[m][v] = (tl_lanes){0};
@@ -158,13 +158,13 @@ TL_INLINE void quads_tile(const wide_block *k, int32_t i, const int rows, const 
     for (int32_t run = 0; run < p->runs; ++run, w += steps * PANEL * 4) {
         const size_t at =
             (size_t)(run / p->run_columns) * p->run_row_step + (size_t)(run % p->run_columns) * p->run_step;
-        const char *x[TL_QUAD_ROWS];
-#pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m) x[m] = s->x[i + m] + at;
+        tl_quad_rows x;
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) x.x[m] = s->x[i + m] + at;
         if (rows == 1)
-            tl_add_quads_of_one(sums, x[0], w, k->panel_bytes, steps, panels);
+            tl_add_quads_of_one(sums, x.x[0], w, k->panel_bytes, steps, panels);
         else
-            tl_add_quads(sums, x, w, k->panel_bytes, steps, rows, panels);
+            tl_add_quads(sums, &x, 0, w, k->panel_bytes, steps, rows, panels);
     }
     const tl_vector low = tl_splat(p->low), high = tl_splat(p->high);
     const int32_t columns = s->columns, scales_first = p->scales_first;
@@ -174,7 +174,7 @@ TL_INLINE void quads_tile(const wide_block *k, int32_t i, const int rows, const 
                         bias = s->bias ? tl_load(s->bias + v * PANEL) : tl_splat(0);
         tl_lanes totals;
         tl_copy(&totals, s->totals + v * PANEL, sizeof totals);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) {
             const float scale = s->scale[i + m];
             const tl_vector total = __builtin_convertvector(sums[m][v] - totals * s->zero[i + m], tl_vector);

@@ -117,7 +117,8 @@ TL_ALWAYS_INLINE void block_of(const tl_winograd_params *p, void *const *t, int3
     for (int32_t e = 0; e < size * size; ++e) {
         const tl_row row = {.x = v + e * p->block * c, .y = m + e * p->block * n, .rows = 1};
         const float *w = (const float *)t[1] + e * panels * c * TL_PANEL;
-        for (int32_t k = 0; k < p->outputs; k += TL_PANEL) tl_panel(&product, &row, 0, count, w + k * c, NULL, k);
+        for (int32_t k = 0; k < p->outputs; k += TL_PANELS * TL_PANEL)
+            tl_panels(&product, &row, 0, count, w + k * c, NULL, k, TL_MIN(TL_PANELS * TL_PANEL, p->outputs - k));
     }
     for (int32_t i = 0; i < count; ++i) {
         const int32_t number = first + i, left = number % across * tile, top = number / across % down * tile;

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from tachylite.model.errors import TachyliteError
+from tachylite.update import cli as updates
 
 app = typer.Typer(
     name="tachylite",
@@ -24,12 +25,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(updates.publish)
+app.add_typer(updates.update)
 console = Console()
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
 OutputPath = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")]
 Operators = Annotated[list[str] | None, typer.Option("--operator", help="Only operators of this kind, such as CONV_2D.")]
 Names = Annotated[list[str] | None, typer.Option("--name", help="Only operators whose output is named so; * and ? make patterns.")]
+DelegateNames = Annotated[
+    list[str] | None,
+    typer.Option("--delegate", metavar="NAME[,OPTION=VALUE...]", help="Let it take what it supports: a name, module:Class, or a library."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail where a delegate does, instead of running its part on the CPU.")]
 Skip = Annotated[list[str] | None, typer.Option(help="Not operators whose output is named so.")]
 
 
@@ -72,18 +80,21 @@ def run(
     mean: Annotated[list[float] | None, typer.Option(help="Inputs take (x - mean) / std; once, or once per channel.")] = None,
     std: Annotated[list[float] | None, typer.Option(help="See --mean.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+    delegates: DelegateNames = None,
+    strict: Strict = False,
 ) -> None:
     """Run a model once on a picture, a sound or arrays, and show what it answers.
 
     Inputs are brought to the size, type and scale that the model asks for. Inputs that are not given are zero.
     """
     from tachylite.data import answers, arrays, drawing, feed
+    from tachylite.runtime.delegate import from_text
     from tachylite.runtime.loaded import load
 
     with explained():
         if draw and not image:
             raise TachyliteError("--draw draws on the picture of --image, which was not given")
-        loaded = load(model, threads)
+        loaded = load(model, threads, [from_text(text) for text in delegates or ()], strict)
         sources = feed.Sources(image, audio, tuple(inputs or ()), tuple(mean or ()) or None, tuple(std or ()) or None)
         results = loaded.run(feed.feed(loaded.model, sources))
         answer = answers.interpret(loaded.model.graph, results, feed.labels(loaded.model, labels), threshold, top)
@@ -273,7 +284,10 @@ def prune(
     output: OutputPath,
     sparsity: Annotated[float | None, typer.Option(help="The part of the weights that becomes zero.")] = None,
     pattern: Annotated[str, typer.Option(help="unstructured, 2:4, or blocks of outputs x inputs such as 4x1.")] = "unstructured",
-    method: Annotated[str, typer.Option(help="What makes weights small: magnitude, or lamp (relative to the layer).")] = "magnitude",
+    method: Annotated[str, typer.Option(help="What goes: magnitude, lamp (relative to the layer), or surgery (by samples).")] = "magnitude",
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="SAMPLES", help="For surgery, or to fit layers without channels again.")
+    ] = None,
     channels: Annotated[float | None, typer.Option(metavar="RATIO", help="Remove this part of the layers' channels instead.")] = None,
     macs: Annotated[float | None, typer.Option(metavar="PART", help="Remove channels; this part of the multiplications stays.")] = None,
     norm: Annotated[str, typer.Option(help="What makes a channel small: l1 or l2 of its weights.")] = "l1",
@@ -295,11 +309,12 @@ def prune(
         source = codec.read_file(model)
         which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
         if channels is None and macs is None:
-            result = pruned(source, sparsity, method=method, pattern=pattern, scope=scope or "global", **which)
+            which |= {"method": method, "pattern": pattern, "calibration": calibration}
+            result = pruned(source, sparsity, scope=scope or "global", **which)
         elif sparsity is not None:
             raise TachyliteError("--sparsity makes weights zero, --channels and --macs remove channels; run one after the other")
         else:
-            options: dict[str, Any] = {"norm": norm, "scope": scope or "layer", "multiple": multiple, **which}
+            options: dict[str, Any] = {"norm": norm, "scope": scope or "layer", "multiple": multiple, "calibration": calibration, **which}
             result = structured.prune_channels(source, channels, macs=macs, **options)
         result.save(output)
         if report:
@@ -320,6 +335,7 @@ def cluster(
     operators: Operators = None,
     names: Names = None,
     skip: Skip = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="SAMPLES", help="Samples, by which layers change least.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draws of kmeans++.")] = 0,
     report: Annotated[bool, typer.Option("--report", help="Show operators and how many values there are, before and after.")] = False,
 ) -> None:
@@ -330,7 +346,7 @@ def cluster(
     with explained():
         source = codec.read_file(model)
         which: dict[str, Any] = {"operators": operators or "*", "names": names or "*", "skip": skip or ()}
-        result = clustered(source, clusters, init=init, scope=scope, seed=seed, **which)
+        result = clustered(source, clusters, init=init, scope=scope, calibration=calibration, seed=seed, **which)
         result.save(output)
         if report:
             show_weights(source, result)
@@ -372,6 +388,187 @@ def counting(what: str) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda count: bar.update(task, completed=count)
+
+
+@app.command()
+def make_trainable(
+    model: ModelPath,
+    output: OutputPath,
+    loss: Annotated[
+        str, typer.Option(help="sparse_crossentropy, crossentropy, binary_crossentropy, mse, mae or huber.")
+    ] = "sparse_crossentropy",
+    optimizer: Annotated[str, typer.Option(help="sgd, momentum, rmsprop, adam or adamw.")] = "adam",
+    trainable: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Constants that are trained; * and ? make patterns.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples of a step.")] = 32,
+    classes: Annotated[int | None, typer.Option(help="Put a new last layer of so many classes in place of the old one.")] = None,
+    smoothing: Annotated[float, typer.Option(help="Part of the probability that all classes share.")] = 0.0,
+    clip_norm: Annotated[float | None, typer.Option(help="Greatest norm of all gradients together.")] = None,
+    clip_value: Annotated[float | None, typer.Option(help="Greatest element of a gradient.")] = None,
+    initialize: Annotated[int | None, typer.Option(metavar="SEED", help="Begin with random weights.")] = None,
+    segments: Annotated[int, typer.Option(min=1, help="Compute parts again to save memory.")] = 1,
+) -> None:
+    """Give a model signatures that train, judge, save and restore it, on the device too."""
+    from tachylite.train.head import add_head
+    from tachylite.train.signatures import make_trainable, settings_of
+
+    with explained():
+        source = add_head(model, classes) if classes is not None else model
+        result = make_trainable(
+            source,
+            loss=loss,
+            optimizer=optimizer,
+            trainable=trainable or "*",
+            batch=batch,
+            smoothing=smoothing,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            initialize=initialize,
+            segments=segments,
+        )
+        result.save(output)
+        console.print(f"trains {len(settings_of(result)['trained'])} tensors by {optimizer}, batches of {batch}", highlight=False)
+        for signature in result.signatures:
+            operators = len(signature.graph.operators)
+            console.print(f"  {signature.key:8} {operators:5} operators", highlight=False)
+        show_sizes(model, output)
+
+
+@app.command()
+def train(
+    model: ModelPath,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Samples: .npz with arrays named like the inputs, and `target`.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write what was learned as a plain model.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save here after each epoch; go on from it where it exists.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often all samples are gone through.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="The learning rate; else one that suits the optimizer.")] = None,
+    schedule: Annotated[str, typer.Option(help="How the rate goes on: constant, or cosine.")] = "constant",
+    validation: Annotated[Path | None, typer.Option(metavar="DATA", help="Samples that are judged after each epoch.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs that did not help the validation.")] = None,
+    mean: Annotated[float, typer.Option(help="Inputs become (x - mean) / std.")] = 0.0,
+    std: Annotated[float, typer.Option(help="See --mean.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the samples' order.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the loss curve.")] = None,
+) -> None:
+    """Train a model that `tachylite make-trainable` wrote, and show the loss curve."""
+    from tachylite.model import codec
+    from tachylite.train import curve
+    from tachylite.train.loop import cosine, fit
+    from tachylite.train.optimizer import OPTIMIZERS
+    from tachylite.train.signatures import settings_of
+
+    with explained():
+        source = codec.read_file(model)
+        settings = settings_of(source)
+        if schedule not in ("constant", "cosine"):
+            raise TachyliteError(f"there is no schedule {schedule!r}; choose constant or cosine")
+        start = OPTIMIZERS[settings["optimizer"]["name"]].rate if rate is None else rate
+        with training_bar() as progress:
+            training = fit(
+                source,
+                training_data(data, mean, std),
+                epochs=epochs,
+                rate=cosine(start) if schedule == "cosine" else start,
+                validation=training_data(validation, mean, std) if validation else None,
+                seed=seed,
+                checkpoint=checkpoint,
+                patience=patience,
+                threads=threads,
+                progress=progress,
+            )
+        for line in curve.text(training.losses):
+            console.print(line, highlight=False)
+        if training.validations:
+            step, loss, right = training.validations[-1]
+            accuracy = "" if right is None else f", {right:.2%} right"
+            console.print(f"validation after step {step}: loss {loss:.4f}{accuracy}", highlight=False)
+        if page:
+            first = training.steps - len(training.losses)
+            content = {
+                "model": model.name,
+                "settings": settings,
+                "first": first,
+                "losses": training.losses,
+                "validations": training.validations,
+            }
+            curve.write(content, page)
+        if output:
+            training.freeze().save(output)
+            show_sizes(model, output)
+
+
+def training_data(path: Path, mean: float, std: float) -> dict[str, Any]:
+    """The arrays of an .npz file; inputs as (x - mean) / std. Raises TachyliteError, OSError."""
+    from tachylite.data import arrays
+    from tachylite.train.loop import TARGETS
+
+    found = arrays.read(path)
+    if not isinstance(found, dict):
+        raise TachyliteError(f"{path} holds one array; training needs inputs and targets by name, in an .npz file")
+    return {name: array if name in TARGETS else (array - mean) / std for name, array in found.items()}
+
+
+@contextmanager
+def training_bar() -> Iterator[Any]:
+    """A bar of steps with the last loss: the function to call with the steps done, those there are, and the loss."""
+    columns = TextColumn("training"), BarColumn(), TextColumn("{task.completed}/{task.total}  loss {task.fields[loss]:.4f}")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, loss=float("nan"))
+        yield lambda done, of, loss: bar.update(task, completed=done, total=of, loss=loss)
+
+
+@app.command()
+def finetune(
+    model: ModelPath,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Samples: .npz with arrays named like the inputs, and perhaps `target`.")],
+    output: OutputPath,
+    recipe: Annotated[str | None, typer.Option(help="Quantize in the end: a scheme or a .json file of rules.")] = None,
+    sparsity: Annotated[float | None, typer.Option(help="Make so many weights zero, a few more at a time.")] = None,
+    pattern: Annotated[str, typer.Option(help="Which: unstructured, 2:4, or blocks such as 4x1.")] = "unstructured",
+    clusters: Annotated[int | None, typer.Option(help="Let the weights of a layer share so many values.")] = None,
+    teacher: Annotated[Path | None, typer.Option(metavar="MODEL", help="The float model whose answers are learned; else MODEL.")] = None,
+    distill: Annotated[float, typer.Option(help="The part of what is learned that these are; the rest are the data's classes.")] = 1.0,
+    epochs: Annotated[int, typer.Option(min=1, help="How often all samples are gone through.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="Where the learning rate begins, before it falls along a cosine.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples of a step.")] = 32,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save here after each epoch; go on from it where it exists.")
+    ] = None,
+    mean: Annotated[float, typer.Option(help="Inputs become (x - mean) / std.")] = 0.0,
+    std: Annotated[float, typer.Option(help="See --mean.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the samples' order, and of clustering.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Worker threads.")] = 1,
+) -> None:
+    """Train a pruned, clustered or soon to be quantized model as what it will be, to answer like the float model."""
+    from tachylite.compress.recipe import read_rules
+    from tachylite.train.finetune import finetune
+    from tachylite.train.loop import cosine
+
+    with explained():
+        with training_bar() as progress:
+            result = finetune(
+                model,
+                training_data(data, mean, std),
+                recipe=None if recipe is None else read_rules(recipe),
+                sparsity=sparsity,
+                pattern=pattern,
+                clusters=clusters,
+                teacher=teacher,
+                distill=distill,
+                epochs=epochs,
+                rate=None if rate is None else cosine(rate),
+                batch=batch,
+                checkpoint=checkpoint,
+                seed=seed,
+                threads=threads,
+                progress=progress,
+            )
+        result.save(output)
+        show_sizes(model, output)
 
 
 @app.command()
@@ -472,18 +669,50 @@ def show_suggestion(suggestion: dict[str, Any]) -> None:
 @app.command()
 def inspect(
     model: ModelPath,
+    delegates: DelegateNames = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
-    """Show a model's inputs, outputs, operators with shapes and sizes, weights by type, and the memory that it needs."""
+    """Show a model's inputs, outputs, operators with shapes and sizes, weights by type, and the memory that it needs.
+
+    With --delegate: where each operator would run, why not on the delegate, and how many bytes cross.
+    """
     from tachylite.model import codec
     from tachylite.program.summary import summarize
 
     with explained():
         summary = {"file": str(model), "bytes": model.stat().st_size, **summarize(codec.read_file(model))}
+        if delegates:
+            summary["partitioning"] = partitioning(model, delegates)
         if as_json:
             print(json.dumps(summary, indent=2))
         else:
             show_summary(summary)
+
+
+def partitioning(model: Path, delegates: list[str]) -> dict[str, Any]:
+    """The partition report of a model with the shapes of its file."""
+    from tachylite.runtime.delegate import from_text
+    from tachylite.runtime.interpreter import Interpreter
+
+    interpreter = Interpreter(str(model), experimental_delegates=[from_text(text) for text in delegates])
+    interpreter.allocate_tensors()
+    return interpreter.partition_report().as_data()
+
+
+def show_partitioning(report: dict[str, Any], on_cpu_alone: bool = False) -> None:
+    """Partitions, and where each operator runs, or those that the CPU runs."""
+    console.print(f"delegates do [bold]{report['share']:.1%}[/] of the operations", highlight=False)
+    partitions = Table("partition", "delegate", box=None, pad_edge=False)
+    for column in ("operators", "operations", "in", "out"):
+        partitions.add_column(column, justify="right")
+    for p in report["partitions"]:
+        sizes = size_text(p["bytes_in"]), size_text(p["bytes_out"])
+        partitions.add_row(str(p["number"]), p["delegate"], str(p["operators"]), f"{p['operations']:,}", *sizes)
+    operators = Table("#", "operator", "where", "why", box=None, pad_edge=False)
+    for o in (o for o in report["operators"] if not on_cpu_alone or o["where"] == "cpu"):
+        where = o["where"] if o["partition"] is None else f"{o['where']} {o['partition']}"
+        operators.add_row(str(o["index"]), o["op"], where, escape(o["why"]))
+    console.print(partitions, operators)
 
 
 def show_summary(summary: dict[str, Any]) -> None:
@@ -498,6 +727,8 @@ def show_summary(summary: dict[str, Any]) -> None:
     weights = ", ".join(f"{dtype} {size_text(count)}" for dtype, count in summary["weights"].items())
     console.print(f"weights   {weights or 'none'}", highlight=False)
     console.print(f"arena     {size_text(summary['arena_bytes'])}  {escape(summary['problem'])}", highlight=False)
+    if "partitioning" in summary:
+        show_partitioning(summary["partitioning"])
     if summary["files"]:
         console.print(f"files     {', '.join(summary['files'])}", highlight=False)
 
@@ -540,6 +771,8 @@ def bench(
     versus: Annotated[str | None, typer.Option("--vs", metavar="ENGINE", help="Run another engine in turn: litert.")] = None,
     signature: Annotated[str | None, typer.Option(help="Run this signature instead of the main graph.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="How many operators to show, the slowest first.")] = 15,
+    delegates: DelegateNames = None,
+    strict: Strict = False,
     page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with timeline, graph and operators.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
@@ -556,6 +789,8 @@ def bench(
                 runs=runs,
                 signature=signature,
                 versus=versus,
+                delegates=tuple(delegates or ()),
+                strict=strict,
                 progress=lambda what, done: bar.update(task, description=what, completed=done),
             )
         data = report.as_data(result)
@@ -586,6 +821,8 @@ def show_bench(data: dict[str, Any], rows: int) -> None:
     peaks = ", ".join(f"{kind} {rate / 1e9:,.1f} Gop/s" for kind, rate in data["peaks"].items())
     console.print(f"arena {size_text(data['arena_bytes'])}; the machine's peak: {peaks}\n", highlight=False)
     show_operators(data["operators"], rows)
+    if data["partitioning"]:
+        show_partitioning(data["partitioning"], on_cpu_alone=True)
 
 
 def show_comparison(comparison: dict[str, Any]) -> None:
@@ -633,19 +870,23 @@ def program(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .tlp file to write.")],
     target: Annotated[str | None, typer.Option(help="Instructions to use, like baseline or avx2; else the best of this machine.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="The most worker threads that it may run on.")] = 1,
+    delegates: DelegateNames = None,
 ) -> None:
     """Write a model as a program file, which the C runtime runs without Python.
 
     It holds what the model becomes for the input shapes in its file: code, constants and a memory plan. See native/include/tachylite.h.
+    With --delegate, which must be a C library's: what that compiled too, and what the CPU does where the delegate is missing or fails.
     """
     from tachylite.model import codec
     from tachylite.model.files import write_atomically
     from tachylite.program.target import Target
     from tachylite.program.tlp import compile_model
     from tachylite.runtime import native
+    from tachylite.runtime.delegate import from_text
 
     with explained():
-        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads))
+        chosen = [from_text(text) for text in delegates or ()]
+        compiled = compile_model(codec.read_file(model), Target(target or native.tier(), workers=threads), chosen)
         write_atomically(output, compiled.pieces)
         show_program(output, compiled)
 
@@ -660,6 +901,8 @@ def show_program(path: Path, compiled: Any) -> None:
     console.print(f"arena     {size_text(compiled.arena_size)}", highlight=False)
     console.print(f"memory    {size_text(compiled.memory_size)}  with inputs, outputs and variables", highlight=False)
     console.print(f"calls     {compiled.calls}", highlight=False)
+    for p in compiled.partitions:
+        console.print(f"delegate  {p.delegate.name} runs {len(p.positions)} operators in one call", highlight=False)
 
 
 @app.command(name="compile")

@@ -169,6 +169,18 @@ def test_the_page_holds_the_report(page: tuple[Page, str]) -> None:
     assert data["comparison"]["engine"] == "litert"
 
 
+def test_a_delegate_is_in_the_report(path: Path) -> None:
+    echo = "tests.delegates.echo:Echo,only=FULLY_CONNECTED"
+    data = data_of(path, "--delegate", echo)
+    assert [(row["op"], row["kernel"], row["tier"]) for row in data["operators"][:1]] == [("DELEGATE", "1 operator", "echo")]
+    assert data["operators"][0]["of_peak"] is None
+    assert [o["where"] for o in data["partitioning"]["operators"]] == ["echo", "cpu", "cpu"]
+    assert data["partitioning"]["partitions"][0]["bytes_in"] == 32
+    shown = run(path, "--runs", 3, "--delegate", echo).stdout
+    assert "delegates do 88.9% of the operations" in shown
+    assert data_of(path)["partitioning"] is None
+
+
 def test_a_page_of_many_runs_stays_small() -> None:
     latency = {"seconds": list(range(3 * html.MOST_RUNS, 0, -1))}
     thinned = html._thin(latency)["seconds"]
@@ -177,6 +189,6 @@ def test_a_page_of_many_runs_stays_small() -> None:
 
 
 def test_measuring_loads_in_a_process_of_its_own(path: Path) -> None:
-    command = [sys.executable, "-m", "tachylite.bench.load", "tachylite", str(path), "1"]
+    command = [sys.executable, "-m", "tachylite.bench.load", json.dumps(["tachylite", str(path), 1])]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert json.loads(shown).keys() == {"construct", "allocate", "first_run", "peak_bytes"}

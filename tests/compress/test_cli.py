@@ -95,6 +95,13 @@ def test_prune_and_cluster_report_what_is_left(net):
     assert ["160", "0.0%", "4"] in [line.split()[1:] for line in result.output.splitlines()]
 
 
+def test_prune_takes_samples(net):
+    out = net.with_name("out.tflite")
+    result = invoke("prune", net, "-o", out, "--sparsity", 0.5, "--method", "surgery", "--calibration", net.with_name("x.npz"))
+    assert result.exit_code == 0, result.output
+    assert out.exists()
+
+
 def test_prune_removes_channels(net):
     out = net.with_name("out.tflite")
     result = invoke("prune", net, "-o", out, "--macs", 0.6, "--multiple", 1, "--report")

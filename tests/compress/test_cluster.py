@@ -39,6 +39,21 @@ def test_each_channel_may_have_values_of_its_own():
     assert len(np.unique(kernels(shared)[0][0])) > 4
 
 
+@pytest.mark.parametrize("keep_zeros", [True, False])
+def test_samples_bring_answers_closer_and_keep_zeros(keep_zeros):
+    samples, x = floats(60, 8, 8, 16, seed=7), floats(1, 8, 8, 16)
+    pruned = tachylite.prune(wide_net(), 0.5)
+    blind, seen = (tachylite.cluster(pruned, 6, keep_zeros=keep_zeros, calibration=data) for data in (None, samples))
+    assert all(c.distinct <= 6 for c in contents(seen))
+    assert not keep_zeros or zeros(seen) >= zeros(pruned)
+    assert sqnr(ours(pruned, x), ours(seen, x)) > sqnr(ours(pruned, x), ours(blind, x)) + 3
+
+
+def test_samples_are_for_layers_that_share_values_as_a_whole():
+    with pytest.raises(TachyliteError, match="leave the scope out"):
+        tachylite.cluster(picture_net(), 4, scope="channel", calibration=floats(2, 8, 8, 3))
+
+
 def test_kmeans_settles_where_every_centre_is_the_mean_of_its_points():
     points = np.sort(np.random.default_rng(0).normal(size=500))
     counts = np.random.default_rng(1).integers(1, 5, 500)

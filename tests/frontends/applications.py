@@ -11,13 +11,13 @@ Shapes = Mapping[str, list[int]]
 """Of each variable, by its place in the file of weights."""
 
 
-def archive_of(config: str, metadata: str, shapes: Shapes) -> bytes:
-    """A `.keras` file with the weights of `weights_of`."""
+def archive_of(config: str, metadata: str, shapes: Shapes, gain: float = 1) -> bytes:
+    """A `.keras` file with weights of our own; gain: what filters make of the size of what goes through them."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("config.json", config)
         archive.writestr("metadata.json", metadata)
-        archive.writestr("model.weights.h5", _hdf5(shapes))
+        archive.writestr("model.weights.h5", _hdf5(shapes, gain))
     return stream.getvalue()
 
 
@@ -34,22 +34,22 @@ def shapes_in(archive: zipfile.ZipFile) -> dict[str, list[int]]:
     return shapes
 
 
-def _hdf5(shapes: Shapes) -> bytes:
+def _hdf5(shapes: Shapes, gain: float) -> bytes:
     stream = io.BytesIO()
     # This generator's numbers stay the same in every version of NumPy.
     random = np.random.RandomState(11)
     with h5py.File(stream, "w") as file:
         for name, shape in sorted(shapes.items()):
-            file.create_dataset(name, data=_weights(shape, random))
+            file.create_dataset(name, data=_weights(shape, random, gain))
     return stream.getvalue()
 
 
-def _weights(shape: list[int], random: np.random.RandomState) -> np.ndarray:
-    """Filters that keep the size of what goes through them; scales, biases, means and variances around 1."""
+def _weights(shape: list[int], random: np.random.RandomState, gain: float) -> np.ndarray:
+    """Filters that keep `gain` of the size of what goes through them; scales, biases, means and variances around 1."""
     if len(shape) < 2:
         return random.uniform(0.5, 1.5, shape).astype(np.float32)
     taken = shape[:-2] if len(shape) == 4 and shape[-1] == 1 else shape[:-1]  # a depthwise filter takes one channel
-    return (random.standard_normal(shape) * np.sqrt(2 / np.prod(taken))).astype(np.float32)
+    return (random.standard_normal(shape) * gain * np.sqrt(2 / np.prod(taken))).astype(np.float32)
 
 
 def picture(shape: list[int]) -> np.ndarray:

@@ -15,7 +15,7 @@ from .harness import Case
 from .test_ops import CASES, outputs
 
 TARGETS = {"any": CASES, "cortex-m4": [case for case in CASES if case.op in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}]}
-"""The machines whose C runs here too, and the cases that their kernels differ for: what is written with DSP instructions is plain C here."""
+"""The machines whose C runs here too, DSP instructions as plain C, and the cases that their kernels differ for."""
 
 Suite = tuple["ctypes.CDLL | None", dict[str, Unit]]
 

@@ -333,8 +333,8 @@ def test_a_kernel_that_the_runtime_lacks(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_file_of_another_format() -> None:
     content = bytearray(compiled(quantized()))
-    content[4] += 1
-    with pytest.raises(ProgramError, match="the program file has format 2, this runtime reads format 1"):
+    content[4] += 2
+    with pytest.raises(ProgramError, match="the program file has format 3, this runtime reads format 2"):
         Program(sealed(content))
     with pytest.raises(ProgramError, match="this is no program file; write one with `tachylite program"):
         Program(quantized().to_bytes())

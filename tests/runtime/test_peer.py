@@ -13,7 +13,7 @@ from tachylite.model.graph import Signature
 
 NAMES = ["Delegate", "Interpreter", "InterpreterWithCustomOps", "OpResolverType", "SignatureRunner", "load_delegate"]
 
-OURS_ALONE = {("Interpreter", "__init__"): ("profile",)}
+OURS_ALONE = {("Interpreter", "__init__"): ("profile", "strict")}
 """Parameters that theirs lacks, by class and method. They are keyword-only, so that calls of theirs mean the same here."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Model
+from tachylite.runtime.delegate import from_text
 from tachylite.runtime.interpreter import Interpreter, OpResolverType
 
 MODULES = {"tachylite": "tachylite", "litert": "ai_edge_litert.interpreter"}
@@ -26,9 +27,14 @@ def interpreter_class(engine: str) -> Any:
 
 
 class Engine:
-    """`run()` runs the main graph, or a signature, on random inputs that are the same for every engine; `outputs()` are what came out."""
+    """`run()` runs the main graph, or a signature, on random inputs that are the same for every engine; `outputs()` are what came out.
 
-    def __init__(self, engine: str, model: Path, threads: int, signature: str | None = None, **options: Any):
+    delegates: of Tachylite, as a command line names them; options: other arguments of the engine's Interpreter.
+    """
+
+    def __init__(self, engine: str, model: Path, threads: int, signature: str | None = None, delegates: Sequence[str] = (), **options: Any):
+        if delegates:
+            options["experimental_delegates"] = [from_text(text) for text in delegates]
         self.interpreter = interpreter_class(engine)(model_path=str(model), num_threads=threads, **options)
         self._signature = signature
         self._answers: dict[str, np.ndarray] = {}

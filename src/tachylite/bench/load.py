@@ -1,8 +1,9 @@
-"""How long a model takes to load and how much memory it needs, in a process of its own: `python -m tachylite.bench.load …`."""
+"""How long a model takes to load and how much memory it needs, in a process of its own: `python -m tachylite.bench.load JSON`."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -26,9 +27,9 @@ class Load:
         return self.construct + self.allocate + self.first_run
 
 
-def measure_load(engine: str, model: Path, threads: int, signature: str | None) -> Load:
+def measure_load(engine: str, model: Path, threads: int, signature: str | None, delegates: Sequence[str] = ()) -> Load:
     """Load a model in a fresh process. Raises TachyliteError with what that process says."""
-    command = [sys.executable, "-m", __name__, engine, str(model), str(threads), *([] if signature is None else [signature])]
+    command = [sys.executable, "-m", __name__, json.dumps([engine, str(model), threads, signature, delegates])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
@@ -46,11 +47,11 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def load(engine: str, model: Path, threads: int, signature: str | None = None) -> Load:
+def load(engine: str, model: Path, threads: int, signature: str | None = None, delegates: Sequence[str] = ()) -> Load:
     """Load a model here, and run it once."""
     interpreter_class(engine)
     before, start = peak_bytes(), perf_counter()
-    loaded = Engine(engine, model, threads, signature)
+    loaded = Engine(engine, model, threads, signature, delegates)
     constructed = perf_counter()
     loaded.allocate()
     allocated = perf_counter()
@@ -59,5 +60,5 @@ def load(engine: str, model: Path, threads: int, signature: str | None = None) -
 
 
 if __name__ == "__main__":
-    name, path, number, *key = sys.argv[1:]
-    print(json.dumps(asdict(load(name, Path(path), int(number), *key))))
+    name, path, *rest = json.loads(sys.argv[1])
+    print(json.dumps(asdict(load(name, Path(path), *rest))))

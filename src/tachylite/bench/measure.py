@@ -1,6 +1,6 @@
 """Measuring: runs of one engine, or of two in turn, and what each operator takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -10,6 +10,7 @@ import numpy as np
 
 from tachylite.model.graph import Model
 from tachylite.runtime import native
+from tachylite.runtime.partition_report import PartitionReport
 from tachylite.runtime.profile import ProfileRow
 
 from .engine import Engine
@@ -60,7 +61,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Result:
-    """All that `tachylite bench` shows. peaks: operations in a second by the kind of arithmetic, `f32` and `s8`."""
+    """All that `tachylite bench` shows.
+
+    peaks: operations in a second by the kind of arithmetic, `f32` and `s8`; partitioning: where there were delegates.
+    """
 
     path: Path
     model: Model
@@ -73,6 +77,7 @@ class Result:
     rows: list[ProfileRow]
     peaks: dict[str, float]
     comparison: Comparison | None
+    partitioning: PartitionReport | None
 
 
 def bench(
@@ -83,24 +88,35 @@ def bench(
     runs: int | None = None,
     signature: str | None = None,
     versus: str | None = None,
+    delegates: Sequence[str] = (),
+    strict: bool = False,
     progress: Progress = lambda what, done: None,
 ) -> Result:
-    """Measure a model. runs: how often each engine runs, instead of for `seconds`. Raises TachyliteError, OSError."""
-    names = ["tachylite", *([versus] if versus else [])]
-    engines = [ready(name, path, threads, signature) for name in names]
+    """Measure a model. runs: how often each engine runs, instead of for `seconds`; delegates: of ours, see runtime.delegate.from_text.
+
+    Raises TachyliteError, OSError.
+    """
+    ours_alone: dict[str, Any] = {"delegates": delegates, "strict": strict} if delegates else {}
+    engines = [ready("tachylite", path, threads, signature, **ours_alone)]
+    engines += [ready(versus, path, threads, signature)] if versus else []
     progress("loading", 0.0)
-    loads = [measure_load(name, path, threads, signature) for name in names]
+    loads = [measure_load("tachylite", path, threads, signature, delegates)]
+    loads += [measure_load(versus, path, threads, signature)] if versus else []
     turns = measure_turns(engines, seconds, runs, lambda done: progress("running", done))
     latencies = [Latency(np.concatenate(blocks)) for blocks in turns]
     ours = engines[0].interpreter
-    rows, arena = profile_rows(path, threads, signature, runs, seconds / 2, progress)
+    profiled = ready("tachylite", path, threads, signature, profile=True, **ours_alone)
+    rows, arena = profile_rows(profiled, runs, seconds / 2, progress)
     comparison = None
     if versus:
         ratio = float(np.median([theirs.mean() / mine.mean() for mine, theirs in zip(*turns, strict=True)]))
         comparison = Comparison(versus, latencies[1], loads[1], ratio, agreements(engines[0].outputs(), engines[1].outputs()))
     progress("done", 1.0)
+    partitioning = ours.partition_report() if delegates else None
     peaks = {variant: peak(variant, threads) for variant in ("f32", "s8")}
-    return Result(path, ours._model, signature, threads, native.tier(), latencies[0], loads[0], arena, rows, peaks, comparison)
+    return Result(
+        path, ours._model, signature, threads, native.tier(), latencies[0], loads[0], arena, rows, peaks, comparison, partitioning
+    )
 
 
 def ready(name: str, path: Path, threads: int, signature: str | None, **options: Any) -> Engine:
@@ -144,11 +160,8 @@ def timed_runs(run: Callable[[], Any], seconds: float, most: int | None) -> np.n
     return np.array(times)
 
 
-def profile_rows(
-    path: Path, threads: int, signature: str | None, runs: int | None, seconds: float, progress: Progress
-) -> tuple[list[ProfileRow], int]:
+def profile_rows(engine: Engine, runs: int | None, seconds: float, progress: Progress) -> tuple[list[ProfileRow], int]:
     """What each operator takes, measured apart from the latency, which measuring would lengthen; and the bytes of the arena."""
-    engine = ready("tachylite", path, threads, signature, profile=True)
     engine.interpreter.reset_profile()
     measure_turns([engine], seconds, runs, lambda done: progress("profiling", done))
     arena = max(executor.program.arena_size for executor in engine.interpreter._session.executors())

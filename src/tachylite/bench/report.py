@@ -6,7 +6,7 @@ from typing import Any
 
 from tachylite.model.dtypes import TYPE_NAMES
 from tachylite.model.graph import Graph, Model, Tensor
-from tachylite.runtime.profile import ProfileRow
+from tachylite.runtime.profile import DELEGATE, ProfileRow
 
 from .load import Load
 from .measure import Comparison, Latency, Result
@@ -33,6 +33,7 @@ def as_data(result: Result) -> dict[str, Any]:
         "peaks": result.peaks,
         "operators": [operator(row, kinds, result.peaks) for row in result.rows],
         "comparison": None if comparison is None else compared(comparison),
+        "partitioning": None if result.partitioning is None else result.partitioning.as_data(),
         "graph_number": next(i for i, graph in enumerate(result.model.graphs) if graph is graph_of(result)),
         "graph": list(nodes(graph_of(result))),
     }
@@ -75,7 +76,7 @@ def finite(x: float) -> float | None:
 
 def operator(row: ProfileRow, kinds: dict[tuple[int, int], str], peaks: dict[str, float]) -> dict[str, Any]:
     """One row of the profile, and which part of the machine's peak it reached."""
-    kind = "" if row.graph is None or row.index is None else kinds.get((row.graph, row.index), "")
+    kind = "" if row.graph is None or row.index is None or row.op == DELEGATE else kinds.get((row.graph, row.index), "")
     rate = row.flops_per_second
     return {
         **vars(row),

@@ -23,9 +23,10 @@ from tachylite.ops import registry
 from tachylite.ops.registry import Fused, OpDef, Spec
 from tachylite.runtime.loaded import load
 
-from .grid import Range
+from .grid import OPEN, Range, bounds_of
 from .layer import source_of
-from .statistics import OPEN, Statistics, empty, estimator
+from .shards import are_shards, on_shards
+from .statistics import Statistics, empty, estimator
 
 FLOAT = np.dtype(np.float32)
 
@@ -65,6 +66,14 @@ class Calibration:
             self.tensors[key] = empty(self.method, channels)
         return self.tensors[key]
 
+    def merge(self, other: "Calibration") -> None:
+        """Take into account what other samples gave, with the same method."""
+        for key, statistics in other.tensors.items():
+            if key in self.tensors:
+                self.tensors[key].merge(statistics)
+            else:
+                self.tensors[key] = statistics
+
     def save(self, path: "str | PathLike[str]") -> None:
         """Write as JSON, whole or not at all."""
         write_atomically(path, [json.dumps(self.as_data(), indent=1).encode()])
@@ -94,13 +103,25 @@ def calibrate(
 ) -> Calibration:
     """Run a model on samples and remember what its tensors held.
 
-    model: a path, bytes or a Model. data: see `samples.samples_of`. into: statistics to add to, of an earlier run, whose method stays.
+    model: a path, bytes or a Model. data: see `samples.samples_of`; or a Dask or Ray collection of such (see shards.py), whose shards are
+    run where they lie. into: statistics to add to, of an earlier run, whose method stays.
     signature: the key of the one to run, by default the main graph. progress: called after each sample. Raises TachyliteError where there
     are no samples, UnsupportedError that names every operator whose results are not finite.
     """
-    result = into if into is not None else Calibration(method)
-    watch(open_model(model), data, result, signature=signature, progress=progress)
+    result, source = into if into is not None else Calibration(method), open_model(model)
+    if are_shards(data):
+        return _calibrate_shards(source, data, result, signature, progress)
+    watch(source, data, result, signature=signature, progress=progress)
     return result
+
+
+def _calibrate_shards(model: Model, data: Any, into: Calibration, signature: str | None, progress: Progress | None) -> Calibration:
+    found = on_shards(partial(calibrate, codec.write(model), method=into.method, signature=signature), data)
+    for done, shard in enumerate(found, 1):
+        into.merge(shard)
+        if progress:
+            progress(sum(s.samples for s in found[:done]))
+    return into
 
 
 def watch(
@@ -201,14 +222,6 @@ def cells_of(model: Model) -> dict[Tensor, list[tuple[Tensor, Callable[[np.ndarr
         if memory and source is not None and cell is not None and is_real(source) and is_real(cell):
             result[source].append((cell, partial(memory.values, op)))
     return result
-
-
-CLIPS = {"RELU": Range(0.0, np.inf), "RELU6": Range(0.0, 6.0), "RELU_N1_TO_1": Range(-1.0, 1.0)}
-
-
-def bounds_of(op: Operator) -> Range:
-    """Between which numbers the operator's results lie by its own or its fused activation."""
-    return CLIPS.get(op.op) or CLIPS.get(getattr(op.options, "fused_activation_function", ""), OPEN)
 
 
 def _not_finite(bad: Mapping[Tensor, Operator | None]) -> list[str]:

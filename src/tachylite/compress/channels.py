@@ -22,6 +22,8 @@ from tachylite.passes.runner import tidy
 
 from .assign import integer_of
 from .calibrate import open_model
+from .matrix import matrices
+from .reconstruct import fit_again
 from .sparse import densified, sparsify
 from .weights import Patterns, Selection, check_choice
 
@@ -43,6 +45,7 @@ def prune_channels(
     norm: str = "l1",
     scope: str = "layer",
     multiple: int = 8,
+    calibration: Any = None,
     operators: Patterns = "*",
     names: Patterns = "*",
     skip: Patterns = (),
@@ -53,8 +56,9 @@ def prune_channels(
     norm: l1 or l2, of a channel's weights, relative to those of its layer.
     scope: each layer loses the same part of its channels (layer), or the smallest of all go (global).
     multiple: layers keep a multiple of as many channels, since kernels compute several at once.
+    calibration: samples (see data.samples.samples_of) on which the layers are fitted again, so that the channels left are what they were.
     operators, names, skip: patterns of the operators whose channels may go, as in prune.
-    What cannot be followed through the graph stays: `Removable` names it. Weights are not trained anew; expect a loss until they are.
+    What cannot be followed through the graph stays: `Removable` names it. Without training expect a loss, and a great one without samples.
     Raises TachyliteError where an argument is none of these, or not enough can be removed.
     """
     check_choice("norm", norm, list(NORMS))
@@ -68,8 +72,12 @@ def prune_channels(
         masks = _to_macs(removable, order, macs, multiple)
     else:
         masks = removable.without(order[: round((ratio or 0) * len(order))], multiple)
+    original, before = removable.model.copy(), matrices(removable.model)
     for graph in removable.model.graphs:
         _cut(graph, masks)
+    if calibration is not None:
+        layers = {m.op.outputs[0]: (twin, masks.get((m.weights, m.axis))) for m, twin in zip(before, matrices(original), strict=True)}
+        fit_again(original, removable.model, layers, calibration)
     if densified(source) is not source:
         sparsify(removable.model)
     removable.model.verify()

@@ -1,15 +1,18 @@
 """`tachylite.cluster`: weights share few values, so that a file shrinks when it is packed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
-from tachylite.model.graph import Model
+from tachylite.model.graph import Model, Tensor
 
 from .calibrate import open_model
+from .reconstruct import Twins, kept_of, layer_by_layer
+from .rounding import compensated
 from .sparse import densified, sparsify
+from .surgery import refit
 from .weights import Patterns, Selection, Weights, check_choice, opened
 
 SCOPES = ("layer", "channel")
@@ -25,6 +28,7 @@ def cluster(
     init: str = "kmeans++",
     scope: str = "layer",
     keep_zeros: bool = True,
+    calibration: Any = None,
     operators: Patterns = "*",
     names: Patterns = "*",
     skip: Patterns = (),
@@ -37,6 +41,8 @@ def cluster(
         weights to each).
     scope: the weights of a layer share values, or those of each of its outputs.
     keep_zeros: weights of zero, as pruning leaves them, stay zero; that is one of the values.
+    calibration: samples (see data.samples.samples_of): weights take one value or another so that the outputs of their layer, which shares
+        values as a whole, change least.
     operators, names, skip: as in prune. What was stored sparsely is so again.
     Raises TachyliteError where an argument is none of these.
     """
@@ -51,7 +57,12 @@ def cluster(
     def share(values: np.ndarray) -> np.ndarray:
         return _with_zeros(values, clusters, init, rng) if keep_zeros else shared(values, clusters, init, rng)
 
-    for each in weights:
+    done = set[Tensor]()
+    if calibration is not None:
+        if scope != "layer":
+            raise TachyliteError("samples tell how a layer as a whole had best share values; leave the scope out")
+        done = _share_by_samples(result, [w.tensor for w in weights], share, keep_zeros, calibration)
+    for each in (w for w in weights if w.tensor not in done):
         each.set(_by_slice(each, share) if scope == "channel" else share(each.value))
     if densified(given) is not given:
         sparsify(result)
@@ -59,7 +70,38 @@ def cluster(
     return result
 
 
-def _by_slice(weights: Weights, share: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+Share = Callable[[np.ndarray], np.ndarray]
+"""From values to what they become when they share few."""
+
+
+def _share_by_samples(model: Model, chosen: Sequence[Tensor], share: Share, keep_zeros: bool, data: Any) -> set[Tensor]:
+    """Cluster those layers, in place, that have the chosen weights and meet rows. Returns the weights of which that is done."""
+    done = set()
+    for twins in layer_by_layer(model, chosen, data):
+        _share_one(twins, share, keep_zeros)
+        done.add(twins.now.weights)
+    return done
+
+
+def _share_one(twins: Twins, share: Share, keep_zeros: bool) -> None:
+    """Let one layer share values: those that suit its best fit to what it meets now; the rest of a row makes up for each weight's error."""
+    layer, (products, targets) = twins.now, twins.sums()
+    depth = layer.depth
+    zeros = (layer.value[..., :depth] == 0) & keep_zeros
+    value = refit(products, targets, kept_of(layer, zeros))
+    centres = np.unique(share(value[..., :depth]))
+
+    def choose(left: np.ndarray, place: int) -> np.ndarray:
+        return np.where(zeros[..., place], 0, centres[_nearest(left, centres)])
+
+    value[..., :depth] = compensated(value[..., :depth], products[:, :depth, :depth], choose)
+    if layer.bias is not None:
+        left = targets[:, depth] - np.einsum("god,gd->go", value[..., :depth], products[:, depth, :depth])
+        value[..., depth] = left / products[:, depth, depth, None]
+    layer.set(value)
+
+
+def _by_slice(weights: Weights, share: Share) -> np.ndarray:
     axis = weights.axis or 0
     return np.stack([share(part) for part in np.moveaxis(weights.value, axis, 0)], axis)
 

@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf, isfinite, log10, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tachylite.data import arrays
 from tachylite.data.samples import samples_of
+from tachylite.model import codec
 from tachylite.model.dtypes import TYPE_NAMES, is_quantizable, limits
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Operator, Tensor
@@ -17,6 +19,7 @@ from tachylite.ops.scales import real_values
 from tachylite.runtime.loaded import LoadedModel, load
 
 from .calibrate import Progress, instrument, is_real, open_model, tensor_keys
+from .shards import are_shards, on_shards
 
 
 @dataclass
@@ -42,6 +45,12 @@ class Agreement:
         self.max_error = max(self.max_error, float(np.abs(error).max(initial=0)))
         self.values += a.size
         self.saturated += saturated
+
+    def merge(self, other: "Agreement") -> None:
+        """Take into account what another one saw."""
+        for name in ("signal", "noise", "power", "product", "values", "saturated"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.max_error = max(self.max_error, other.max_error)
 
     @property
     def sqnr(self) -> float:
@@ -115,15 +124,37 @@ class Comparison:
 def compare(model: Any, quantized: Any, data: Any, *, progress: Progress | None = None) -> Comparison:
     """Run a float model and its quantized twin on the same samples and compare the tensors that have the same names.
 
-    model, quantized: paths, bytes or Models. data: see data.samples.samples_of. Raises TachyliteError where the data hold no samples, or
-    the inputs and outputs of the two do not correspond.
+    model, quantized: paths, bytes or Models. data: see data.samples.samples_of; or a Dask or Ray collection of such (see shards.py), whose
+    shards are run where they lie. Raises TachyliteError where the data hold no samples, or the inputs and outputs of the two do not
+    correspond.
     """
     model, quantized = open_model(model), open_model(quantized)
+    if are_shards(data):
+        found = _merged(on_shards(partial(_measure, codec.write(model), codec.write(quantized)), data))
+    else:
+        found = _measure(model, quantized, data, progress)
+    if not found.samples:
+        raise TachyliteError("the data hold no samples, so that there is nothing to compare; give some")
+    keys = tensor_keys(model)
     twins = twins_of(model, quantized)
-    agreements = {tensor: Agreement() for tensor in twins}
+    return Comparison(model, _rows(model, twins, {t: found.tensors[keys[t]] for t in twins}), found.outputs, found.samples)
+
+
+class Measured(NamedTuple):
+    """Agreements of all tensors by their keys, of the outputs together, and the number of samples."""
+
+    tensors: dict[str, Agreement]
+    outputs: Agreement
+    samples: int
+
+
+def _measure(model: Any, quantized: Any, data: Any, progress: Progress | None = None) -> Measured:
+    model, quantized = open_model(model), open_model(quantized)
+    twins, keys = twins_of(model, quantized), tensor_keys(model)
+    agreements = {keys[tensor]: Agreement() for tensor in twins}
 
     def meet(tensor: Tensor, real: np.ndarray, found: np.ndarray) -> None:
-        agreements[tensor].add(real, real_of(found, twins[tensor]), saturated_of(found))
+        agreements[keys[tensor]].add(real, real_of(found, twins[tensor]), saturated_of(found))
 
     outputs, samples = Agreement(), 0
     for real, found in run_both(model, quantized, twins, data, meet):
@@ -131,9 +162,16 @@ def compare(model: Any, quantized: Any, data: Any, *, progress: Progress | None 
         samples += 1
         if progress:
             progress(samples)
-    if not samples:
-        raise TachyliteError("the data hold no samples, so that there is nothing to compare; give some")
-    return Comparison(model, _rows(model, twins, agreements), outputs, samples)
+    return Measured(agreements, outputs, samples)
+
+
+def _merged(parts: Sequence[Measured]) -> Measured:
+    first, *others = parts
+    for part in others:
+        first.outputs.merge(part.outputs)
+        for key, agreement in part.tensors.items():
+            first.tensors[key].merge(agreement)
+    return first._replace(samples=sum(part.samples for part in parts))
 
 
 Results = dict[Tensor, np.ndarray]

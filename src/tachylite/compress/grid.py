@@ -5,13 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from tachylite.model.dtypes import limits
-from tachylite.model.graph import Blockwise, Quantization, Tensor
+from tachylite.model.graph import Blockwise, Operator, Quantization, Tensor
 from tachylite.ops.fixedpoint import round_half_away
 from tachylite.ops.integer import Grid
+from tachylite.passes.activation import CLIPS
 
 from .rounding import Rounding, balanced, preserving
 
 UINT8, INT16 = np.dtype(np.uint8), np.dtype(np.int16)
+
+SMALLEST = float(np.finfo(np.float32).tiny) * 2**16
+"""Magnitudes below count as zero: their scales would be no normal float32."""
 
 
 class Range(NamedTuple):
@@ -19,6 +23,20 @@ class Range(NamedTuple):
 
     least: float
     greatest: float
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it holds nothing but 0, or what float32 can hardly tell from it."""
+        return max(-self.least, self.greatest) < SMALLEST
+
+
+OPEN = Range(-np.inf, np.inf)
+
+
+def bounds_of(op: Operator) -> Range:
+    """Between which numbers the operator's results lie by its own or its fused activation."""
+    found = CLIPS.get(op.op) or CLIPS.get(getattr(op.options, "fused_activation_function", ""))
+    return Range(*found) if found else OPEN
 
 
 def join(*ranges: Range) -> Range:
@@ -54,7 +72,7 @@ def covers(grid: Grid, dtype: np.dtype, found: Range) -> bool:
 
 
 def _scale(real: float) -> float:
-    """A scale as files keep it: a positive float32. Where there is nothing but zeros, any will do."""
+    """A scale as files keep it: a positive float32. Where there is nothing but zeros, it is 1 at first: see settle.py."""
     scale = float(np.float32(real))
     return scale if scale >= np.finfo(np.float32).tiny else 1.0
 
@@ -80,21 +98,32 @@ def quantize_weights(
 
     block_size: elements of a row that share a scale; their scales are a float16 tensor of their own.
     """
-    if dtype == UINT8:
-        grid = activation_grid(range_of(weights), dtype)
-        return constant(name, to_steps(weights, grid, dtype), per_tensor(grid))
     if block_size:
         return _quantize_blocks(name, weights, dtype, block_size)
-    scales = weight_scales(weights, dtype, axis)
+    return weights_in_steps(name, weights, dtype, axis, weight_scales(weights, dtype, axis), rounding)
+
+
+def weights_in_steps(name: str, weights: np.ndarray, dtype: np.dtype, axis: int | None, scales: np.ndarray, rounding: Rounding) -> Tensor:
+    """The constant with these scales, float32 [slices]."""
+    if dtype == UINT8:
+        found = Grid(float(scales[0]), activation_grid(range_of(weights), dtype).zero_point)
+        return constant(name, to_steps(weights, found, dtype), per_tensor(found))
     return constant(name, rounding(weights, scales, axis, dtype), symmetric(scales, axis))
 
 
-def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None) -> np.ndarray:
-    """The scale of each slice along `axis` ([1] without an axis) that just reaches its greatest magnitude, float32."""
+def weight_scales(weights: np.ndarray, dtype: np.dtype, axis: int | None, of_zeros: float = 1.0) -> np.ndarray:
+    """The scale of each slice along `axis` ([1] without an axis) that just reaches its greatest magnitude, float32; uint8 has one.
+
+    of_zeros: the scale where all weights are 0.
+    """
+    if range_of(weights).is_zero:
+        return np.full(1 if axis is None else weights.shape[axis], of_zeros, np.float32)
+    if dtype == UINT8:
+        return np.array([activation_grid(range_of(weights), dtype).scale], np.float32)
     others = tuple(i for i in range(weights.ndim) if i != axis)
     magnitudes = np.abs(weights).max(axis=others, initial=0).reshape(-1).astype(np.float64)
     # A slice of zeros takes the scale of the others: its bias is counted in its steps.
-    magnitudes[magnitudes < np.finfo(np.float32).tiny] = magnitudes.max(initial=0) or limits(dtype)[1]
+    magnitudes[magnitudes < SMALLEST] = magnitudes.max(initial=0)
     return (magnitudes / limits(dtype)[1]).astype(np.float32)
 
 

@@ -104,11 +104,11 @@ def static_operator(op: Operator, work: Work, grids: Mapping[Place, Grid]) -> Op
     inputs, outputs = list(op.inputs), list(op.outputs)
     for place, tensor in data_of(op, integer):
         (outputs if place.is_output else inputs)[place.position] = quantized(tensor, dtype, grids[place])
-    factor = next((grids[place].scale for place, t in data_of(op, integer) if not place.is_output), 1.0)
+    factor, result = (next((grids[p].scale for p, _ in data_of(op, integer) if p.is_output == end), 1.0) for end in (False, True))
     biases = biases_of(op, integer)
     weighed = {integer.biases[i]: dense(bias) for i, bias in biases.items() if bias.is_constant}
     for i, tensor in weights_of(op, integer).items():
-        inputs[i] = _weights(tensor, work, integer.weights[i], weighed.get(i), factor)
+        inputs[i] = _weights(tensor, work, integer.weights[i], weighed.get(i), factor, result)
     for i, bias in biases.items():
         inputs[i] = _bias(bias.name, corrected_bias(op, work, i, inputs), inputs[integer.biases[i]], factor, dtype)
     intermediates = _remember(op, integer.memory, work.reach, inputs, outputs) if integer.memory else op.intermediates
@@ -201,19 +201,27 @@ def dense(tensor: Tensor) -> np.ndarray:
     return value.astype(FLOAT, copy=False)
 
 
-def _weights(tensor: Tensor, work: Work, axis: int | None, bias: np.ndarray | None, factor: float) -> Tensor:
-    """Weights that meet activations in steps of `factor`; in larger steps where the bias could not be counted in those of its channel."""
+LEAST_FACTOR = 2.0**-30
+"""Steps of input times weight, at least, as a part of the output's: LiteRT's default kernels take no less than 2**-32."""
+
+BIAS_FACTOR = 2.0**-8
+"""The same where all weights are 0: then they only say how fine the bias is."""
+
+
+def _weights(tensor: Tensor, work: Work, axis: int | None, bias: np.ndarray | None, factor: float, result: float) -> Tensor:
+    """Weights that meet activations in steps of `factor` and make some of `result`.
+
+    Their steps are larger than they would be by themselves where the bias could not be counted in those of its channel, or where the
+    channel's weights are next to nothing.
+    """
     value, dtype = dense(tensor), work.weights
     assert dtype is not None
-    if dtype == UINT8:
-        return grid.quantize_weights(tensor.name, value, dtype, None)
-    axis = axis if work.rule.per_channel else None
-    scales = grid.weight_scales(value, dtype, axis)
+    axis = axis if work.rule.per_channel and dtype != UINT8 else None
+    scales = np.maximum(grid.weight_scales(value, dtype, axis, BIAS_FACTOR * result / factor), LEAST_FACTOR * result / factor)
     if bias is not None and work.activations != INT16:
         needed = np.abs(bias.ravel()) / (factor * limits(np.dtype(np.int32))[1] / 2)
-        scales = np.maximum(scales, needed if axis is not None else needed.max(initial=0)).astype(np.float32)
-    steps = work.rounding(value, scales, axis, dtype)
-    return grid.constant(tensor.name, steps, grid.symmetric(scales, axis))
+        scales = np.maximum(scales, needed if axis is not None else needed.max(initial=0))
+    return grid.weights_in_steps(tensor.name, value, dtype, axis, scales.astype(np.float32), work.rounding)
 
 
 def _bias(name: str, value: np.ndarray, weights: Tensor | None, factor: float, activations: np.dtype) -> Tensor:

@@ -10,7 +10,12 @@ from tachylite.model.files import write_atomically
 
 def page(data: dict[str, Any]) -> str:
     """The page of `Comparison.as_data()` with the models' names and sizes: model, quantized, bytes."""
-    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return filled(__package__, data)
+
+
+def filled(package: str, data: dict[str, Any]) -> str:
+    """The `page.html` of a package, with its data."""
+    template = files(package).joinpath("page.html").read_text(encoding="utf-8")
     # In a script "</" would end it, and "<!--" would begin a comment.
     return template.replace("/*DATA*/null", json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
 

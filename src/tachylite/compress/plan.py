@@ -1,7 +1,7 @@
 """The grid of every value: from calibrated ranges, fixed outputs, and operators whose operands share a scale."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,12 @@ from tachylite.ops.integer import Grid
 
 from .grid import Range, activation_grid, covers, join, range_of
 from .layer import Place, Work, data_of, dense
+from .settle import Key, settle
 
 RangeOf = Callable[[Tensor, np.dtype], Range]
 
 COARSER = 1.5
 """By how much a shared scale may make a value coarser that others read too, before it is converted for the one that shares."""
-
-Key = Hashable
-"""A value in a type; or of its own, a constant or a converted input: (operator, place)."""
 
 
 class Groups:
@@ -69,8 +67,8 @@ def plan_grids(graph: Graph, works: Mapping[Operator, Work], range_of_tensor: Ra
     for op, work in static.items():
         if work.integer.shared:
             _share(op, work, keys[op], groups, readers, range_of_tensor)
-    ranges = _ranges(static, keys, groups, range_of_tensor)
-    return {op: {place: ranges[groups.root(key)] for place, key in places.items()} for op, places in keys.items()}
+    grids = _grids(static, keys, groups, range_of_tensor)
+    return {op: {place: grids[groups.root(key)] for place, key in places.items()} for op, places in keys.items()}
 
 
 def _with_tables(static: Mapping[Operator, Work], range_of_tensor: RangeOf) -> RangeOf:
@@ -117,7 +115,7 @@ def _range(tensor: Tensor, work: Work, range_of_tensor: RangeOf) -> Range:
     return range_of(dense(tensor)) if tensor.is_constant else range_of_tensor(tensor, work.integers)
 
 
-def _ranges(
+def _grids(
     static: Mapping[Operator, Work], keys: Mapping[Operator, Mapping[Place, Key]], groups: Groups, range_of_tensor: RangeOf
 ) -> dict[Key, Grid]:
     """The grid of each set of keys: the fixed one, or that over the ranges of all of its values."""
@@ -129,4 +127,8 @@ def _ranges(
             types[root] = work.integers
             if root not in groups.fixed:
                 found[root].append(_range(tensor, work, range_of_tensor))
-    return {root: groups.fixed.get(root) or activation_grid(join(*found[root]), dtype) for root, dtype in types.items()}
+    ranges = {root: join(*each) for root, each in found.items()}
+    grids = groups.fixed | {root: activation_grid(each, types[root]) for root, each in ranges.items()}
+    roots = {op: {place: groups.root(key) for place, key in places.items()} for op, places in keys.items()}
+    settle(static, roots, grids, {root for root, each in ranges.items() if each.is_zero}, groups.fixed)
+    return grids

@@ -10,13 +10,14 @@ import numpy as np
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Model
 
+from .reconstruct import prune_by_samples
 from .sparse import sparsify
 from .weights import Patterns, Selection, Weights, check_choice, opened
 
 Pattern = str | tuple[int, int]
 """unstructured; blocks of outputs x inputs, as (4, 1) or "4x1"; or "2:4": 2 of 4 neighbours along the last axis stay."""
 
-METHODS, SCOPES = ("magnitude", "lamp"), ("global", "layer")
+METHODS, SCOPES = ("magnitude", "lamp", "surgery"), ("global", "layer")
 
 
 def prune(
@@ -26,6 +27,7 @@ def prune(
     method: str = "magnitude",
     pattern: Pattern = "unstructured",
     scope: str = "global",
+    calibration: Any = None,
     operators: Patterns = "*",
     names: Patterns = "*",
     skip: Patterns = (),
@@ -35,16 +37,25 @@ def prune(
     model: a path, bytes or a Model, with float weights.
     sparsity: the part of the weights that becomes zero, from 0 to 1; 2:4 implies it.
     method: what makes weights small: their magnitude; or lamp, the square of it as a part of the squares of those of its layer that are no
-        smaller, so that in global scope no layer is emptied before the others.
+        smaller, so that in global scope no layer is emptied before the others; or surgery, what the layer's outputs on samples lose,
+        which the weights that stay then make up for (see reconstruct.py). That is worth most, and takes longest.
     pattern: see Pattern. Weights whose axes the blocks do not divide stay dense.
     scope: which weights are compared: of all layers (global), or of each layer alone.
+    calibration: for surgery, samples (see data.samples.samples_of).
     operators, names, skip: patterns of the operators that are pruned: their names, their outputs' names, outputs' names that are left out.
     Raises TachyliteError where an argument is none of these, or no weights can be pruned so.
     """
     check_choice("method", method, METHODS)
     check_choice("scope", scope, SCOPES)
+    if (method == "surgery") != (calibration is not None):
+        raise TachyliteError(
+            "surgery prunes by samples, and other methods have no use for them; give both calibration and method='surgery'"
+        )
     result, weights = opened(model, Selection(operators, names, skip))
-    if kept := re.fullmatch(r"(\d+):(\d+)", pattern) if isinstance(pattern, str) else None:
+    kept = re.fullmatch(r"(\d+):(\d+)", pattern) if isinstance(pattern, str) else None
+    if calibration is not None:
+        _prune_by_samples(result, weights, pattern, _checked(sparsity), scope, calibration)
+    elif kept:
         _prune_some_of_every(weights, int(kept[1]), int(kept[2]), sparsity)
     else:
         _prune_blocks(weights, _block_of(pattern), _checked(sparsity), method, scope)
@@ -67,6 +78,17 @@ def _block_of(pattern: Pattern) -> tuple[int, int]:
     if rows < 1 or columns < 1:
         raise TachyliteError(f"there is no pattern {pattern!r}; choose unstructured, 2:4, or a block of outputs x inputs such as 4x1")
     return rows, columns
+
+
+def _prune_by_samples(model: Model, weights: Sequence[Weights], pattern: Pattern, sparsity: float, scope: str, data: Any) -> None:
+    """Weights of layers that do not say what rows they meet are pruned by magnitude, each layer by itself."""
+    if pattern != "unstructured":
+        raise TachyliteError(
+            f"surgery removes weights one by one, not in a pattern {pattern!r}; leave the pattern out, or take another method"
+        )
+    done = prune_by_samples(model, {w.tensor for w in weights if w.value.ndim > 1}, sparsity, scope, data)
+    if others := [w for w in weights if w.tensor not in done and w.value.ndim > 1]:
+        _prune_blocks(others, (1, 1), sparsity, "magnitude", "layer")
 
 
 def _prune_some_of_every(weights: Sequence[Weights], kept: int, group: int, sparsity: float | None) -> None:

@@ -13,7 +13,7 @@ from tachylite.passes.runner import tidy
 
 from .apply import Writer, set_input_type, set_output_type
 from .assign import assign
-from .calibrate import Calibration, Progress, open_model, tensor_keys, watch
+from .calibrate import Calibration, Progress, calibrate, open_model, tensor_keys, watch
 from .equalize import equalize as equalize_channels
 from .grid import Range
 from .layer import FLOAT, Work, is_float, source_of
@@ -21,6 +21,7 @@ from .learn import Learner, check_rounding
 from .plan import plan_grids
 from .recipe import Recipe, rules_of
 from .rounding import preserving
+from .shards import are_shards
 from .sparse import densified, sparsify
 
 TYPES = {"float32": FLOAT, **{name: np.dtype(name) for name in ("int8", "uint8", "int16")}}
@@ -45,7 +46,7 @@ def quantize(
     model: a path, bytes or a Model, with float32 operators.
     recipe: a scheme's name (recipe.SCHEMES) or a list of rules, of which the last that matches an operator counts:
         {"scheme": "static_wi8_ai8", "operator": "CONV_2D", "name": "block3/*"}.
-    calibration: for static schemes, samples (see data.samples.samples_of), or a Calibration.
+    calibration: for static schemes, samples (see data.samples.samples_of), a Dask or Ray collection of shards of them, or a Calibration.
     method: what makes ranges of samples: min_max, moving_average, percentile:99.9, entropy, mse.
     rounding: of weights: nearest; balanced, so that the errors of a channel do not add up; or learned, so that each layer's outputs on the
         samples change least.
@@ -114,11 +115,13 @@ def _statistics(
     source: Model, works: Mapping[Operator, Work], calibration: Any, method: str, learner: Learner, progress: Progress | None
 ) -> Calibration:
     """The ranges of activations; on the way, the learner is told what it watches."""
-    if learner.watched and (calibration is None or isinstance(calibration, Calibration)):
-        raise TachyliteError("rounding is learned from samples, not from statistics; give some as calibration")
+    if learner.watched and (calibration is None or isinstance(calibration, Calibration) or are_shards(calibration)):
+        raise TachyliteError("rounding is learned from samples on this machine, not from statistics or shards; give some as calibration")
     if isinstance(calibration, Calibration):
         return calibration
     result = Calibration(method)
+    if are_shards(calibration):
+        return calibrate(source, calibration, into=result, progress=progress)
     if calibration is not None:
         watch(source, calibration, result, also=learner.watched, progress=progress)
     elif any(work.needs_ranges for work in works.values()):

@@ -113,8 +113,8 @@ def learned(moments: Moments) -> Rounding:
             return balanced(weights, scales, axis, dtype)
         # A weight's error matters as much as its slice's scale makes it; within a slice the scale is the same.
         real, restore = _slices(weights, scales, axis, dtype)
-        matrices = real.reshape(moments.groups, -1, moments.depth)
-        return restore(_compensated(matrices, moments.products, limits(dtype)[1]))
+        matrices, most = real.reshape(moments.groups, -1, moments.depth), limits(dtype)[1]
+        return restore(compensated(matrices, moments.products, lambda left, place: np.clip(round_half_away(left), -most, most)))
 
     return rounding
 
@@ -123,8 +123,13 @@ BLOCK = 128
 """Weights of a row that are rounded before the rest of the row learns of their errors."""
 
 
-def _compensated(real: np.ndarray, products: np.ndarray, most: int) -> np.ndarray:
-    """Steps for weights [groups, outputs, depth] counted in steps, by the inverse of the inputs' products (as in optimal brain surgery)."""
+def compensated(real: np.ndarray, products: np.ndarray, choose: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
+    """Weights [groups, outputs, depth] of which each takes one of some values, and those behind it make up for its error.
+
+    How they do best, the inverse of the inputs' products tells, as in optimal brain surgery.
+
+    choose: from what weights at a place along the depth had best be, [groups, outputs], and that place to what they become.
+    """
     depth = real.shape[2]
     power = np.einsum("gii->gi", products).mean(axis=1)
     damped = products.astype(np.float64) + (DAMPING * power + 1e-12)[:, None, None] * np.eye(depth)
@@ -135,7 +140,7 @@ def _compensated(real: np.ndarray, products: np.ndarray, most: int) -> np.ndarra
         stop = min(start + BLOCK, depth)
         errors = np.empty((*real.shape[:2], stop - start))
         for i in range(start, stop):
-            steps[:, :, i] = np.clip(round_half_away(left[:, :, i]), -most, most)
+            steps[:, :, i] = choose(left[:, :, i], i)
             errors[:, :, i - start] = (left[:, :, i] - steps[:, :, i]) / upper[:, i, i, None]
             left[:, :, i:stop] -= errors[:, :, i - start, None] * upper[:, None, i, i:stop]
         left[:, :, stop:] -= errors @ upper[:, start:stop, stop:]

@@ -8,7 +8,7 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError
 
-from .grid import Range
+from .grid import OPEN, Range
 
 BINS = 2048
 """Of a histogram. Each time that a value lies beyond it, two bins become one."""
@@ -43,6 +43,18 @@ class Histogram:
             self.counts[BINS // 4 : 3 * BINS // 4] = merged
             self.reach *= 2
 
+    def merge(self, other: "Histogram") -> None:
+        """Take what another one counted into account, each of its bins as if all lay in the middle."""
+        if not other.counts.any():
+            return
+        self._grow(other.reach)
+        if not self.reach:  # Both have counted nothing but zeros.
+            self.counts = self.counts + other.counts
+            return
+        positions = ((other.centres + self.reach) * (BINS / (2 * self.reach))).astype(np.int64)
+        added = np.bincount(np.minimum(positions, BINS - 1), other.counts, BINS)
+        self.counts = self.counts + added.astype(np.int64)
+
     @property
     def centres(self) -> np.ndarray:
         """The middle of each bin."""
@@ -52,8 +64,6 @@ class Histogram:
     def width(self) -> float:
         return 2 * self.reach / BINS
 
-
-OPEN = Range(-np.inf, np.inf)
 
 MOST_ROWS = 256
 """Of one array, at most, that the means are made of: evenly chosen."""
@@ -101,6 +111,21 @@ class Statistics:
         if self.histogram is not None:
             self.histogram.add(values)
         return True
+
+    def merge(self, other: "Statistics") -> None:
+        """Take into account what another one saw, as if after this one."""
+        if not other.samples:
+            return
+        whole = self.samples + other.samples
+        self.least, self.greatest = min(self.least, other.least), max(self.greatest, other.greatest)
+        if self.moving is not None and other.moving is not None:
+            kept = MOMENTUM**other.samples if self.samples else 0.0
+            self.moving = Range(*(kept * old + (1 - kept) * new for old, new in zip(self.moving, other.moving, strict=True)))
+        if self.means is not None and other.means is not None:
+            self.means = self.means + (other.means - self.means) * (other.samples / whole)
+        if self.histogram is not None and other.histogram is not None:
+            self.histogram.merge(other.histogram)
+        self.samples = whole
 
     def as_data(self) -> dict[str, Any]:
         """For JSON; the histogram without the empty bins at its ends."""

@@ -114,21 +114,21 @@ class FrontendBuilder(Builder):
 
     def value(self, tensor: Tensor) -> np.ndarray | None:
         """The tensor's value where it is certain before the model runs, whatever unknown dimensions will be; read-only."""
-        now, later = self._spec(tensor), self._after_resize(tensor)
+        now, later = self.spec(tensor), self._after_resize(tensor)
         if now is None or now.value is None or later is None or later.value is None:
             return None
         return now.value if now.value is later.value or np.array_equal(now.value, later.value) else None
 
     def sizes(self, tensor: Tensor) -> list[int | None] | None:
         """A vector of sizes, None for those that follow from unknown dimensions; None where it is computed from other values."""
-        now, later = self._spec(tensor), self._after_resize(tensor)
+        now, later = self.spec(tensor), self._after_resize(tensor)
         if now is None or now.value is None or later is None or later.value is None or now.shape != later.shape:
             return None
         return [int(a) if a == b else None for a, b in zip(now.value.reshape(-1), later.value.reshape(-1), strict=True)]
 
     def is_size_of(self, sizes: Tensor, position: int, x: Tensor, axis: int) -> bool:
         """Whether an element of a vector of sizes is that of an axis of x, whatever unknown dimensions will be."""
-        pairs = [(self._spec(sizes), x.shape), (self._after_resize(sizes), self.resized_shape(x))]
+        pairs = [(self.spec(sizes), x.shape), (self._after_resize(sizes), self.resized_shape(x))]
         return all(spec is not None and spec.value is not None and spec.value.flat[position] == shape[axis] for spec, shape in pairs)
 
     def resized_shape(self, tensor: Tensor) -> Shape:
@@ -147,7 +147,7 @@ class FrontendBuilder(Builder):
 
     def _fold(self, op: Operator) -> None:
         """Note the outputs' values where they are certain; many references tell them only once the operator has outputs."""
-        specs = [self._spec(t) for t in op.inputs]
+        specs = [self.spec(t) for t in op.inputs]
         if any(self._specs[t].value is None for t in op.outputs if t in self._specs) and all(
             s is None or s.value is not None for s in specs
         ):
@@ -167,7 +167,7 @@ class FrontendBuilder(Builder):
                 tensor.shape_signature = tuple(a if a == b else -1 for a, b in zip(tensor.shape, spec.shape, strict=True))
 
     def _after_resize(self, tensor: Tensor | None) -> Spec | None:
-        return self._resized[tensor] if tensor in self._resized else self._spec(tensor)
+        return self._resized[tensor] if tensor in self._resized else self.spec(tensor)
 
 
 def dims(tensor: Tensor) -> Dims:

@@ -11,10 +11,12 @@ import numpy as np
 from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
-from . import gemmlowp
+from . import derivatives, gemmlowp
 from .arguments import SUFFIXES, version_by_type
 from .broadcast import BroadcastParams, emit_binary, fits
+from .calculus import where
 from .cast import convert
+from .derivatives import clipped, leaky, slope
 from .elementwise import Lowering, define, infer_unary, is_quantized, lower_unary
 from .erf import erfc
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
@@ -165,7 +167,7 @@ def logistic(op: Operator, x: np.ndarray) -> np.ndarray:
         return sigmoid_int16(x, *sigmoid_scaling(op.inputs[0].scale))
     if is_quantized(op):
         return look_up(op, x, lambda v: np.float32(1) / (np.float32(1) + rounded(np.exp)(-v)))
-    return (1 / (1 + np.exp(-x.astype(np.float32, copy=False)))).astype(x.dtype, copy=False)
+    return (1 / (1 + np.exp(-x.astype(np.promote_types(x.dtype, np.float32), copy=False)))).astype(x.dtype, copy=False)
 
 
 def tanh(op: Operator, x: np.ndarray) -> np.ndarray:
@@ -274,13 +276,24 @@ def lower_gelu(low: Any, op: Operator) -> None:
 
 
 _register = partial(define, infer=infer_unary, integer=OWN)
-_register("RELU", clipping(0, math.inf), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, u8=2, s16=3), lower=lower_clipping(0, math.inf))
-_register("RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3), lower=lower_clipping(0, 6))
-_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1))
-_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1))
-_register("LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu)
+_register(
+    "RELU",
+    clipping(0, math.inf),
+    "f32 f16 s8 u8 s16",
+    version=version_by_type(s8=2, u8=2, s16=3),
+    lower=lower_clipping(0, math.inf),
+    gradient=clipped(0, math.inf),
+)
+_register(
+    "RELU6", clipping(0, 6), "f32 f16 s8 u8 s16", version=version_by_type(s8=2, s16=3), lower=lower_clipping(0, 6), gradient=clipped(0, 6)
+)
+_register("RELU_N1_TO_1", clipping(-1, 1), "f32 f16 s8 u8", lower=lower_clipping(-1, 1), gradient=clipped(-1, 1))
+_register("RELU_0_TO_1", clipping(0, 1), "f32 f16 s8 u8", lower=lower_clipping(0, 1), gradient=clipped(0, 1))
+_register(
+    "LEAKY_RELU", leaky_relu, "f32 s8 u8 s16", "LeakyReluOptions", version=version_by_type(s16=2), lower=lower_leaky_relu, gradient=leaky
+)
 # LiteRT reads an int16 alpha as bytes.
-_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu, integer=Integer(("s8", "u8")))
+_register("PRELU", prelu, "f32 s8 u8 s16", infer=infer_prelu, lower=lower_prelu, integer=Integer(("s8", "u8")), gradient=derivatives.prelu)
 _register(
     "LOGISTIC",
     logistic,
@@ -289,6 +302,7 @@ _register(
     version=version_by_type(s8=2, s16=3),
     lower=lower_unary(LOGISTIC, int16=lower_sigmoid_int16),
     integer=PROBABILITY,
+    gradient=slope(lambda x, y: y * (1.0 - y)),
 )
 _register(
     "TANH",
@@ -298,7 +312,24 @@ _register(
     version=version_by_type(s8=2, s16=3),
     lower=lower_unary(TANH, int16=partial(lower_sigmoid_int16, is_tanh=True)),
     integer=UNIT,
+    gradient=slope(lambda x, y: 1.0 - y * y),
 )
-_register("ELU", elu, "f32 f16 s8", lower=lower_unary(ELU))
-_register("GELU", gelu, "f32 f16 s8 u8 s16", "GeluOptions", version=version_by_type(s8=2, u8=2, s16=2, f16=3), lower=lower_gelu)
-_register("HARD_SWISH", hard_swish, "f32 f16 s8 u8", "HardSwishOptions", infer=infer_hard_swish, lower=lower_unary(HARD_SWISH))
+_register("ELU", elu, "f32 f16 s8", lower=lower_unary(ELU), gradient=slope(lambda x, y: where(x < 0.0, y + 1.0, 1.0)))
+_register(
+    "GELU",
+    gelu,
+    "f32 f16 s8 u8 s16",
+    "GeluOptions",
+    version=version_by_type(s8=2, u8=2, s16=2, f16=3),
+    lower=lower_gelu,
+    gradient=derivatives.gelu,
+)
+_register(
+    "HARD_SWISH",
+    hard_swish,
+    "f32 f16 s8 u8",
+    "HardSwishOptions",
+    infer=infer_hard_swish,
+    lower=lower_unary(HARD_SWISH),
+    gradient=derivatives.hard_swish,
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy as np
 from tachylite.model.dtypes import limits
 from tachylite.model.graph import Operator
 
-from . import gemmlowp
+from . import derivatives, gemmlowp
 from .arguments import SUFFIXES, check_type, same_type, version_by_type
 from .broadcast import BroadcastParams, emit_binary
+from .calculus import flat
 from .cast import is_float
+from .derivatives import binary, fused
 from .elementwise import Lowering, define, infer_binary, is_quantized, is_wide_broadcast, lower_binary, require, through_table
 from .fixedpoint import Multiplier, divide_by_pot, doubling_high_mul, exponent_of, rescale
 from .fused import activate, activate_steps, activation_range, check_activation, plain_range, real_range
@@ -414,7 +417,8 @@ def add_n(op: Operator, *operands: np.ndarray) -> np.ndarray:
 
 
 #: The converter's int16 sums have scales that are no powers of two.
-_SUM = Integer(options={"s16": {"pot_scale_int16": False}})
+_SUM = Integer(options={"s16": {"pot_scale_int16": False}}, unit=max)
+_PRODUCT = Integer(unit=prod)
 
 _register = partial(define, infer=infer_binary)
 _register(
@@ -426,6 +430,7 @@ _register(
     version=add_version,
     lower=lower_arithmetic(ADD, _sum_params),
     integer=_SUM,
+    gradient=fused(binary(lambda at, dy: (dy, dy))),
 )
 _register(
     "SUB",
@@ -436,6 +441,7 @@ _register(
     version=subtract_version,
     lower=lower_arithmetic(SUB, _sum_params),
     integer=_SUM,
+    gradient=fused(binary(lambda at, dy: (dy, -dy))),
 )
 _register(
     "MUL",
@@ -445,7 +451,8 @@ _register(
     infer=infer_multiply,
     version=multiply_version,
     lower=lower_arithmetic(MUL, _product_params),
-    integer=OWN,
+    integer=_PRODUCT,
+    gradient=fused(binary(lambda at, dy: (dy * at.input(1), dy * at.x))),
 )
 _register(
     "DIV",
@@ -456,6 +463,7 @@ _register(
     version=lambda op: 2 if is_wide_broadcast(op) else 1,
     lower=lower_divide,
     integer=OWN,
+    gradient=fused(binary(derivatives.divide)),
 )
 _register(
     "SQUARED_DIFFERENCE",
@@ -465,8 +473,9 @@ _register(
     version=version_by_type(s8=2),
     lower=lower_squared_difference,
     integer=OWN,
+    gradient=binary(derivatives.squared_difference),
 )
-_register("POW", power, "f32 i32", "PowOptions", lower=lower_power)
+_register("POW", power, "f32 i32", "PowOptions", lower=lower_power, gradient=binary(derivatives.power))
 _register(
     "FLOOR_DIV",
     floor_divide,
@@ -474,9 +483,16 @@ _register(
     "FloorDivOptions",
     version=version_by_type(s8=3, s16=3, f32=2),
     lower=lower_floor(FLOOR_DIV),
+    gradient=flat,
 )
 _register(
-    "FLOOR_MOD", floor_modulo, "f32 s8 s16 i32 i64", "FloorModOptions", version=version_by_type(s8=2, s16=2), lower=lower_floor(FLOOR_MOD)
+    "FLOOR_MOD",
+    floor_modulo,
+    "f32 s8 s16 i32 i64",
+    "FloorModOptions",
+    version=version_by_type(s8=2, s16=2),
+    lower=lower_floor(FLOOR_MOD),
+    gradient=binary(derivatives.floor_modulo),
 )
 _register(
     "MAXIMUM",
@@ -486,6 +502,7 @@ _register(
     version=extremum_version,
     lower=lower_stored(MAXIMUM),
     integer=SHARED,
+    gradient=binary(derivatives.maximum),
 )
 _register(
     "MINIMUM",
@@ -495,6 +512,7 @@ _register(
     version=extremum_version,
     lower=lower_stored(MINIMUM),
     integer=SHARED,
+    gradient=binary(derivatives.minimum),
 )
-_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_stored(ATAN2))
-_register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n, lower=lower_add_n)
+_register("ATAN2", atan2, "f32 f16 bf16 f64", infer=infer_atan2, lower=lower_stored(ATAN2), gradient=derivatives.atan2)
+_register("ADD_N", add_n, "f32 i32", "AddNOptions", infer=infer_add_n, lower=lower_add_n, gradient=derivatives.add_n)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import movement_gradient
 from .arguments import ANY_TYPE, amounts, check_type, new_shape, same_quantization, settle, vector, version_by_type
 from .channels import last_axis
 from .copy import canvas, constant, fill_around, is_plain, lower_views, strided_copy
@@ -174,9 +175,9 @@ def _batch_version(op: Operator) -> int:
     return max(3 if len(op.inputs[0].shape) != 4 else 1, version_by_type(s8=2, s16=4)(op))
 
 
-for _name, _infer, _reference, _view, _options in (
-    ("SPACE_TO_DEPTH", _infer_space_to_depth, space_to_depth, _pixels_of_blocks, "SpaceToDepthOptions"),
-    ("DEPTH_TO_SPACE", _infer_depth_to_space, depth_to_space, _blocks_of_pixels, "DepthToSpaceOptions"),
+for _name, _inverse, _infer, _reference, _view, _options in (
+    ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE", _infer_space_to_depth, space_to_depth, _pixels_of_blocks, "SpaceToDepthOptions"),
+    ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", _infer_depth_to_space, depth_to_space, _blocks_of_pixels, "DepthToSpaceOptions"),
 ):
     register(
         OpDef(
@@ -188,12 +189,24 @@ for _name, _infer, _reference, _view, _options in (
             version=version_by_type(s8=2),
             lower=lower_views(_view),
             integer=SHARED,
+            gradient=movement_gradient.inverse(_inverse),
         )
     )
-for _name, _infer_blocks, _move, _lower, _options in (
-    ("SPACE_TO_BATCH_ND", _infer_space_to_batch, space_to_batch_nd, lower_space_to_batch, "SpaceToBatchNDOptions"),
-    ("BATCH_TO_SPACE_ND", _infer_batch_to_space, batch_to_space_nd, lower_batch_to_space, "BatchToSpaceNDOptions"),
+for _name, _inverse, _infer_blocks, _move, _lower, _options in (
+    ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", _infer_space_to_batch, space_to_batch_nd, lower_space_to_batch, "SpaceToBatchNDOptions"),
+    ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", _infer_batch_to_space, batch_to_space_nd, lower_batch_to_space, "BatchToSpaceNDOptions"),
 ):
     register(
-        OpDef(_name, _infer_blocks, _move, _options, ANY_TYPE, version=_batch_version, lower=_lower, integer=SHARED, channels=last_axis)
+        OpDef(
+            _name,
+            _infer_blocks,
+            _move,
+            _options,
+            ANY_TYPE,
+            version=_batch_version,
+            lower=_lower,
+            integer=SHARED,
+            channels=last_axis,
+            gradient=movement_gradient.inverse(_inverse),
+        )
     )

@@ -9,7 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import BFLOAT16, DTYPES, INT2, INT4, PACKED_BITS, UINT4, limits
 from tachylite.model.graph import Operator, Shape
 
-from . import channels
+from . import channels, movement_gradient
 from .arguments import SUFFIXES
 from .broadcast import GRAIN
 from .copy import lower_same
@@ -219,6 +219,7 @@ register(
         lower=lower_cast,
         permute=elementwise,
         channels=channels.elementwise,
+        gradient=movement_gradient.cast,
     )
 )
 register(

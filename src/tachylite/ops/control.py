@@ -13,6 +13,7 @@ from tachylite.model.graph import Graph, Operator, Tensor
 from . import registry
 from .arguments import ANY_TYPE
 from .builder import Builder
+from .calculus import Composition, Gradient, Point, Term
 from .inference import infer_graph, without_value
 from .registry import Context, OpDef, Spec, register
 
@@ -45,9 +46,16 @@ def call_and_bind(low: Any, op: Operator, graph: Graph, values: Sequence[Tensor 
     low.move(list(zip(results, outputs, strict=True)))
 
 
-def _define(name: str, options: str, infer: Callable[..., Any], reference: Callable[..., Any], lower: Callable[..., None]) -> None:
+def _define(
+    name: str,
+    options: str,
+    infer: Callable[..., Any],
+    reference: Callable[..., Any],
+    lower: Callable[..., None],
+    gradient: Gradient | None = None,
+) -> None:
     """Register an operator that calls graphs."""
-    register(OpDef(name, infer, reference, options, ANY_TYPE, context=True, lower=lower))
+    register(OpDef(name, infer, reference, options, ANY_TYPE, context=True, lower=lower, gradient=gradient))
 
 
 # IF and CASE: one of several graphs.
@@ -195,7 +203,17 @@ def lower_while(low: Any, op: Operator) -> None:
         low.bind(tensor, value)
 
 
-_define("WHILE", "WhileOptions", infer_while, run_while, lower_while)
+def unroll(at: Point) -> list[Term]:
+    """The body as often as it runs. Raises OpError where that is not certain before."""
+    (cond, body), state = at.op.subgraphs, list(at.op.inputs)
+    while (goes_on := at.build.probe(cond, state)) is not None and truth(at.op, goes_on):
+        state = list(at.build.inline(body, state))
+    if goes_on is None:
+        raise at.op.error("runs as often as values of the run tell; only a loop that counts to a constant has a gradient")
+    return [Term(at.build, t) for t in state if t is not None]
+
+
+_define("WHILE", "WhileOptions", infer_while, run_while, lower_while, Composition(unroll))
 
 # CALL_ONCE: initialization, at the first run only.
 
@@ -253,4 +271,9 @@ def lower_composite(low: Any, op: Operator) -> None:
     call_and_bind(low, op, op.subgraphs[0], op.inputs, [low.define(t) for t in op.outputs])
 
 
-_define("STABLEHLO_COMPOSITE", "StableHLOCompositeOptions", infer_composite, run_composite, lower_composite)
+def decompose(at: Point) -> list[Term]:
+    """The decomposition's operators."""
+    return [Term(at.build, t) for t in at.build.inline(at.op.subgraphs[0], at.op.inputs)]
+
+
+_define("STABLEHLO_COMPOSITE", "StableHLOCompositeOptions", infer_composite, run_composite, lower_composite, Composition(decompose))

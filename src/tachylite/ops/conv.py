@@ -11,9 +11,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_hybrid, conv_integer, depthwise_integer, small
+from . import conv_float, conv_gradient, conv_hybrid, conv_integer, depthwise_integer, small
 from .channels import Channels, lane, product
 from .convolution import check, convolve, filter_scales, integer_layer
+from .derivatives import fused
 from .integer import layer
 from .panels import panels
 from .registry import OpDef, Spec, register
@@ -198,14 +199,18 @@ def _lower_depthwise_float(low: Any, op: Operator) -> None:
     """One call. Several filters to a channel make it a grouped convolution."""
     x, filters, y = (low.spec(t) for t in (*op.inputs[:2], op.outputs[0]))
     windows, cells = zip(*(w.trimmed() for w in sliding(op, x.shape[1:3], filters.shape[1:3])), strict=True)
-    if not conv_float.can_lower(low, op, op.inputs[1]) or filters.value is None:
+    is_whole, is_single = tuple(w.size for w in windows) == filters.shape[1:3], x.shape[3] == filters.shape[3]
+    if not conv_float.can_lower(low, op, op.inputs[1]) or not (filters.value is not None or (is_whole and is_single)):
         low.host(op)
         return
     layout = " ".join(f"{c.start}:{c.stop}" for c in cells)
-    if x.shape[3] == filters.shape[3]:
+    if is_single:
         params = conv_float.windowed(conv_float.ConvParams, windows, channels=x.shape[3], depth=1, groups=x.shape[3], outputs=1, joined=1)
         params.low, params.high = conv_float.bounds(op)
-        packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
+        if filters.value is None:  # they lie as the kernel wants them
+            packed = low.value(op.inputs[1])
+        else:
+            packed = low.packed(op.inputs[1], f"depthwise {layout}", lambda f: np.ascontiguousarray(f[spatial(0, *cells)], np.float32))
         cost = prod(y.shape[2:]) * windows[0].size * windows[1].size
         inputs = [low.value(op.inputs[0]), packed, conv_float.bias_of(low, op)]
         low.call(
@@ -271,6 +276,7 @@ register(
         version=_conv_2d_version,
         lower=lower_conv_2d,
         integer=layer(axis=0, rows=conv_rows, computed=True),
+        gradient=fused(conv_gradient.conv_2d),
         channels=_conv_channels,
     )
 )
@@ -284,6 +290,7 @@ register(
         version=_depthwise_conv_2d_version,
         lower=lower_depthwise_conv_2d,
         integer=layer(axis=3, rows=depthwise_rows, computed=True),
+        gradient=fused(conv_gradient.depthwise_conv_2d),
         channels=_depthwise_channels,
     )
 )

@@ -4,8 +4,10 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import conv_gradient
 from .conv import correlate
 from .convolution import check, convolve
+from .derivatives import fused
 from .registry import OpDef, Spec, register
 from .transpose_conv import infer_transposed, result_windows, spread
 from .window import sliding
@@ -42,5 +44,13 @@ def _check_float(op: Operator, x: Spec, filters: Spec) -> None:
         raise op.error(f"input is {x.dtype} and filter {filters.dtype}, both must be float32; insert DEQUANTIZE")
 
 
-register(OpDef("CONV_3D", options="Conv3DOptions", infer=_infer_conv_3d, reference=conv_3d))
-register(OpDef("CONV_3D_TRANSPOSE", options="Conv3DOptions", infer=_infer_conv_3d_transpose, reference=conv_3d_transpose))
+register(OpDef("CONV_3D", options="Conv3DOptions", infer=_infer_conv_3d, reference=conv_3d, gradient=fused(conv_gradient.conv_3d)))
+register(
+    OpDef(
+        "CONV_3D_TRANSPOSE",
+        options="Conv3DOptions",
+        infer=_infer_conv_3d_transpose,
+        reference=conv_3d_transpose,
+        gradient=fused(conv_gradient.conv_3d_transpose),
+    )
+)

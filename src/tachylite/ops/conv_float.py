@@ -192,7 +192,8 @@ def divide(params: ConvParams, workers: int, results: int = 1) -> None:
     params.segment = share(params.output_width, _BLOCK, 6)
     params.rows = share(params.output_height, max(1, _BLOCK // params.segment), 1)
     shares = 1 if workers == 1 else parts(4 * workers, max(1, _blocks(params) * params.groups * results))
-    params.panels = max(1, parts(parts(params.outputs, PANEL), shares))
+    panels_each = max(1, parts(parts(params.outputs, PANEL), shares))
+    params.panels = panels_each if panels_each == 1 else 2 * parts(panels_each, 2)  # wide tiles take two
 
 
 def _blocks(params: ConvParams) -> int:

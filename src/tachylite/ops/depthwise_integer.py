@@ -203,7 +203,7 @@ def _pack(
 
 def _pack_line(weights: np.ndarray, form: Form, parts: int, fold: int) -> np.ndarray:
     """[rows, columns, channels] as [panels, taps, BLOCK, form.cells]."""
-    taps = _taps(*weights.shape[:2], form.cells)
+    taps = _taps(len(weights), weights.shape[1], form.cells)
     whole = np.zeros((len(taps), form.cells, weights.shape[-1]), np.int16)
     for filled, tap in zip(whole, taps, strict=True):
         for i, cell in enumerate(tap.cells):

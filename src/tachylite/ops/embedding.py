@@ -8,6 +8,7 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, STRING
 from tachylite.model.graph import Blockwise, Operator
 
+from . import gather_gradient
 from .arguments import check_positions, new_shape
 from .arithmetic import MUL
 from .broadcast import emit_binary
@@ -126,6 +127,7 @@ register(
         variants=("f32", "f16", "bf16", "s8", "u8", "s4", "s2", "i32", "i64", "bool"),
         version=_embedding_lookup_version,
         lower=lower_embedding_lookup,
+        gradient=gather_gradient.embedding_lookup,
     )
 )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
+from . import gather_gradient
 from .arguments import (
     ANY_TYPE,
     check_dimensions,
@@ -378,6 +379,7 @@ register(
         lower=lower_gather,
         integer=SHARED,
         permute=_permute_gather,
+        gradient=gather_gradient.gather,
     )
 )
 register(
@@ -389,6 +391,7 @@ register(
         variants=("f32", "f16", "bf16", "f8", "s8", "u8", "s16", "i32", "i64", "bool", "str"),
         version=_gather_nd_version,
         lower=lower_gather_nd,
+        gradient=gather_gradient.gather_nd,
         integer=SHARED,
     )
 )
@@ -400,6 +403,7 @@ register(
         options="ScatterNdOptions",
         variants=("f32", "s8", "u8", "i32", "i64", "bool"),
         lower=lower_scatter_nd,
+        gradient=gather_gradient.scatter_nd,
     )
 )
 register(OpDef("ONE_HOT", _infer_one_hot, one_hot, "OneHotOptions", ("f32", "s8", "u8", "i32", "i64", "bool"), lower=lower_one_hot))
@@ -413,6 +417,7 @@ register(
         version=_select_version,
         lower=lower_select,
         permute=_permute_select,
+        gradient=gather_gradient.select,
         integer=SHARED,
     )
 )
@@ -427,6 +432,7 @@ register(
         lower=lower_select,
         integer=SHARED,
         permute=elementwise,
+        gradient=gather_gradient.select,
     )
 )
 register(
@@ -450,8 +456,16 @@ register(
         lower=lower_sparse_to_dense,
     )
 )
-for _name, _infer, _reference, _options, _lower in (
-    ("MATRIX_DIAG", _infer_matrix_diag, matrix_diag, "MatrixDiagOptions", lower_matrix_diag),
-    ("MATRIX_SET_DIAG", _infer_matrix_set_diag, matrix_set_diag, "MatrixSetDiagOptions", lower_matrix_set_diag),
+for _name, _infer, _reference, _gradient, _options, _lower in (
+    ("MATRIX_DIAG", _infer_matrix_diag, matrix_diag, gather_gradient.matrix_diag, "MatrixDiagOptions", lower_matrix_diag),
+    (
+        "MATRIX_SET_DIAG",
+        _infer_matrix_set_diag,
+        matrix_set_diag,
+        gather_gradient.matrix_set_diag,
+        "MatrixSetDiagOptions",
+        lower_matrix_set_diag,
+    ),
 ):
-    register(OpDef(_name, _infer, _reference, _options, ("f32", "s8", "u8", "s16", "i32", "i64", "bool"), lower=_lower))
+    _types = ("f32", "s8", "u8", "s16", "i32", "i64", "bool")
+    register(OpDef(_name, _infer, _reference, _options, _types, lower=_lower, gradient=_gradient))

@@ -4,8 +4,9 @@ The operands meant are the float32 ones; indices, shapes and conditions stay as 
 Lite's quantization specification: weights are symmetric, biases count steps of input times weight, int16 activations are symmetric.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,8 @@ class Integer:
     rows: `rows(op, x, most)` gives what the weights multiply, about `most` rows of it, evenly chosen: float32 [groups, rows, depth], for
         weights whose axis comes first and that are then [groups, outputs, depth].
     memory: of a recurrent operator.
+    unit: from the scales of its operands, weights among them, to that in which it counts its results before they are rounded.
+    least: of the scales of its inputs.
     """
 
     types: tuple[str, ...] = ("s8", "u8", "s16")
@@ -69,6 +72,8 @@ class Integer:
     computed: bool = False
     rows: Rows | None = None
     memory: Memory | None = None
+    unit: Callable[[Sequence[float]], float] | None = None
+    least: float = 0.0
 
 
 OWN = Integer()
@@ -89,4 +94,4 @@ UNIT = Integer(output={"s8": Grid(1 / 128, 0), "u8": Grid(1 / 128, 128), "s16": 
 
 def layer(axis: int | None, weights: int = 1, bias: int | None = 2, rows: Rows | None = None, computed: bool = False) -> Integer:
     """Products with weights whose outputs lie along `axis`, and a bias."""
-    return Integer(weights={weights: axis}, biases={} if bias is None else {bias: weights}, rows=rows, computed=computed)
+    return Integer(weights={weights: axis}, biases={} if bias is None else {bias: weights}, rows=rows, computed=computed, unit=prod)

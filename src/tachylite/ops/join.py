@@ -6,6 +6,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 
+from . import movement_gradient
 from .arguments import axis_of, check_type, new_shape, same_quantization, same_type, settle, vector, version_by_type
 from .channels import joined
 from .copy import canvas, lower_views, strided_copy
@@ -189,6 +190,7 @@ register(
         integer=SHARED,
         channels=joined,
         permute=along_option,
+        gradient=movement_gradient.concatenation,
     )
 )
 register(
@@ -202,6 +204,7 @@ register(
         lower=lower_pack,
         integer=SHARED,
         permute=_permute_pack,
+        gradient=movement_gradient.pack,
     )
 )
 register(
@@ -215,6 +218,7 @@ register(
         lower=lower_views(unpack),
         integer=SHARED,
         permute=_permute_unpack,
+        gradient=movement_gradient.unpack,
     )
 )
 register(
@@ -228,6 +232,7 @@ register(
         lower=lower_views(split, position=1),
         integer=SHARED,
         permute=along_input(0),
+        gradient=movement_gradient.split,
     )
 )
 register(
@@ -241,5 +246,6 @@ register(
         lower=lower_views(split_v),
         integer=SHARED,
         permute=along_input(2),
+        gradient=movement_gradient.split_v,
     )
 )

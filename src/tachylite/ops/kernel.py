@@ -105,7 +105,28 @@ def kernels() -> Iterator[Kernel]:
 
 def by_symbol() -> dict[str, Kernel]:
     """The kernel of each name that a Program may hold."""
+    return {**_own(), **_custom}
+
+
+def _own() -> dict[str, Kernel]:
+    """Those of the native library."""
     return {k.symbol(variant): k for k in kernels() for variant in k.variants}
+
+
+_custom: dict[str, Kernel] = {}
+
+
+def declare_custom(k: Kernel) -> None:
+    """Let Programs hold a custom operator's kernel, or another one of that name. Raises ValueError where the native library has it."""
+    symbols = [k.symbol(variant) for variant in k.variants]
+    if taken := sorted(_own().keys() & set(symbols)):
+        raise ValueError(f"the native library has kernels {', '.join(taken)}; name your own after yourself")
+    _custom.update(dict.fromkeys(symbols, k))
+
+
+def custom(symbol: str) -> Kernel | None:
+    """The custom operator's kernel of this name, None where it is none's."""
+    return _custom.get(symbol)
 
 
 def c_header() -> str:
@@ -122,18 +143,28 @@ def c_header() -> str:
     for block in sorted({k.params for k in kernels()}, key=_c_name):
         lines += ["", _c_struct(block)]
     lines.append("")
-    for k in kernels():
-        for variant in k.variants:
-            lines.append(f"#define tl_{k.symbol(variant)} TL_TIERED(tl_{k.symbol(variant)})")
-            lines.append(f"int32_t tl_{k.symbol(variant)}(const {_c_name(k.params)} *p, void *const *t, tl_range r);")
+    lines += [line for k in kernels() for line in _prototypes(k)]
     lines += ["", "#endif", ""]
     return "\n".join(lines)
+
+
+def c_header_of(k: Kernel) -> str:
+    """The header of one kernel: its parameter block and prototypes."""
+    guard = f"TL_{k.name.upper()}_H"
+    lines = [f"/* Generated from the declaration of kernel {k.name}. */", f"#ifndef {guard}", f"#define {guard}", ""]
+    return "\n".join([*lines, '#include "tl_kernel.h"', "", _c_struct(k.params), "", *_prototypes(k), "", "#endif", ""])
+
+
+def _prototypes(k: Kernel) -> Iterator[str]:
+    for variant in k.variants:
+        yield f"#define tl_{k.symbol(variant)} TL_TIERED(tl_{k.symbol(variant)})"
+        yield f"int32_t tl_{k.symbol(variant)}(const {_c_name(k.params)} *p, void *const *t, tl_range r);"
 
 
 def c_table() -> str:
     """native/kernel_table.inc: one TL_ENTRY(name, parameter block, layout) a kernel, in the order of their names."""
     lines = ["/* Generated from the registry by `make format`. */"]
-    for symbol, k in sorted(by_symbol().items()):
+    for symbol, k in sorted(_own().items()):
         entry = f"TL_ENTRY({symbol}, {_c_name(k.params)}, 0x{k.layout:08x}u)"
         lines += [f"#if defined({k.needs})", entry, "#endif"] if k.needs else [entry]
     return "\n".join([*lines, ""])

@@ -7,7 +7,18 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import lstm_basic, lstm_float, lstm_full_native, lstm_int8, lstm_int8_native, lstm_int16, lstm_int16_native, lstm_native
+from . import (
+    lstm_basic,
+    lstm_float,
+    lstm_full_native,
+    lstm_int8,
+    lstm_int8_native,
+    lstm_int16,
+    lstm_int16_native,
+    lstm_native,
+    recurrent_composition,
+)
+from .calculus import Composition
 from .fused import check_activation
 from .integer import Integer, Memory
 from .lstm_cell import CELL_INPUTS, FLOAT, INT8, INT16, Sizes, cell_of, check_cell, check_norms
@@ -187,6 +198,7 @@ register(
         version=_sequence_version,
         lower=lower_sequence,
         integer=_INTEGER,
+        gradient=Composition(recurrent_composition.lstm_sequence),
     )
 )
 
@@ -248,5 +260,6 @@ register(
         variants=("f32", "f32w8"),
         version=partial(hybrid_version, weights=2, symmetric=2, asymmetric=3),
         lower=lower_bidirectional,
+        gradient=Composition(recurrent_composition.lstm_bidirectional),
     )
 )

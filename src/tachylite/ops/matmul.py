@@ -9,10 +9,11 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
 from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
-from . import conv_float, conv_hybrid, conv_integer, small
+from . import conv_float, conv_hybrid, conv_integer, matmul_gradient, small
 from .arguments import new_shape
 from .channels import Channels, product
 from .copy import canvas, strided_copy
+from .derivatives import fused
 from .exact import multiply_exactly
 from .fixedpoint import Multiplier, multipliers, rescale, rescale_int64, round_half_away, saturate
 from .fused import activate, activate_steps, check_activation
@@ -98,9 +99,9 @@ def fully_connected(
     rows = x.reshape(-1, weights.shape[1])
     if _is_shuffled(op):
         return _fully_connected_shuffled(op, rows, weights, bias, shape), _shuffled_input(rows).reshape(x.shape)
-    if x.dtype != np.float32:
+    if x.dtype.kind != "f":
         return _fully_connected_integer(op, rows, weights, bias).reshape(shape)
-    product = rows @ weights.astype(np.float32).T if weights.dtype in _FLOAT_WEIGHTS else _multiply_hybrid(op, rows, weights)
+    product = rows @ weights.astype(x.dtype).T if weights.dtype.kind == "f" else _multiply_hybrid(op, rows, weights)
     return activate(op, product if bias is None else product + bias.reshape(-1)).reshape(shape)
 
 
@@ -272,6 +273,7 @@ register(
         version=_fully_connected_version,
         lower=lower_fully_connected,
         integer=layer(axis=0, rows=fully_connected_rows),
+        gradient=fused(matmul_gradient.fully_connected),
         channels=_fully_connected_channels,
     )
 )
@@ -321,9 +323,9 @@ def batch_matmul(op: Operator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x @ y for every matrix of the leading dimensions. x: [..., n, k]; y: [..., k, m]; result: [..., n, m]."""
     x = x.swapaxes(-1, -2) if op.options.adj_x else x
     y = y.swapaxes(-1, -2) if op.options.adj_y else y
-    if x.dtype != np.float32:
+    if x.dtype.kind != "f":
         return _batch_matmul_integer(op, x, y)
-    if y.dtype == np.float32:
+    if y.dtype.kind == "f":
         return np.matmul(x, y)
     return hybrid_product(y.swapaxes(-1, -2), op.inputs[1].quantization.scale, op.options.asymmetric_quantize_inputs)(x)
 
@@ -431,5 +433,6 @@ register(
         version=_batch_matmul_version,
         lower=lower_batch_matmul,
         integer=layer(axis=None, bias=None),
+        gradient=matmul_gradient.batch_matmul,
     )
 )

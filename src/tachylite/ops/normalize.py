@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tachylite.model.graph import Operator
 
-from . import gemmlowp
+from . import gemmlowp, reduce_gradient
 from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import rescale, saturate
 from .integer import UNIT
@@ -34,7 +34,7 @@ def infer_l2_normalization(op: Operator, x: Spec) -> Spec:
 
 def l2_normalization(op: Operator, x: np.ndarray) -> np.ndarray:
     """x divided by its Euclidean norm over the last axis. x: [..., n], float32, int8 or uint8; the same comes out."""
-    if x.dtype == np.float32:
+    if x.dtype.kind == "f":
         return x / np.maximum(np.sqrt((x * x).sum(axis=-1, keepdims=True)), np.float32(1e-6))
     steps = centred(x, op.inputs[0])
     mantissa, shift = gemmlowp.inverse_sqrt((steps * steps).sum(axis=-1, keepdims=True))
@@ -84,6 +84,7 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_l2_normalization,
+        gradient=reduce_gradient.l2_normalization,
         integer=UNIT,
         permute=last_stays,
     )
@@ -125,6 +126,7 @@ register(
         infer=infer_local_response_normalization,
         reference=local_response_normalization,
         lower=lower_local_response_normalization,
+        gradient=reduce_gradient.local_response_normalization,
         permute=last_stays,
     )
 )

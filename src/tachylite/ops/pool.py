@@ -9,9 +9,11 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import pool_gradient
 from .arguments import SUFFIXES
 from .channels import last_axis
 from .convolution import check_output
+from .derivatives import fused
 from .fused import activate, activation_range
 from .integer import SHARED
 from .kernel import Params, kernel
@@ -144,10 +146,10 @@ def _pool_version(op: Operator) -> int:
     return {np.dtype(np.int8): 2, np.dtype(np.int16): 3}.get(x.dtype, 1)
 
 
-for _name, _infer, _reference, _variants, _integer in (
-    ("AVERAGE_POOL_2D", _infer_pool, average_pool_2d, _VARIANTS, SHARED),
-    ("MAX_POOL_2D", _infer_pool, max_pool_2d, _VARIANTS, SHARED),
-    ("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, ("f32",), None),
+for _name, _infer, _reference, _gradient, _variants, _integer in (
+    ("AVERAGE_POOL_2D", _infer_pool, average_pool_2d, pool_gradient.average_pool_2d, _VARIANTS, SHARED),
+    ("MAX_POOL_2D", _infer_pool, max_pool_2d, pool_gradient.max_pool_2d, _VARIANTS, SHARED),
+    ("L2_POOL_2D", lambda op, x: _infer_pool(op, x, (np.float32,)), l2_pool_2d, pool_gradient.l2_pool_2d, ("f32",), None),
 ):
     register(
         OpDef(
@@ -160,5 +162,6 @@ for _name, _infer, _reference, _variants, _integer in (
             lower=lower_pool,
             integer=_integer,
             channels=last_axis,
+            gradient=fused(_gradient),
         )
     )

@@ -9,7 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, UINT4, limits
 from tachylite.model.graph import Blockwise, Operator, Tensor
 
-from . import channels
+from . import channels, derivatives
 from .arguments import SUFFIXES, check_type, custom_options, version_by_type
 from .arithmetic import MUL, SUB
 from .broadcast import GRAIN, emit_binary
@@ -294,6 +294,7 @@ register(
         lower=lower_fake_quant,
         permute=elementwise,
         channels=channels.elementwise,
+        gradient=derivatives.straight_through(_fake_steps),
     )
 )
 register(OpDef("DENSIFY", infer_densify, densify, "DensifyOptions", ("f32", "f16", "s8"), in_place=True, lower=lower_same))

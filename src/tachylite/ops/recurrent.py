@@ -26,7 +26,7 @@ class Weights(NamedTuple):
     @property
     def real(self) -> np.ndarray:
         """The numbers that the stored ones stand for, float32."""
-        return self.value if self.value.dtype == np.float32 else self.value * self.scale
+        return self.value if self.value.dtype.kind == "f" else self.value * self.scale
 
 
 def weights_of(tensor: Tensor | None, value: np.ndarray) -> Weights:
@@ -38,7 +38,7 @@ def linear(weights: Weights, asymmetric: bool) -> Product:
     """x times weights [m, k] transposed, or a diagonal matrix's [k], for float32 x. 8-bit weights make the product hybrid."""
     if weights.value.ndim == 1:
         return lambda x: x * weights.value
-    if weights.value.dtype == np.float32:
+    if weights.value.dtype.kind == "f":
         return lambda x: x @ weights.value.T
     return hybrid_product(weights.value, weights.scale, asymmetric)
 

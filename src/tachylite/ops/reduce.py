@@ -9,6 +9,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
+from . import reduce_gradient
 from .arguments import SUFFIXES, check_type, same_quantization, version_by_type
 from .channels import unless_named
 from .fixedpoint import Multiplier, rescale, rescale_int64, round_half_away, saturate
@@ -98,7 +99,7 @@ def _sum_scaling(op: Operator, count: int) -> tuple[np.float32, np.float32]:
 def mean(op: Operator, x: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """x: any shape, float32 or integer; axis: int32. Integers are divided toward zero; the mean of nothing is NaN, or 0."""
     axes = _axes(op, axis, x.ndim)
-    if x.dtype == np.float32:
+    if x.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             return (_total(op, x, axes, np.float64) / _count(x, axes)).astype(x.dtype)
     if not x.size:
@@ -261,11 +262,21 @@ def _permute_product(op: Operator, axes: Axes) -> Permuted | None:
     return None if _is_stored(op) else reduction(op, axes)
 
 
-_register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC, integer=OWN)
+_register("MEAN", _infer_arithmetic, mean, version_by_type(s8=2, s16=3), _NUMERIC, integer=OWN, gradient=reduce_gradient.mean)
 # LiteRT's reference kernel for quantized numbers is wrong, so that sums stay real.
-_register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC)
-_register("REDUCE_PROD", _infer_prod, product, version_by_type(s8=2, s16=2), _NUMERIC, permute=_permute_product, integer=OWN)
-_register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC, integer=SHARED)
-_register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC, integer=SHARED)
+_register("SUM", _infer_arithmetic, sum_, version_by_type(s8=2), _NUMERIC, gradient=reduce_gradient.total)
+_register(
+    "REDUCE_PROD",
+    _infer_prod,
+    product,
+    version_by_type(s8=2, s16=2),
+    _NUMERIC,
+    permute=_permute_product,
+    integer=OWN,
+    gradient=reduce_gradient.product,
+)
+_EXTREME = {"integer": SHARED, "gradient": reduce_gradient.extreme}
+_register("REDUCE_MAX", _infer_extreme, _extreme(np.fmax, lambda info: info.min), version_by_type(s8=2, s16=3), _NUMERIC, **_EXTREME)
+_register("REDUCE_MIN", _infer_extreme, _extreme(np.fmin, lambda info: info.max), version_by_type(s8=2, s16=3), _NUMERIC, **_EXTREME)
 _register("REDUCE_ANY", _infer, _logical(np.logical_or), version_by_type(), ("bool",))
 _register("REDUCE_ALL", _infer, _logical(np.logical_and), version_by_type(), ("bool",))

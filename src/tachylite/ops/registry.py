@@ -9,18 +9,21 @@ import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from tachylite.model import codec, tables
-from tachylite.model.errors import OpError
+from tachylite.model.errors import OpError, TachyliteError
 from tachylite.model.graph import Graph, Operator, Shape, Tensor
 
 from .channels import ChannelsOf
 from .families import MODULES
 from .integer import Integer
 from .permute import Permute
+
+if TYPE_CHECKING:
+    from .calculus import Gradient
 
 
 class Spec(NamedTuple):
@@ -74,7 +77,7 @@ class OpDef:
     variants: the types that it computes in, for checks, tables and tests, in one vocabulary: f16 and bf16 floats, s8 and u8 integers that
         may be quantized, i32 and u32 plain ones, c64, bool, str (all in `arguments.SUFFIXES`), resource, any; f32w8 has weights of 8 bits.
     version: the lowest schema version that can express this operator; default 1.
-    gradient: `gradient(build, op, *dy)` emits the gradients of the inputs.
+    gradient: the rule, or the composition, by which it is differentiated (see calculus.py); None where it cannot be.
     permute: `permute(op, axes)` tells how the operator follows a permutation of its inputs' axes (see permute.py).
     channels: `channels(op)` tells which entries of its tensors are removed together (see channels.py); None where none can be.
     integer: what it asks of its operands to compute with quantized integers (see integer.py); None where it cannot.
@@ -90,7 +93,7 @@ class OpDef:
     context: bool = False
     lower: Callable[..., None] | None = None
     version: Callable[[Operator], int] = lambda op: 1
-    gradient: Callable[..., Any] | None = None
+    gradient: "Gradient | None" = None
     permute: Permute | None = None
     channels: ChannelsOf | None = None
     integer: Integer | None = None
@@ -150,7 +153,26 @@ def find(op: Operator) -> OpDef | None:
 def _find(name: str, is_custom: bool) -> OpDef | None:
     if (name, is_custom) not in _registry:
         prepare(name)
+    if is_custom and (name, is_custom) not in _registry:
+        _load_installed(name)
     return _registry.get((name, is_custom))
+
+
+ENTRY_POINTS = "tachylite.ops"
+"""The group of entry points that packages offer custom operators in: an operator's name, and an OpDef or a module that registers it."""
+
+
+def _load_installed(name: str) -> None:
+    """Register a custom operator that an installed package offers, if one does. Raises TachyliteError where that fails."""
+    from importlib.metadata import entry_points  # which takes longer to import than all of this room
+
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            loaded = point.load()
+        except Exception as problem:  # others' code
+            raise TachyliteError(f"custom operator {name!r} ({point.value}) cannot be loaded: {problem}") from problem
+        if isinstance(loaded, OpDef):
+            register(loaded)
 
 
 def get(op: Operator) -> OpDef:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import movement_gradient
 from .arguments import SUFFIXES, check_type, new_shape, settle, vector
 from .channels import last_axis
 from .copy import is_plain
@@ -82,7 +83,7 @@ def _taps(op: Operator, dtype: np.dtype, size: int, new_size: int) -> _Taps:
 
 def _interpolate(x: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
     """The weighted sum of the four pixels around each output pixel, in the dtype of the weights."""
-    x = x.astype(rows.low_weight.dtype)
+    x = x.astype(np.promote_types(x.dtype, rows.low_weight.dtype))
     terms = [
         x[:, row][:, :, column] * row_weight[:, None, None] * column_weight[:, None]
         for column, column_weight in ((columns.low, columns.low_weight), (columns.high, columns.high_weight))
@@ -95,7 +96,7 @@ def resize_bilinear(op: Operator, x: np.ndarray, size: np.ndarray) -> np.ndarray
     """x: [batch, height, width, channels], float32, uint8, int8 or int16; size: int32 [2]."""
     rows, columns = (_taps(op, x.dtype, *sizes) for sizes in _sizes(op, x, size))
     y = _interpolate(x, rows, columns)
-    if x.dtype == np.float32:
+    if x.dtype.kind == "f":
         return y
     if y.dtype == np.int64:
         return divide_by_pot(y, 2 * _FRACTION_BITS).astype(x.dtype)
@@ -120,6 +121,18 @@ def resize_nearest_neighbor(op: Operator, x: np.ndarray, size: np.ndarray) -> np
     """x: [batch, height, width, channels] of any dtype; size: int32 [2]."""
     rows, columns = (_nearest(op, *sizes) for sizes in _sizes(op, x, size))
     return x[:, rows][:, :, columns]
+
+
+def _bilinear_weights(op: Operator, size: int, new_size: int) -> np.ndarray:
+    """What each input coordinate of one axis is worth at each output coordinate: float32 [new_size, size]."""
+    taps, weights = _float_taps(op, size, new_size), np.zeros((new_size, size), np.float32)
+    for at, weight in ((taps.low, taps.low_weight), (taps.high, taps.high_weight)):
+        weights[np.arange(new_size), at] += weight
+    return weights
+
+
+def _nearest_weights(op: Operator, size: int, new_size: int) -> np.ndarray:
+    return (_nearest(op, size, new_size)[:, None] == np.arange(size)).astype(np.float32)
 
 
 class ResizeParams(Params):
@@ -183,6 +196,7 @@ register(
         variants=("f32", "u8", "s8", "s16"),
         version=lambda op: _version(op, op.options.half_pixel_centers),
         lower=lower_bilinear,
+        gradient=movement_gradient.resize(_bilinear_weights),
         integer=SHARED,
         channels=last_axis,
     )
@@ -196,6 +210,7 @@ register(
         variants=("f32", "u8", "s8", "s16", "i32"),
         version=lambda op: _version(op, op.options.half_pixel_centers or op.options.align_corners),
         lower=lower_nearest,
+        gradient=movement_gradient.resize(_nearest_weights),
         integer=SHARED,
         channels=last_axis,
     )

@@ -8,6 +8,8 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Tensor
 
+from . import recurrent_composition
+from .calculus import Composition
 from .fused import activate, check_activation
 from .kernel import Params, kernel
 from .recurrent import (
@@ -57,7 +59,7 @@ def _passes(op: Operator, times: int) -> int:
     TensorFlow Lite's hybrid bidirectional kernel walks a time-major sequence anew for every time step, each time from the state that the
     walk before left; its results are the definition.
     """
-    is_repeated = op.op == "BIDIRECTIONAL_SEQUENCE_RNN" and op.options.time_major and op.inputs[1].dtype != np.float32
+    is_repeated = op.op == "BIDIRECTIONAL_SEQUENCE_RNN" and op.options.time_major and op.inputs[1].dtype.kind != "f"
     return max(1, times) if is_repeated else 1
 
 
@@ -233,6 +235,7 @@ register(
         variants=("f32", "f32w8"),
         version=_version,
         lower=lower_sequence,
+        gradient=Composition(recurrent_composition.rnn_sequence),
     )
 )
 
@@ -294,5 +297,6 @@ register(
         variants=("f32", "f32w8"),
         version=_version,
         lower=lower_bidirectional,
+        gradient=Composition(recurrent_composition.rnn_bidirectional),
     )
 )

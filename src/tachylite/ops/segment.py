@@ -6,6 +6,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import reduce_gradient
 from .arguments import check_type, new_shape, scalar, settle
 from .registry import OpDef, Spec, register
 
@@ -67,12 +68,12 @@ def _greatest(dtype: np.dtype) -> float:
     return np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-register(OpDef("SEGMENT_SUM", _infer_sorted, segment_sum, "SegmentSumOptions", ("f32", "i32")))
-for _name, _combine, _start in (
-    ("Sum", np.add, lambda dtype: 0),
-    ("Prod", np.multiply, lambda dtype: 1),
-    ("Max", np.fmax, _lowest),
-    ("Min", np.fmin, _greatest),
+register(OpDef("SEGMENT_SUM", _infer_sorted, segment_sum, "SegmentSumOptions", ("f32", "i32"), gradient=reduce_gradient.segment_sum))
+for _name, _combine, _start, _gradient in (
+    ("Sum", np.add, lambda dtype: 0, reduce_gradient.segment_sum),
+    ("Prod", np.multiply, lambda dtype: 1, None),
+    ("Max", np.fmax, _lowest, reduce_gradient.segment_extreme),
+    ("Min", np.fmin, _greatest, reduce_gradient.segment_extreme),
 ):
     register(
         OpDef(
@@ -81,5 +82,6 @@ for _name, _combine, _start in (
             reference=_unsorted(_combine, _start),
             options=f"UnsortedSegment{_name}Options",
             variants=("f32", "i32"),
+            gradient=_gradient,
         )
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape
 
+from . import movement_gradient
 from .arguments import (
     ANY_TYPE,
     MAX_ELEMENTS,
@@ -276,6 +277,7 @@ register(
         lower=lower_same,
         channels=reshaped,
         integer=SHARED,
+        gradient=movement_gradient.same,
     )
 )
 register(
@@ -289,6 +291,7 @@ register(
         in_place=True,
         lower=lower_same,
         permute=_permute_squeeze,
+        gradient=movement_gradient.same,
         integer=SHARED,
     )
 )
@@ -302,6 +305,7 @@ register(
         in_place=True,
         lower=lower_same,
         permute=_permute_expand_dims,
+        gradient=movement_gradient.same,
         integer=SHARED,
     )
 )
@@ -318,6 +322,7 @@ register(
         lower=lower_views(transpose),
         integer=SHARED,
         channels=_transpose_channels,
+        gradient=movement_gradient.transpose,
     )
 )
 register(
@@ -330,6 +335,7 @@ register(
         # Version 1 was withdrawn.
         version=version_by_type(2, s8=3, s16=3, f8=4),
         lower=lower_views(broadcast_to),
+        gradient=movement_gradient.broadcast_to,
         integer=SHARED,
         permute=per_axis(1),
     )
@@ -344,6 +350,7 @@ register(
         ANY_TYPE,
         version=version_by_type(str=2, s8=3),
         lower=lower_views(_tiles),
+        gradient=movement_gradient.tile,
         integer=Integer(("u8", "s16"), shared=True),  # LiteRT has no TILE of the version that int8 needs
         permute=per_axis(1),
     )
@@ -357,6 +364,7 @@ register(
         variants=ANY_TYPE,
         version=version_by_type(position=1, bool=2, str=2, s8=3, s16=3, f16=4, f8=5),
         lower=lower_fill,
+        gradient=movement_gradient.fill,
     )
 )
 register(OpDef("RANGE", _infer_range, range_, "RangeOptions", ("f32", "i32", "i64"), version=version_by_type(i64=2)))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import movement_gradient
 from .arguments import (
     ANY_TYPE,
     amounts,
@@ -398,6 +399,7 @@ register(
         lower=lower_views(slice_),
         integer=SHARED,
         permute=per_axis(2),
+        gradient=movement_gradient.slice_,
     )
 )
 register(
@@ -411,6 +413,7 @@ register(
         lower=lower_views(strided_slice),
         integer=SHARED,
         permute=_permute_strided_slice,
+        gradient=movement_gradient.strided_slice(_index),
     )
 )
 for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
@@ -426,6 +429,7 @@ for _name, _options in (("PAD", "PadOptions"), ("PADV2", "PadV2Options")):
             integer=SHARED,
             permute=per_axis(1),
             channels=unless_padded,
+            gradient=movement_gradient.pad,
         )
     )
 register(
@@ -440,6 +444,7 @@ register(
         integer=SHARED,
         channels=unless_padded,
         permute=per_axis(1),
+        gradient=movement_gradient.mirror_pad,
     )
 )
 register(
@@ -453,6 +458,7 @@ register(
         lower=lower_views(reverse_v2),
         integer=SHARED,
         permute=_permute_reverse,
+        gradient=movement_gradient.reverse_v2,
     )
 )
 register(
@@ -464,6 +470,7 @@ register(
         variants=("f32", "u8", "s16", "i32", "i64"),
         lower=lower_reverse_sequence,
         integer=SHARED,
+        gradient=movement_gradient.reverse_sequence,
     )
 )
 register(
@@ -478,6 +485,7 @@ register(
         lower=lower_dynamic_update_slice,
         integer=SHARED,
         permute=_permute_update,
+        gradient=movement_gradient.dynamic_update_slice,
     )
 )
 register(OpDef("DILATE", _infer_dilate, dilate, "DilateOptions", ANY_TYPE, lower=lower_dilate, permute=per_axis(1)))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from ctypes import c_float, c_int32
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
-from . import gemmlowp
+from . import gemmlowp, reduce_gradient
 from .arguments import SUFFIXES, check_dimensions, check_type, version_by_type
 from .fixedpoint import Multiplier, divide_by_pot, rescale, saturate
 from .integer import PROBABILITY, Grid, Integer
@@ -47,7 +48,7 @@ def infer_softmax(op: Operator, x: Spec) -> Spec:
 
 def softmax(op: Operator, x: np.ndarray) -> np.ndarray:
     """exp(beta * x) divided by its sum over the last axis. x: [..., n], float32, float16, int8, uint8 or int16."""
-    if x.dtype in _FLOATS:
+    if x.dtype.kind == "f":
         return _softmax_float(x, np.float32(op.options.beta))
     if x.dtype == np.int16:
         return _softmax_int16(op, x)
@@ -57,7 +58,7 @@ def softmax(op: Operator, x: np.ndarray) -> np.ndarray:
 def _softmax_float(x: np.ndarray, beta: np.float32) -> np.ndarray:
     if not x.size:
         return x
-    wide = x.astype(np.float32)
+    wide = x.astype(np.promote_types(x.dtype, np.float32))
     powers = np.exp((wide - wide.max(axis=-1, keepdims=True)) * beta)
     # float16 keeps the exponentials in its own precision, not their sum.
     return (powers.astype(x.dtype) / powers.sum(axis=-1, keepdims=True)).astype(x.dtype)
@@ -145,8 +146,8 @@ def infer_log_softmax(op: Operator, x: Spec) -> Spec:
 
 def log_softmax(op: Operator, x: np.ndarray) -> np.ndarray:
     """x minus the logarithm of the sum of exp(x) over the last axis. x: [..., n], float32, int8 or uint8; the same comes out."""
-    if x.dtype == np.float32:
-        shifted = x - x.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min)
+    if x.dtype.kind == "f":
+        shifted = x - x.max(axis=-1, keepdims=True, initial=np.finfo(x.dtype).min)
         return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return _log_softmax_int8(op, x)
 
@@ -229,6 +230,9 @@ def _call(low: Any, op: Operator, kernel_: Any, variant: str, params: SoftmaxPar
     low.call(kernel_, variant, op, params, work=work, inputs=inputs, outputs=outputs, grain=1 + 2**13 // (shape[-1] + 4))
 
 
+#: LiteRT counts differences in steps of 2**-26, and demands that a step of the input is more than one of them.
+_LEAST = 2.0**-24
+
 register(
     OpDef(
         "SOFTMAX",
@@ -238,9 +242,10 @@ register(
         variants=("f32", "f16", "s8", "u8", "s16"),
         version=version_by_type(f16=4, s16=3, s8=2),
         lower=lower_softmax,
-        integer=PROBABILITY,
+        integer=replace(PROBABILITY, least=_LEAST),
         permute=last_stays,
         in_place=True,
+        gradient=reduce_gradient.softmax,
     )
 )
 register(
@@ -252,7 +257,8 @@ register(
         variants=("f32", "s8", "u8"),
         version=version_by_type(s8=2),
         lower=lower_log_softmax,
-        integer=Integer(output={"s8": Grid(16 / 256, 127), "u8": Grid(16 / 256, 255)}),
+        integer=Integer(output={"s8": Grid(16 / 256, 127), "u8": Grid(16 / 256, 255)}, least=_LEAST),
+        gradient=reduce_gradient.log_softmax,
         permute=last_stays,
         in_place=True,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from tachylite.model.graph import Operator
 
+from . import reduce_gradient
 from .arguments import SUFFIXES, axis_of, check_dimensions, check_type, index_type, scalar, settle, version_by_type
 from .integer import OWN, SHARED
 from .kernel import Kernel, Params, kernel
@@ -172,6 +173,7 @@ register(
         options="TopKV2Options",
         variants=("f32", "s8", "u8", "s16", "i32", "i64"),
         lower=lower_topk,
+        gradient=reduce_gradient.topk,
         integer=SHARED,
         version=lambda op: 3 if np.int16 in (op.inputs[1].dtype, op.outputs[1].dtype) else version_by_type(s8=2, s16=3)(op),
     )
@@ -191,5 +193,16 @@ for _name, _reduce, _options, _kernel in (("ARG_MAX", np.fmax, "ArgMaxOptions", 
             permute=along_input(1, drops=True),
         )
     )
-register(OpDef("CUMSUM", _infer_cumsum, cumsum, "CumsumOptions", ("f32", "i32", "i64"), lower=lower_cumsum, permute=along_input(1)))
+register(
+    OpDef(
+        "CUMSUM",
+        _infer_cumsum,
+        cumsum,
+        "CumsumOptions",
+        ("f32", "i32", "i64"),
+        lower=lower_cumsum,
+        permute=along_input(1),
+        gradient=reduce_gradient.cumsum,
+    )
+)
 register(OpDef("BUCKETIZE", _infer_bucketize, bucketize, "BucketizeOptions", ("f32", "f64", "i32", "i64")))

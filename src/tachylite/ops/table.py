@@ -6,17 +6,22 @@ from typing import NamedTuple
 from tachylite.model import tables
 
 from . import registry
+from .calculus import Composition
 from .registry import OpDef
 
 
 class Row(NamedTuple):
-    """One operator: its schema code (None: a custom operator), the types it computes in, its options, the file in ops/ that defines it."""
+    """One operator: its schema code (None: a custom operator), the types it computes in, its options, the file in ops/ that defines it.
+
+    gradient: how it is differentiated: by a "rule", by way of "others", or not at all ("").
+    """
 
     name: str
     code: int | None
     types: tuple[str, ...]
     options: tuple[str, ...]
     family: str
+    gradient: str = ""
 
     @classmethod
     def of(cls, definition: OpDef) -> "Row":
@@ -26,7 +31,8 @@ class Row(NamedTuple):
             reference = reference.func
         options = tuple(f.name for f in tables.fields(definition.options) if not f.deprecated) if definition.options else ()
         code = None if definition.is_custom else definition.code
-        return cls(definition.name, code, definition.variants, options, reference.__module__.rpartition(".")[2])
+        gradient = "others" if isinstance(definition.gradient, Composition) else "rule" if definition.gradient else ""
+        return cls(definition.name, code, definition.variants, options, reference.__module__.rpartition(".")[2], gradient)
 
 
 def rows() -> list[Row]:
@@ -49,7 +55,9 @@ def markdown() -> str:
     legend = (
         "Types: f float, bf bfloat, s signed and u unsigned integers, quantized where the tensor has a scale, i plain integers, c complex, "
         "str strings, resource handles, any every type; w8 says that the weights have 8 bits. "
-        "The family is the file in `src/tachylite/ops/` that defines the operator."
+        "The family is the file in `src/tachylite/ops/` that defines the operator. "
+        f"{sum(bool(row.gradient) for row in table)} have a gradient, by a rule of their own or by way of the operators that they are "
+        "composed of ([training](training.md))."
     )
     lines = [
         "# Operators",
@@ -58,12 +66,14 @@ def markdown() -> str:
         "",
         f"{len(table) - custom} builtin and {custom} custom operators. {legend}",
         "",
-        "| Operator | Code | Types | Options | Family |",
-        "|---|---:|---|---|---|",
+        "| Operator | Code | Types | Options | Gradient | Family |",
+        "|---|---:|---|---|---|---|",
     ]
     for row in table:
         options = ", ".join(f"`{name}`" for name in row.options)
-        lines.append(f"| {row.name} | {'' if row.code is None else row.code} | {' '.join(row.types)} | {options} | {row.family} |")
+        lines.append(
+            f"| {row.name} | {'' if row.code is None else row.code} | {' '.join(row.types)} | {options} | {row.gradient} | {row.family} |"
+        )
     lines += ["", f"In the schema, but without a kernel in LiteRT and here: {', '.join(undefined())}.", ""]
     return "\n".join(lines)
 

@@ -8,9 +8,10 @@ import numpy as np
 from tachylite.model.dtypes import is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_hybrid, conv_integer
+from . import conv_float, conv_gradient, conv_hybrid, conv_integer
 from .channels import Channels, product, with_constant
 from .convolution import check, convolve, filter_scales, integer_layer
+from .derivatives import fused
 from .integer import layer
 from .permute import constant
 from .registry import OpDef, Spec, register
@@ -140,6 +141,7 @@ register(
         version=_transpose_conv_version,
         lower=lower_transpose_conv,
         integer=layer(axis=0, bias=3, computed=True),
+        gradient=fused(conv_gradient.transpose_conv),
         channels=_channels,
     )
 )

@@ -13,8 +13,10 @@ from . import gemmlowp
 from .arguments import version_by_type
 from .arithmetic import DIV
 from .broadcast import GRAIN, emit_binary
+from .calculus import flat
 from .cast import convert
 from .copy import canvas, constant, strided_copy
+from .derivatives import slope
 from .elementwise import Lowering, define, infer_unary, is_quantized, lower_plain, lower_unary, require
 from .fixedpoint import Multiplier, rescale, saturate
 from .integer import OWN
@@ -161,25 +163,51 @@ def lower_zeros(low: Any, op: Operator) -> None:
 
 
 _register = partial(define, infer=infer_unary)
-_register("NEG", plain(np.negative), "f32 f16 bf16 s8 s16 i32 i64", "NegOptions", lower=lower_unary(NEG))
-_register("SIGN", plain(np.sign), "f32 f64 i32", "SignOptions", version=version_by_type(i32=2), lower=lower_unary(SIGN))
-_register("SQUARE", plain(np.square), "f32 f16", "SquareOptions", lower=lower_unary(SQUARE))
-_register("SIN", plain(np.sin), "f32 f16", version=version_by_type(f16=2), lower=lower_unary(SIN))
-_register("COS", plain(np.cos), "f32 f16", "CosOptions", version=version_by_type(f16=2), lower=lower_unary(COS))
-_register("FLOOR", plain(np.floor), "f32 f16 bf16", lower=lower_unary(FLOOR))
-_register("CEIL", plain(np.ceil), "f32 f16", lower=lower_unary(CEIL))
-_register("ROUND", plain(np.rint), "f32 f16", lower=lower_unary(ROUND))  # halves to even
-_register("ZEROS_LIKE", plain(np.zeros_like), "f32 i32 i64", "ZerosLikeOptions", lower=lower_zeros)
+_register("NEG", plain(np.negative), "f32 f16 bf16 s8 s16 i32 i64", "NegOptions", lower=lower_unary(NEG), gradient=lambda at, dy: -dy)
+_register("SIGN", plain(np.sign), "f32 f64 i32", "SignOptions", version=version_by_type(i32=2), lower=lower_unary(SIGN), gradient=flat)
+_register("SQUARE", plain(np.square), "f32 f16", "SquareOptions", lower=lower_unary(SQUARE), gradient=slope(lambda x, y: 2.0 * x))
+_register("SIN", plain(np.sin), "f32 f16", version=version_by_type(f16=2), lower=lower_unary(SIN), gradient=slope(lambda x, y: x.COS()))
+_register(
+    "COS",
+    plain(np.cos),
+    "f32 f16",
+    "CosOptions",
+    version=version_by_type(f16=2),
+    lower=lower_unary(COS),
+    gradient=slope(lambda x, y: -x.SIN()),
+)
+_register("FLOOR", plain(np.floor), "f32 f16 bf16", lower=lower_unary(FLOOR), gradient=flat)
+_register("CEIL", plain(np.ceil), "f32 f16", lower=lower_unary(CEIL), gradient=flat)
+_register("ROUND", plain(np.rint), "f32 f16", lower=lower_unary(ROUND), gradient=flat)  # halves to even
+_register("ZEROS_LIKE", plain(np.zeros_like), "f32 i32 i64", "ZerosLikeOptions", lower=lower_zeros, gradient=flat)
 
 _register = partial(_register, version=version_by_type(s8=2, s16=2), integer=OWN)
-_register("EXP", tabulated(np.exp), "f32 f16 s8 s16", "ExpOptions", lower=lower_unary(EXP, int16=lower_int16(lambda op: rounded(np.exp))))
-_register("LOG", logarithm, "f32 f16 s8 s16", lower=lower_unary(LOG, int16=lower_int16(_saturating_log)))
-_register("SQRT", square_root, "f32 f16 s8 s16", lower=lower_root(SQRT, lower_square_root_int16))
+_register(
+    "EXP",
+    tabulated(np.exp),
+    "f32 f16 s8 s16",
+    "ExpOptions",
+    lower=lower_unary(EXP, int16=lower_int16(lambda op: rounded(np.exp))),
+    gradient=slope(lambda x, y: y),
+)
+_register(
+    "LOG", logarithm, "f32 f16 s8 s16", lower=lower_unary(LOG, int16=lower_int16(_saturating_log)), gradient=slope(lambda x, y: 1.0 / x)
+)
+_register("SQRT", square_root, "f32 f16 s8 s16", lower=lower_root(SQRT, lower_square_root_int16), gradient=slope(lambda x, y: 0.5 / y))
 _register(
     "RSQRT",
     reciprocal_square_root,
     "f32 f16 s8 s16",
     version=version_by_type(s8=2, s16=3),
     lower=lower_root(RSQRT, lower_int16(_saturating_rsqrt)),
+    gradient=slope(lambda x, y: -0.5 * y * y * y),
 )
-_register("ABS", absolute, "f32 s8 s16 i32", "AbsOptions", version=absolute_version, lower=lower_unary(ABS, int16=lower_absolute_int16))
+_register(
+    "ABS",
+    absolute,
+    "f32 s8 s16 i32",
+    "AbsOptions",
+    version=absolute_version,
+    lower=lower_unary(ABS, int16=lower_absolute_int16),
+    gradient=slope(lambda x, y: x.SIGN()),
+)

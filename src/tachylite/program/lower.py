@@ -8,7 +8,7 @@ ends the code with a Barrier.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -23,7 +23,9 @@ from tachylite.ops.kernel import Kernel, NoParams, Params
 from tachylite.ops.registry import Spec
 
 from . import fuse, memory
-from .program import Barrier, Call, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .partition import NOBODY, Delegates, plan
+from .program import Barrier, Call, DelegateCall, Entry, HostCall, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .subgraph import Part, Partition
 from .target import REFERENCE, Target
 
 #: Inlining stops here: a few nested calls, each made twice, could otherwise expand without end.
@@ -46,16 +48,22 @@ class Scope:
     waiting: dict[int, Operator] = field(default_factory=dict)  #: operators of groups that have not reached their last one
 
 
-def lower(model: Model, entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | None" = None, target: Target = REFERENCE) -> Program:
+def lower(
+    model: Model,
+    entries: "Mapping[str, tuple[Graph, Sequence[Spec]]] | None" = None,
+    target: Target = REFERENCE,
+    delegates: Delegates = NOBODY,
+) -> Program:
     """The Program of a model for known shapes.
 
     entries: name to (graph, specs of its inputs); if not given, one for each signature, or `main`, with the shapes of the file.
+    delegates: take what they support of every graph that is lowered.
     Raises OpError where an operator cannot take its inputs, UnsupportedError where operators are unknown (all of them named).
     """
     check_known(model)
     program = Program(target)
     with inference.remembering():
-        lowering = Lowering(model, program)
+        lowering = Lowering(model, program, delegates)
         for name, (graph, specs) in (entries or default_entries(model)).items():
             lowering.entry(name, graph, specs)
     memory.plan(program)
@@ -96,13 +104,16 @@ def check_known(model: Model) -> None:
 class Lowering:
     """What an operator's `lower` sees. Value numbers are ints; a Spec tells what is known of one."""
 
-    def __init__(self, model: Model, program: Program):
+    def __init__(self, model: Model, program: Program, delegates: Delegates = NOBODY):
         self.model = model
         self.program = program
+        self.delegates = delegates
         self.code: list[Any] = []
         self.scope: Scope
         self._persistent: dict[Any, int] = {}
         self._place = (0, 0)
+        #: Within what the CPU does in place of a delegate, whose values are not the entry's outputs, but are moved there.
+        self._is_spare = False
 
     # Walking a graph.
 
@@ -128,13 +139,61 @@ class Lowering:
         operators = [registry.complete(op) for op in scope.graph.operators[start:]]
         if fuse.may_fuse(self.program.target):
             scope.groups = fuse.find(operators, scope.graph.outputs, start)
-        for index, op in enumerate(operators, start):
-            with self._at(op, index):
+        for step in self._steps(scope, operators, start):
+            if isinstance(step, Partition):
+                self._delegate(step, [operators[position - start] for position in step.positions])
+                continue
+            op = operators[step - start]
+            with self._at(op, step):
                 if not self.emit(op):
-                    return self._barrier(scope, index + 1)
+                    return self._barrier(scope, step + 1)
                 if len(self.code) > MAX_INSTRUCTIONS:
                     raise op.error(f"the graph expands to more than {MAX_INSTRUCTIONS} instructions; flatten its nested calls")
         return None
+
+    def _steps(self, scope: Scope, operators: Sequence[Operator], start: int) -> "list[int | Partition]":
+        """The order in which operators run, or partitions of them: those that wait for shapes, and all that follow, last."""
+        if not self.delegates.given:
+            return list(range(start, start + len(operators)))
+        count = self._infer_ahead(operators)
+        kept = {t for op in operators[count:] for t in op.inputs if t is not None} | set(scope.graph.outputs)
+        found = plan(Part(operators[:count], start, self.known, kept), self.delegates)
+        self.program.placements += [replace(p, graph=scope.number) for p in found.placements]
+        units = [set(step.positions) for step in found.steps if isinstance(step, Partition)]
+        cut = {i for i, group in scope.groups.items() for unit in units if 0 < len(unit & set(group.positions)) < len(group.positions)}
+        scope.groups = {i: group for i, group in scope.groups.items() if i not in cut}
+        return [*found.steps, *range(start + count, start + len(operators))]
+
+    def _infer_ahead(self, operators: Sequence[Operator]) -> int:
+        """Learn the specs of all tensors that can be known before the run; how many operators that takes one to.
+
+        An operator that cannot take its inputs ends it as well: the walk will come to it, and say so.
+        """
+        for count, op in enumerate(operators):
+            try:
+                results = inference.infer(op, [self.spec(t) for t in op.inputs])
+            except OpError:
+                return count
+            if results is None or len(results) != len(op.outputs):
+                return count
+            self.scope.specs.update(zip(op.outputs, results, strict=True))
+        return len(operators)
+
+    def _delegate(self, partition: Partition, operators: Sequence[Operator]) -> None:
+        """Emit a delegate's call and, where it is asked for, what the CPU does in its place."""
+        inputs = tuple(self.value(tensor) for tensor in partition.inputs)
+        outputs = tuple(self.define(tensor) for tensor in partition.outputs)
+        position = len(self.code)
+        self.code.append(None)
+        if self.delegates.spare:
+            self._is_spare = True
+            for index, op in zip(partition.positions, operators, strict=True):
+                with self._at(op, index):
+                    self.emit(op)
+            self._is_spare = False
+            self.move([(self.value(tensor), number) for tensor, number in zip(partition.outputs, outputs, strict=True)])
+            self.scope.values.update(zip(partition.outputs, outputs, strict=True))
+        self.code[position] = DelegateCall(partition, inputs, outputs, len(self.code))
 
     @contextmanager
     def _at(self, op: Operator, index: int) -> Iterator[None]:
@@ -204,7 +263,7 @@ class Lowering:
             definition.lower(self, op)
 
     def _barrier(self, scope: Scope, start: int) -> Barrier:
-        graph, model, target = scope.graph, self.model, self.program.target
+        graph, model, target, delegates = scope.graph, self.model, self.program.target, self.delegates
         needed = {t for op in graph.operators[start:] for t in op.inputs if t is not None} | set(graph.outputs)
         tensors = [
             t for t, v in scope.values.items() if t in needed and not t.is_constant and self.program.values[v].kind is not Kind.PERSISTENT
@@ -215,7 +274,7 @@ class Lowering:
             bound = {t: known[t] if t in known and known[t].value is not None else spec for t, spec in zip(tensors, specs, strict=True)}
             program = Program(target)
             with inference.remembering():
-                Lowering(model, program).entry("rest", graph, (), start, bound)
+                Lowering(model, program, delegates).entry("rest", graph, (), start, bound)
             memory.plan(program)
             return program
 
@@ -421,7 +480,8 @@ class Lowering:
     # Values.
 
     def _define(self, tensor: Tensor, spec: Spec) -> int:
-        if spec.value is None and self.scope.is_entry and tensor in self.scope.graph.outputs and not _is_host(spec.dtype):
+        is_output = self.scope.is_entry and not self._is_spare and tensor in self.scope.graph.outputs
+        if spec.value is None and is_output and not _is_host(spec.dtype):
             return self._bind(tensor, self._new(Kind.OUTPUT, spec, tensor.name), spec)
         return self._bind(tensor, self.temporary(spec, tensor.name), spec)
 

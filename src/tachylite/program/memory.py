@@ -11,13 +11,13 @@ from tachylite.model.errors import TachyliteError
 
 from . import overlap
 from .interval import Interval
-from .program import Call, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
+from .program import Call, DelegateCall, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
 from .target import Target
 
 
 def reads(instruction: Instruction) -> list[int]:
     """Values that an instruction reads."""
-    if isinstance(instruction, Call | HostCall):
+    if isinstance(instruction, Call | HostCall | DelegateCall):
         return [v for v in instruction.inputs if v is not None]
     if isinstance(instruction, Move):
         return [source for source, _ in instruction.pairs]
@@ -28,7 +28,7 @@ def writes(instruction: Instruction) -> list[int]:
     """Values that an instruction writes."""
     if isinstance(instruction, Call):
         return [*instruction.outputs, *instruction.scratch]
-    if isinstance(instruction, HostCall):
+    if isinstance(instruction, HostCall | DelegateCall):
         return list(instruction.outputs)
     return [target for _, target in instruction.pairs] if isinstance(instruction, Move) else []
 

@@ -12,6 +12,8 @@ from tachylite.model.dtypes import nbytes
 from tachylite.model.graph import Operator, Shape, Tensor
 from tachylite.ops.registry import Spec
 
+from .partition import Placement
+from .subgraph import Partition
 from .target import Target
 
 
@@ -85,6 +87,19 @@ class HostCall:
 
 
 @dataclass(frozen=True)
+class DelegateCall:
+    """Let a delegate run a partition of the graph, and go on at instruction `target`.
+
+    The values are those of its inputs and outputs, in order. What stands before `target` is what the CPU does in its place.
+    """
+
+    partition: Partition
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    target: int
+
+
+@dataclass(frozen=True)
 class Move:
     """A parallel assignment: all sources are read before any target is written.
 
@@ -110,7 +125,7 @@ class JumpIfFalse:
     target: int
 
 
-Instruction = Call | HostCall | Move | Jump | JumpIfFalse
+Instruction = Call | HostCall | DelegateCall | Move | Jump | JumpIfFalse
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,8 @@ class Program:
     """A lowered model.
 
     values: all values, by number. entries: one per signature, by name; they share variables. reset: sets variables to their initial
-    values. arena_size: bytes of the arena, known exactly before anything runs.
+    values. arena_size: bytes of the arena, known exactly before anything runs. placements: where each operator runs, where there were
+    delegates to choose from.
     """
 
     target: Target
@@ -148,3 +164,4 @@ class Program:
     entries: dict[str, Entry] = field(default_factory=dict)
     reset: list[Move] = field(default_factory=list)
     arena_size: int = 0
+    placements: list[Placement] = field(default_factory=list)

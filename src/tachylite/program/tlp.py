@@ -16,11 +16,15 @@ from tachylite.model.graph import Model, Signature, Tensor
 from tachylite.ops.kernel import by_symbol
 
 from .bare import check_native, is_state, label, signatures
+from .delegate import Delegate
 from .lower import lower
-from .program import Call, Entry, Instruction, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .partition import Delegates
+from .program import Call, DelegateCall, Entry, Instruction, Jump, JumpIfFalse, Kind, Move, Program, Value
+from .subgraph import Partition
 from .target import TIERS, Target
 
-VERSION = 1
+VERSION, OLDEST_VERSION = 2, 1
+"""Of files that call delegates, and of those that do not."""
 
 #: Of values, in the file and in memory.
 ALIGNMENT = 64
@@ -31,8 +35,8 @@ TABLE_ALIGNMENT = 8
 #: The header's checksum is of everything behind it.
 CHECKED_FROM = 12
 
-CALL, MOVE, JUMP, JUMP_IF_FALSE = range(4)
-"""Kinds of instructions (tl_kind)."""
+CALL, MOVE, JUMP, JUMP_IF_FALSE, HOST, DELEGATE = range(6)
+"""Kinds of instructions (tl_kind); a file has no HOST."""
 
 CONSTANT, MEMORY, VARIABLE = range(3)
 """Kinds of values."""
@@ -82,13 +86,14 @@ HEADER = np.dtype(
 
 @dataclass(frozen=True)
 class ProgramFile:
-    """The bytes of a .tlp, in pieces, and what can be told of it: bytes of the arena and of all memory, and native calls."""
+    """The bytes of a .tlp, in pieces, and what can be told of it: bytes of the arena and of all memory, calls of kernels and delegates."""
 
     target: Target
     pieces: list[bytes]
     arena_size: int
     memory_size: int
     calls: int
+    partitions: list[Partition]
 
     @property
     def size(self) -> int:
@@ -98,16 +103,32 @@ class ProgramFile:
         return b"".join(self.pieces)
 
 
-def compile_model(model: Model, target: Target) -> ProgramFile:
+def compile_model(model: Model, target: Target, delegates: Sequence[Delegate] = ()) -> ProgramFile:
     """Lower a model for the tier `target.isa`, with the shapes of the file, and encode it.
 
-    Raises OpError, UnsupportedError that lists everything which needs Python, and TachyliteError where there is no such tier.
+    delegates: take what they support; the file holds their blobs, and what the CPU does where a delegate is not there or fails.
+    Raises OpError, UnsupportedError that lists everything which needs Python, and TachyliteError where there is no such tier, or a delegate
+    fails or makes no blobs.
     """
     if target.isa not in TIERS:
         raise TachyliteError(f"there is no target {target.isa!r}; choose one of {', '.join(TIERS)}")
-    program = lower(model, target=target)
+    program = lower(model, target=target, delegates=Delegates(delegates, _refused, spare=True))
     check_native(program, "a program file")
     return Encoder(program).file(signatures(model))
+
+
+def _refused(delegate: Delegate, problem: Exception) -> None:
+    raise TachyliteError(f"delegate {delegate.name!r} failed: {str(problem) or type(problem).__name__}; leave it out") from problem
+
+
+def _blob(partition: Partition) -> np.ndarray:
+    """What a delegate compiled, as bytes. Raises TachyliteError."""
+    blob = getattr(partition.compiled, "blob", None)
+    if not isinstance(blob, bytes):
+        raise TachyliteError(
+            f"delegate {partition.delegate.name!r} runs in Python alone, so that a program file cannot hold its part; use a C library's"
+        )
+    return np.frombuffer(blob, np.uint8)
 
 
 # The encoding.
@@ -137,11 +158,13 @@ class Encoder:
         kept = sum(not is_state(program, move) for move in moves)
         self._tables["entries"] = [self._entry(program.entries[s.key], s) for s in signatures]
         header = np.zeros((), HEADER)
-        header["magic"], header["version"], header["tier"] = b"TLP\n", VERSION, program.target.isa.encode()
+        header["magic"], header["tier"] = b"TLP\n", program.target.isa.encode()
         header["workers"], header["memory"] = program.target.workers, self._memory
         header["initialize"], header["reset"] = initialize, (initialize[0] + kept, initialize[1] - kept)
         calls = sum(isinstance(i, Call) for entry in program.entries.values() for i in entry.code)
-        return ProgramFile(program.target, self._assemble(header), program.arena_size, self._memory, calls)
+        partitions = [i.partition for entry in program.entries.values() for i in entry.code if isinstance(i, DelegateCall)]
+        header["version"] = VERSION if partitions else OLDEST_VERSION
+        return ProgramFile(program.target, self._assemble(header), program.arena_size, self._memory, calls, partitions)
 
     def _assemble(self, header: np.ndarray) -> list[bytes]:
         """The pieces of the file: header, tables, constants."""
@@ -201,6 +224,12 @@ class Encoder:
                 operands = self._operands((*instruction.inputs, *instruction.outputs, *instruction.scratch))
                 name = self._string(label(instruction.op, instruction.place))
                 return CALL, kernel, params, instruction.work, instruction.grain, operands, name
+            case DelegateCall():
+                partition = instruction.partition
+                values = [self._value(number) for number in (*instruction.inputs, *instruction.outputs)]
+                operands = self._append("operands", [self._constant(_blob(partition)), *values])
+                name = self._string(partition.delegate.name)
+                return DELEGATE, name, 0, instruction.target, len(instruction.inputs), operands, name
             case Move():
                 operands = self._operands([value for pair in instruction.pairs for value in pair])
                 return MOVE, 0, 0, instruction.must_change, 0, operands, self._string(self._variable(instruction))

@@ -1,7 +1,7 @@
 """What every executor has: one Program with its memory, access to its tensors, calls of the host, and what follows a barrier."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from tachylite.model.dtypes import RESOURCE, STRING
 from tachylite.model.errors import OpError, TachyliteError
-from tachylite.model.graph import Operator, Tensor
+from tachylite.model.graph import Model, Operator, Tensor
 from tachylite.ops import registry
 from tachylite.ops.inference import as_list, frozen
 from tachylite.ops.registry import Spec
-from tachylite.program.program import Call, Entry, HostCall, Kind, Program, Value
+from tachylite.program.lower import lower
+from tachylite.program.program import Call, DelegateCall, Entry, HostCall, Kind, Program, Value
+from tachylite.program.subgraph import Partition
 
 from .state import RunContext, State
 
@@ -37,6 +39,8 @@ class Executor(ABC):
         self.entry: Entry = next(iter(program.entries.values()))
         self._state = state
         self._rest: dict[Any, Executor] = {}
+        #: What runs the partitions of a delegate that failed.
+        self._instead: dict[Partition, Executor] = {}
         self._tail: Executor | None = None
         self.start = self._run_in_turn
         #: Calls and nanoseconds of each instruction, int64 [instructions, 2]; None where runs are not profiled.
@@ -132,10 +136,10 @@ class Executor(ABC):
         return self._slots[number] if value.kind in (Kind.INPUT, Kind.OUTPUT) and not value.dtype.hasobject else None
 
     def parts(self) -> "Iterator[Executor]":
-        """This executor, and those of what follows its barrier."""
+        """This executor, those of what follows its barrier, and those of what a delegate failed to run."""
         yield self
-        for rest in self._rest.values():
-            yield from rest.parts()
+        for other in (*self._rest.values(), *self._instead.values()):
+            yield from other.parts()
 
     # Running.
 
@@ -208,6 +212,26 @@ class Executor(ABC):
             arguments = [None if number is None else frozen(self._load(number)) for number in call.inputs]
             for number, array in zip(call.outputs, as_list(definition.reference(*leading, *arguments)), strict=True):
                 self._store(number, array)
+
+    def _delegate_call(self, call: DelegateCall) -> None:
+        """Let a delegate run its partition; where it fails, and strict is not asked for, run that on the CPU."""
+        arguments = [frozen(self._load(number)) for number in call.inputs]
+        results = self._state.crew.run(call, arguments)
+        if results is None:
+            results = self._run_on_cpu(call.partition, arguments)
+        for number, array in zip(call.outputs, results, strict=True):
+            self._store(number, array)
+
+    def _run_on_cpu(self, partition: Partition, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        graph = partition.graph
+        if partition not in self._instead:
+            program = lower(Model.of(graph), {"main": (graph, [Spec(t.shape, t.dtype) for t in graph.inputs])}, self.program.target)
+            self._instead[partition] = type(self)(program, self._state)
+        executor = self._instead[partition]
+        for number, array in zip(executor.entry.inputs, arguments, strict=True):
+            executor.write(number, array)
+        executor.run()
+        return executor.outputs()
 
 
 class located:  # noqa: N801  (a context manager reads like a word)

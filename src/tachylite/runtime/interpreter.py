@@ -12,13 +12,15 @@ from tachylite.model import codec
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Shape, Signature, Tensor
 from tachylite.ops.registry import Spec
+from tachylite.program.delegate import Delegate
 from tachylite.program.target import REFERENCE, Target, installed_memory
 
 from . import details, native
 from .convert_input import from_tensor, to_tensor
-from .delegate import Delegate
+from .delegate import Crew
 from .details import VISIBLE
 from .executor import Executor
+from .partition_report import PartitionReport, report
 from .profile import ProfileRow, gather
 from .session import Session
 from .signature import SignatureRunner
@@ -44,8 +46,11 @@ class Interpreter:
     """Runs a `.tflite` model.
 
     One of model_path (a file, which is mapped, not read) and model_content (its bytes, or a Model) is needed. num_threads: at least 1.
-    experimental_preserve_all_tensors keeps intermediate results readable. profile: measure every operator, see `profile()`. The other
-    arguments are those of tf.lite; they choose between kernels or delegates that do not exist here, and change nothing.
+    experimental_delegates (see load_delegate) take what they support of the model; what else there is runs on the CPU, see
+    `partition_report()`. One that fails leaves its work to the CPU, with a warning, or raises where strict is given.
+    experimental_preserve_all_tensors keeps intermediate results readable, but for those inside of a delegate's partition. profile:
+    measure every operator, see `profile()`. The other arguments are those of tf.lite; they steer what does not exist here, and change
+    nothing.
     Threads may share an interpreter: runs take turns, and a call of a signature is one step. Between a thread's set_tensor, invoke and
     get_tensor another thread's may come.
     Raises TachyliteError (a ValueError and a RuntimeError) for a damaged model, an unknown operator or a wrong argument.
@@ -66,19 +71,19 @@ class Interpreter:
         experimental_force_delegate_node_profiling: bool = False,
         *,
         profile: bool = False,
+        strict: bool = False,
     ):
         if not isinstance(experimental_op_resolver_type, OpResolverType):
             raise TachyliteError(f"unrecognized op resolver type {experimental_op_resolver_type!r}; use a member of OpResolverType")
         if num_threads is not None and (isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1):
             raise TachyliteError(f"num_threads is {num_threads!r}; it must be an int of at least 1")
-        for delegate in experimental_delegates or ():
-            raise TachyliteError(f"{delegate!r} is not a delegate of Tachylite; leave out experimental_delegates to run on the CPU")
+        self._crew = Crew(experimental_delegates or (), strict)
         self._compress_zero_points = experimental_compress_quantization_zero_points
         self._model = _open(model_path, model_content)
         is_reference = experimental_op_resolver_type is OpResolverType.BUILTIN_REF
         isa = REFERENCE.isa if is_reference else native.tier()
         target = Target(isa, workers=num_threads or 1, preserve_all=experimental_preserve_all_tensors, memory_bytes=installed_memory())
-        self._session = Session(self._model, target, profile)
+        self._session = Session(self._model, target, profile, self._crew)
         self._turn = self._session.state.turn
         self._shapes: dict[Tensor, Shape] = {t: t.shape for t in self._model.graph.inputs}
         #: What ran or was allocated last, by graph.
@@ -227,7 +232,32 @@ class Interpreter:
             executor.run()
             return {t: from_tensor(a) for t, a in zip(graph.outputs, executor.outputs(), strict=True)}
 
+    # Checkpoints of what a trainable model has learned.
+
+    def save_checkpoint(self, path: "str | os.PathLike[str]") -> None:
+        """Write all variables as a safetensors file, at once. Raises TachyliteError for a model that is not trainable, OSError."""
+        from . import checkpoint
+
+        checkpoint.save(self, path)
+
+    def load_checkpoint(self, path: "str | os.PathLike[str]") -> None:
+        """Set all variables. Raises TachyliteError, and changes none, where names or shapes are those of another model; OSError."""
+        from . import checkpoint
+
+        checkpoint.load(self, path)
+
     # Seeing.
+
+    def partition_report(self) -> PartitionReport:
+        """Where each operator of what was planned so far runs, why not on a delegate, and the bytes that cross; printable.
+
+        Raises TachyliteError before allocate_tensors.
+        """
+        with self._turn:
+            executors = list(self._session.executors())
+            if not executors:
+                raise TachyliteError("nothing is planned yet; call allocate_tensors first")
+            return report([executor.program for executor in executors], self._crew)
 
     def profile(self) -> list[ProfileRow]:
         """What each operator has taken in the runs so far. Raises TachyliteError without `profile=True`."""

@@ -1,24 +1,26 @@
 """The short way to a model: `model = tachylite.load(path)`, then `model(x)`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
 from tachylite.model.graph import Graph, Model, Tensor
+from tachylite.program.delegate import Delegate
 
 from .interpreter import Interpreter
+from .partition_report import PartitionReport
 from .signature import SignatureRunner
 
 
 class LoadedModel:
     """A model that can be called. `signatures` maps each signature's key to its SignatureRunner; `model` is the editable Model."""
 
-    def __init__(self, source: Any, num_threads: int | None = None):
-        is_path = isinstance(source, str | os.PathLike)
-        self._interpreter = Interpreter(**{"model_path" if is_path else "model_content": source}, num_threads=num_threads)
+    def __init__(self, source: Any, num_threads: int | None = None, delegates: Sequence[Delegate] = (), strict: bool = False):
+        where = "model_path" if isinstance(source, str | os.PathLike) else "model_content"
+        self._interpreter = Interpreter(**{where: source}, experimental_delegates=delegates, num_threads=num_threads, strict=strict)
         self.model: Model = self._interpreter._model
         self.signatures: dict[str, SignatureRunner] = {s.key: self._interpreter.get_signature_runner(s.key) for s in self.model.signatures}
 
@@ -31,6 +33,10 @@ class LoadedModel:
         results = self.run(_assign(graph, inputs, named))
         outputs = {t.name: results[t] for t in graph.outputs}
         return next(iter(outputs.values())) if len(graph.outputs) == 1 else outputs
+
+    def partition_report(self) -> PartitionReport:
+        """Where the operators of the runs so far ran; see Interpreter."""
+        return self._interpreter.partition_report()
 
     def run(self, inputs: Mapping[Tensor, Any]) -> dict[Tensor, np.ndarray]:
         """Run the main graph on arrays by tensor; the outputs by tensor. Raises TachyliteError (a ValueError)."""
@@ -48,9 +54,12 @@ class LoadedModel:
         return "\n".join(lines)
 
 
-def load(source: Any, num_threads: int | None = None) -> LoadedModel:
-    """Load a `.tflite` from a path, bytes or a Model. Raises TachyliteError where it is damaged, OSError where it cannot be read."""
-    return LoadedModel(source, num_threads)
+def load(source: Any, num_threads: int | None = None, delegates: Sequence[Delegate] = (), strict: bool = False) -> LoadedModel:
+    """Load a `.tflite` from a path, bytes or a Model; delegates and strict are as Interpreter takes them.
+
+    Raises TachyliteError where it is damaged, OSError where it cannot be read.
+    """
+    return LoadedModel(source, num_threads, delegates, strict)
 
 
 def _assign(graph: Graph, inputs: tuple[Any, ...], named: dict[str, Any]) -> dict[Tensor, np.ndarray]:

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from tachylite.model.errors import TachyliteError
+from tachylite.ops.custom import SourceKernel
+from tachylite.ops.kernel import custom
 
 LIBRARY = Path(__file__).parents[1] / "lib" / "libtachylite.so"
 
@@ -87,9 +89,17 @@ def tier() -> str:
     return wanted
 
 
-@cache
 def find(tier_name: str, kernel: str) -> int:
-    """The address of a kernel. Raises TachyliteError where the library lacks it."""
+    """The address of a kernel; a custom one is compiled. Raises TachyliteError where there is none."""
+    if isinstance(own := custom(kernel), SourceKernel):
+        from .compiled import compiled  # which few models need
+
+        return compiled(own, kernel, tier_name)
+    return _find(tier_name, kernel)
+
+
+@cache
+def _find(tier_name: str, kernel: str) -> int:
     address = library().tl_find(tier_name.encode(), kernel.encode())
     if not address:
         raise TachyliteError(f"the native library has no kernel {kernel}; it is older than this code: build it again with `make native`")

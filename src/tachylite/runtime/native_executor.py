@@ -8,7 +8,7 @@ import numpy as np
 
 from tachylite.model.errors import TachyliteError
 from tachylite.ops.control import NEVER_ENDS
-from tachylite.program.program import Call, HostCall, Jump, JumpIfFalse, Kind, Move, Program
+from tachylite.program.program import Call, DelegateCall, HostCall, Jump, JumpIfFalse, Kind, Move, Program
 
 from . import native
 from .executor import Executor, located
@@ -68,6 +68,8 @@ class NativeExecutor(Executor):
         instruction = self.entry.code[position]
         if isinstance(instruction, HostCall):
             self._host_call(instruction)
+        elif isinstance(instruction, DelegateCall):
+            self._delegate_call(instruction)
         elif isinstance(instruction, Move):
             self._host_move(instruction, status)
         elif isinstance(instruction, JumpIfFalse):

@@ -2,7 +2,7 @@
 
 from tachylite.model.errors import TachyliteError
 from tachylite.ops.control import NEVER_ENDS, same_bytes
-from tachylite.program.program import Jump, JumpIfFalse, Move
+from tachylite.program.program import DelegateCall, Jump, JumpIfFalse, Move
 
 from .executor import Executor
 
@@ -24,6 +24,8 @@ class NumpyExecutor(Executor):
                 with self._timed(position):
                     if isinstance(instruction, Move):
                         self._move(instruction)
+                    elif isinstance(instruction, DelegateCall):
+                        self._delegate_call(instruction)
                     else:
                         self._host_call(instruction)
                 position += 1

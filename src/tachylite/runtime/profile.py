@@ -11,14 +11,17 @@ import numpy as np
 
 from tachylite.model.graph import Operator, Shape, Tensor
 from tachylite.ops.flops import flops
-from tachylite.program.program import Call, HostCall, Move
+from tachylite.program.program import Call, DelegateCall, HostCall, Move
 
 from .executor import Executor
+
+DELEGATE = "DELEGATE"
+"""What a row of a delegate's partition has in place of an operator's name."""
 
 
 @dataclass(frozen=True)
 class ProfileRow:
-    """One operator of one Program, or one copy between values (`MOVE`), since the profile began.
+    """One operator of one Program, a delegate's partition (`DELEGATE`), or one copy between values (`MOVE`), since the profile began.
 
     index and graph: its place in the file, None for a MOVE; output: the name of its first output; kernel: the native kernels that did
     it, `reference` for numpy; tier: of the kernels, `numpy` for a reference; calls: how often it ran; seconds: of all calls; share: of the
@@ -96,6 +99,8 @@ def _row(executor: Executor, group: list[Any], calls: int, nanoseconds: int) -> 
     if isinstance(first, Move):
         output = executor.program.values[first.pairs[0][1]].name
         return ProfileRow("MOVE", None, None, output, "", "", calls, nanoseconds / 1e9, 0.0, None, size)
+    if isinstance(first, DelegateCall):
+        return _delegated(first, calls, nanoseconds, size)
     op: Operator = first.op
     is_native = all(isinstance(instruction, Call) for instruction in group)
     kernels = dict.fromkeys(i.kernel if isinstance(i, Call) else "reference" for i in group)
@@ -112,6 +117,15 @@ def _row(executor: Executor, group: list[Any], calls: int, nanoseconds: int) -> 
         flops=flops(op, [_shape(executor, t) for t in op.inputs], [_shape(executor, t) for t in op.outputs]),
         bytes=size,
     )
+
+
+def _delegated(call: DelegateCall, calls: int, nanoseconds: int, size: int) -> ProfileRow:
+    """A partition, by the place of its first operator; bytes are those that cross."""
+    partition = call.partition
+    name, count = partition.delegate.name, len(partition.positions)
+    output = partition.graph.outputs[0].name if partition.graph.outputs else ""
+    what = f"{count} operator{'s'[: count > 1]}"
+    return ProfileRow(DELEGATE, partition.positions[0], 0, output, what, name, calls, nanoseconds / 1e9, 0.0, partition.work, size)
 
 
 def _touched(instruction: Any) -> list[int]:

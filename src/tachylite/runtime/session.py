@@ -14,6 +14,7 @@ from tachylite.ops.registry import Spec
 from tachylite.program.lower import lower
 from tachylite.program.target import REFERENCE, Target
 
+from .delegate import Crew
 from .executor import Executor, MakeExecutor
 from .numpy_executor import NumpyExecutor
 from .profile import Stopwatch
@@ -26,11 +27,11 @@ CACHE_SIZE = 16
 class Session:
     """Runs any graph of a model at any input shapes; variables are shared by all of them."""
 
-    def __init__(self, model: Model, target: Target = REFERENCE, profile: bool = False):
+    def __init__(self, model: Model, target: Target = REFERENCE, profile: bool = False, crew: Crew | None = None):
         self.model = model
         self.target = target
         self._executor, turn = executor_for(target)
-        self.state = State(self.call, turn, Stopwatch() if profile else None)
+        self.state = State(self.call, turn, crew or Crew(), Stopwatch() if profile else None)
         self._cache: OrderedDict[Any, Executor] = OrderedDict()
 
     def prepare(self, graph: Graph, specs: Sequence[Spec]) -> Executor:
@@ -38,7 +39,8 @@ class Session:
         key = (id(graph), *((s.shape, s.dtype, None if s.value is None else str(s.value.flat[0])) for s in specs))
         executor = self._cache.get(key)
         if executor is None:
-            executor = self._executor(lower(self.model, {graph.name or "main": (graph, specs)}, self.target), self.state)
+            program = lower(self.model, {graph.name or "main": (graph, specs)}, self.target, self.state.crew.delegates)
+            executor = self._executor(program, self.state)
             self._cache[key] = executor
             if len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)

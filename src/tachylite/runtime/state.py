@@ -12,6 +12,7 @@ from tachylite.model.graph import Graph, Shape
 from tachylite.ops.inference import frozen
 
 if TYPE_CHECKING:
+    from .delegate import Crew
     from .profile import Stopwatch
 
 
@@ -28,11 +29,12 @@ class State:
     """variables by key, whatever else operators keep by theirs, and constants packed for kernels; `call` runs a graph of the model.
 
     turn: held by the thread that runs, because all executors share this state; of native ones it is also the threads that they use.
-    stopwatch: where runs are profiled.
+    crew: the delegates. stopwatch: where runs are profiled.
     """
 
     call: Callable[[Graph, Sequence[np.ndarray]], list[np.ndarray]]
     turn: AbstractContextManager[Any]
+    crew: "Crew"
     stopwatch: "Stopwatch | None" = None
     variables: dict[Any, Variable] = field(default_factory=dict)
     values: dict[Any, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Training: gradients of graphs, optimizers, trainable models, fine-tuning of compressed ones."""
