@@ -39,31 +39,28 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": table.markdown,
     "docs/anatomy-of-an-op.md": partial(quoting, "docs/anatomy-of-an-op.md"),
     "native/include/tl_params.h": kernel.c_header,
-    "native/kernel_files.json": build_native.index,
     "native/kernel_table.inc": kernel.c_table,
+    "native/kernel_files.json": build_native.index,
     "src/tachylite/ops/families.py": table.modules,
 }
-"""Path of each generated file, and what makes its text."""
-
-
-def stale() -> dict[Path, str]:
-    """The files that differ from what the code says now, and what they should hold."""
-    fresh = {ROOT / name: make() for name, make in GENERATED.items()}
-    return {path: text for path, text in fresh.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
+"""Path of each generated file, and what makes its text; later ones may be made from earlier ones."""
 
 
 def main() -> int:
     """The exit status."""
-    outdated = stale()
-    if "--check" in sys.argv[1:]:
-        for path in outdated:
-            print(f"{path.relative_to(ROOT)} is out of date; run: make format", file=sys.stderr)
-        return bool(outdated)
-    for path, text in outdated.items():
+    is_check, outdated = "--check" in sys.argv[1:], False
+    for name, make in GENERATED.items():
+        path, text = ROOT / name, make()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        outdated = True
+        if is_check:
+            print(f"{name} is out of date; run: make format", file=sys.stderr)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
-        print(f"wrote {path.relative_to(ROOT)}")
-    return 0
+        print(f"wrote {name}")
+    return is_check and outdated
 
 
 if __name__ == "__main__":

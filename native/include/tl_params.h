@@ -119,6 +119,32 @@ typedef struct {
 } tl_conv_params;
 
 typedef struct {
+    int16_t input_height;
+    int16_t input_width;
+    int16_t output_height;
+    int16_t output_width;
+    int16_t filter_height;
+    int16_t filter_width;
+    int16_t stride_height;
+    int16_t stride_width;
+    int16_t before_height;
+    int16_t before_width;
+    int32_t channels;
+    int32_t outputs;
+    int32_t words;
+    int32_t zero_point;
+    int32_t is_direct;
+    int32_t is_whole;
+    int32_t is_shared;
+    int32_t group;
+    int32_t base;
+    int32_t output_zero_point;
+    int32_t low;
+    int32_t high;
+    int32_t once;
+} tl_conv_small_params;
+
+typedef struct {
     int32_t source_offset;
     int32_t target_offset;
     int32_t piece;
@@ -160,6 +186,28 @@ typedef struct {
     int32_t low;
     int32_t high;
 } tl_depthwise_int_params;
+
+typedef struct {
+    int16_t input_height;
+    int16_t input_width;
+    int16_t output_height;
+    int16_t output_width;
+    int16_t filter_height;
+    int16_t filter_width;
+    int16_t stride_height;
+    int16_t stride_width;
+    int16_t before_height;
+    int16_t before_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t channels;
+    int32_t zero_point;
+    int32_t base;
+    int32_t output_zero_point;
+    int32_t low;
+    int32_t high;
+    int32_t once;
+} tl_depthwise_small_params;
 
 typedef struct {
     int32_t boxes;
@@ -769,6 +817,8 @@ int32_t tl_conv_int_s8w8_quads(const tl_conv_int_params *p, void *const *t, tl_r
 int32_t tl_conv_int_u8w8_quads(const tl_conv_int_params *p, void *const *t, tl_range r);
 #define tl_conv_narrow_f32 TL_TIERED(tl_conv_narrow_f32)
 int32_t tl_conv_narrow_f32(const tl_conv_params *p, void *const *t, tl_range r);
+#define tl_conv_small_s8 TL_TIERED(tl_conv_small_s8)
+int32_t tl_conv_small_s8(const tl_conv_small_params *p, void *const *t, tl_range r);
 #define tl_cos_f32 TL_TIERED(tl_cos_f32)
 int32_t tl_cos_f32(const tl_no_params *p, void *const *t, tl_range r);
 #define tl_cumsum_f32 TL_TIERED(tl_cumsum_f32)
@@ -789,6 +839,8 @@ int32_t tl_depthwise_int_s16(const tl_depthwise_int_params *p, void *const *t, t
 int32_t tl_depthwise_quads_s8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
 #define tl_depthwise_quads_u8 TL_TIERED(tl_depthwise_quads_u8)
 int32_t tl_depthwise_quads_u8(const tl_depthwise_int_params *p, void *const *t, tl_range r);
+#define tl_depthwise_small_s8 TL_TIERED(tl_depthwise_small_s8)
+int32_t tl_depthwise_small_s8(const tl_depthwise_small_params *p, void *const *t, tl_range r);
 #define tl_dequantize_s8 TL_TIERED(tl_dequantize_s8)
 int32_t tl_dequantize_s8(const tl_quantize_params *p, void *const *t, tl_range r);
 #define tl_dequantize_u8 TL_TIERED(tl_dequantize_u8)

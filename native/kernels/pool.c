@@ -50,11 +50,21 @@ typedef struct {
     int32_t rows, columns;
 } tl_window;
 
+/* Means are products with reciprocals where doubles are fast, else quotients. */
+#if defined(__SSE2__) || defined(__aarch64__)
+#define HAS_DOUBLES
+#endif
+
 /* Elements of a channel that windows of these sizes hold, as distances from their first; at most FEW of them at once.
  * Half and reciprocal are those of their number, for means. */
 typedef struct {
     int32_t rows, count, columns;
+#ifdef HAS_DOUBLES
     double half, reciprocal;
+#else
+    int32_t half;
+    float reciprocal;
+#endif
     ptrdiff_t distance[FEW];
 } tl_taps;
 
@@ -87,7 +97,11 @@ static inline tl_window window_of(const tl_pool_params *p, tl_pixel at) {
 static void find_taps(tl_taps *taps, const tl_pool_params *p, int32_t rows, int32_t columns, int32_t from) {
     const int32_t count = rows * columns;
     taps->rows = rows, taps->columns = columns, taps->count = TL_MIN(count - from, FEW);
+#ifdef HAS_DOUBLES
     taps->half = count / 2 + 0.5, taps->reciprocal = 1.0 / count;
+#else
+    taps->half = count / 2, taps->reciprocal = 1.0f / (float)count;
+#endif
     for (int32_t i = 0; i < taps->count; ++i) {
         const ptrdiff_t row = (from + i) / columns, column = (from + i) % columns;
         taps->distance[i] = (row * p->input_width + column) * p->channels;
@@ -142,6 +156,20 @@ WIDEN(u8, uint8_t)
 WIDEN(s16, int16_t)
 #endif
 
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+/* Where there are no vectors of such widths: one channel after the other. */
+#define GROUPS(...)
+#define ONE_GROUP(...)
+#define COMBINE(name, lanes, narrow, type, result, combine)                                                           \
+    INLINE void name##_all(result *y, const type *x, const type *end, int32_t n, const tl_taps *taps, result start) { \
+        (void)end;                                                                                                    \
+        for (int32_t c = 0; c < n; ++c) {                                                                             \
+            result total = start;                                                                                     \
+            for (int32_t i = 0; i < taps->count; ++i) total = combine(total, x[taps->distance[i] + c]);               \
+            y[c] = total;                                                                                             \
+        }                                                                                                             \
+    }
+#else
 /* y = the taps of `lanes` channels combined. */
 #define ONE_GROUP(name, type, vector, lanes, result, load, combine)                                    \
     INLINE void name(result *y, const type *x, const tl_taps *taps, result start) {                    \
@@ -190,6 +218,7 @@ WIDEN(s16, int16_t)
             }                                                                                                         \
         }                                                                                                             \
     }
+#endif
 
 #define SUMS(name, type, vector, result, load, combine)  \
     GROUPS(name, type, vector, 8, result, load, combine) \
@@ -212,16 +241,23 @@ EXTREMES(s16, int16_t, s16x16, 16, s16x8)
 #define CLIP(x, low, high) ((x) < (low) ? (low) : (x) > (high) ? (high) : (x))
 #define FINISH_MEAN_F32(x) CLIP((x) * (float)taps.reciprocal, p->low_f32, p->high_f32)
 #define FINISH_ROOT_F32(x) CLIP(__builtin_sqrtf((x) * (float)taps.reciprocal), p->low_f32, p->high_f32)
-#define FINISH_MEAN(x) tl_clamp(round_mean(x, taps.half, taps.reciprocal), p->low, p->high)
+#define FINISH_MEAN(x) tl_clamp(round_mean(x, &taps), p->low, p->high)
 #define FINISH_MAX_F32(x) TL_MIN(x, p->high_f32)
 #define FINISH_MAX(x) TL_MIN(x, p->high)
 
-/* To the nearest integer, halves away from zero. The quotient is cut off, and since what is divided lies half a step
- * above an integer, the rounding of the reciprocal never carries it over one. */
-static inline int32_t round_mean(int32_t sum, double half, double reciprocal) {
+/* To the nearest integer, halves away from zero. */
+#ifdef HAS_DOUBLES
+/* The quotient is cut off, and since what is divided lies half a step above an integer, the rounding of the reciprocal
+ * never carries it over one. */
+static inline int32_t round_mean(int32_t sum, const tl_taps *taps) {
     const double x = sum;
-    return (int32_t)((x + __builtin_copysign(half, x)) * reciprocal);
+    return (int32_t)((x + __builtin_copysign(taps->half, x)) * taps->reciprocal);
 }
+#else
+static inline int32_t round_mean(int32_t sum, const tl_taps *taps) {
+    return (sum < 0 ? sum - taps->half : sum + taps->half) / (taps->rows * taps->columns);
+}
+#endif
 
 /* Where `type` is that of the results so far (is_direct), they go to the output at once, and are finished there if
  * there is an upper limit. Only a few taps are combined in a row, so that long sums of floats keep their digits. */

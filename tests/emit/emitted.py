@@ -95,16 +95,19 @@ class Instance:
         return int(getattr(self._library, name)(ctypes.c_void_p(self.arena.ctypes.data)))
 
 
-def driver(runs: Sequence[tuple[Unit, Sequence[tuple[Function, Sequence[np.ndarray], Sequence[np.ndarray]]]]], report: str = "") -> str:
+def driver(runs: Sequence[tuple[Unit, Sequence[tuple[Function, Sequence[np.ndarray], Sequence[np.ndarray]]]]], marks: bool = False) -> str:
     """A main.c that runs functions of models in turn and compares every byte of the outputs.
 
-    main returns the number of the first model that differs, from 1 on, or 0. report: statements before it returns.
+    main returns the number of the first model that differs, from 1 on, or 0. marks: call mark_begin and mark_end around each.
     """
-    parts = ["#include <stdint.h>", "#include <string.h>"]
+    parts = ["#include <stdint.h>"]
     body: list[str] = []
+    if marks:
+        parts.append("void mark_begin(void);\nvoid mark_end(void);")
+    before, after = ("mark_begin(); ", " mark_end();") if marks else ("", "")
     for number, (unit, steps) in enumerate(runs, 1):
         parts += [f'#include "{unit.name}.h"', f"static {unit.name}_arena {unit.name};"]
-        body.append(f"if (!failed && {unit.name}_init(&{unit.name})) failed = {number};")
+        body.append(f"{before}if (!failed && {unit.name}_init(&{unit.name})) failed = {number};{after}")
         for step, (function, inputs, outputs) in enumerate(steps):
             arrays = list(zip(function.ports, [*inputs, *outputs], strict=True))
             names = [f"{unit.name}_{step}_{i}" for i in range(len(arrays))]
@@ -112,11 +115,11 @@ def driver(runs: Sequence[tuple[Unit, Sequence[tuple[Function, Sequence[np.ndarr
             sizes = [int(np.prod(port.shape, dtype=int)) * port.dtype.itemsize for port, _ in arrays]
             count = len(function.inputs)
             for port, name, size in zip(function.inputs, names, sizes, strict=False):
-                body.append(f"memcpy({port.function}(&{unit.name}), {name}, {size});")
-            body.append(f"if (!failed && {function.name}(&{unit.name})) failed = {number};")
+                body.append(f"__builtin_memcpy({port.function}(&{unit.name}), {name}, {size});")
+            body.append(f"{before}if (!failed && {function.name}(&{unit.name})) failed = {number};{after}")
             for port, name, size in list(zip(function.ports, names, sizes, strict=True))[count:]:
-                body.append(f"if (!failed && memcmp({port.function}(&{unit.name}), {name}, {size})) failed = {number};")
-    lines = "\n    ".join(["int failed = 0;", *body, *([report] if report else []), "return failed;"])
+                body.append(f"if (!failed && __builtin_memcmp({port.function}(&{unit.name}), {name}, {size})) failed = {number};")
+    lines = "\n    ".join(["int failed = 0;", *body, "return failed;"])
     return "\n".join(parts) + f"\n\nint main(void) {{\n    {lines}\n}}\n"
 
 

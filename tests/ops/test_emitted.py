@@ -1,7 +1,6 @@
 """The op suite in C: what C can hold is emitted, built at once, and gives the native executor's answers to the last bit."""
 
 import ctypes
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,32 +14,39 @@ from tests.emit.emitted import Instance, build
 from .harness import Case
 from .test_ops import CASES, outputs
 
+TARGETS = {"any": CASES, "cortex-m4": [case for case in CASES if case.op in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}]}
+"""The machines whose C runs here too, DSP instructions as plain C, and the cases that their kernels differ for."""
+
+Suite = tuple["ctypes.CDLL | None", dict[str, Unit]]
+
 
 @pytest.fixture(scope="session")
-def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "tuple[ctypes.CDLL | None, dict[str, Unit]]":
+def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Suite]:
     """The selected cases as one library: their models share a folder, and with it the kernels."""
-    chosen = [item.callspec.params["case"] for item in request.session.items if getattr(item, "originalname", "") == "test_case_in_c"]
+    calls = [i.callspec.params for i in request.session.items if getattr(i, "originalname", "") == "test_case_in_c"]
+    chosen = [params["case"] for params in calls if params["suite"] == request.param]
     units: dict[str, Unit] = {}
     for number, case in enumerate(chosen):
         try:
-            units[str(case)] = print_model(Model.of(case.graph), f"case_{number}", MACHINES["any"].target)
+            units[str(case)] = print_model(Model.of(case.graph), f"case_{number}", MACHINES[request.param].target)
         except UnsupportedError:
             continue  # the test tells whether it should have been
     if not units:
-        return None, units
+        return request.param, (None, units)
     folder = tmp_path_factory.mktemp("suite")
     library = build(folder, list(units.values()), folder / "suite.so", ["-shared", "-fPIC"])
-    return ctypes.CDLL(str(library)), units
+    return request.param, (ctypes.CDLL(str(library)), units)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_case_in_c(case: Case, suite: "tuple[ctypes.CDLL, dict[str, Unit]]", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    library, units = suite
+@pytest.mark.parametrize(("suite", "case"), [(t, case) for t, cases in TARGETS.items() for case in cases], ids=str, indirect=["suite"])
+def test_case_in_c(case: Case, suite: tuple[str, Suite], monkeypatch: pytest.MonkeyPatch) -> None:
+    target, (library, units) = suite
     unit = units.get(str(case))
     if unit is None:
         with pytest.raises(UnsupportedError, match=r"#\d+ '.*: (no kernel for|only the run can tell)|: holds (string|resource|variant)s"):
-            print_model(Model.of(case.graph), "refused", MACHINES["any"].target)
+            print_model(Model.of(case.graph), "refused", MACHINES[target].target)
         return
+    assert library is not None
     monkeypatch.setenv("TACHYLITE_ISA", "baseline")
     expected = outputs(Interpreter(model_content=Model.of(case.graph).to_bytes()), case)
     instance = Instance(library, unit)

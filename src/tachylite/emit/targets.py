@@ -23,7 +23,20 @@ class Machine:
         return Target(self.isa, alignment=self.alignment, io_in_arena=True)
 
 
-MACHINES = {machine.name: machine for machine in (Machine("any", "baseline", 16),)}
+def _fpu(cpu: str, fpu: str) -> tuple[str, ...]:
+    return f"-mcpu={cpu}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}"
+
+
+_MACHINES = (
+    Machine("any", "baseline", 16),
+    Machine("cortex-m0", "small", 8, "thumb-freestanding-eabi", "cortex_m0plus", ("-mcpu=cortex-m0plus", "-mthumb")),
+    Machine("cortex-m3", "small", 8, "thumb-freestanding-eabi", "cortex_m3", ("-mcpu=cortex-m3", "-mthumb")),
+    Machine("cortex-m4", "dsp", 8, "thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp", _fpu("cortex-m4", "fpv4-sp-d16")),
+    Machine("cortex-m7", "dsp", 8, "thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16sp", _fpu("cortex-m7", "fpv5-sp-d16")),
+    Machine("cortex-m55", "dsp", 8, "thumb-freestanding-eabihf", "cortex_m55+mve_fp+fp_armv8d16", _fpu("cortex-m55", "auto")),
+)
+
+MACHINES = {machine.name: machine for machine in _MACHINES}
 """By name; `any` is what every C compiler takes."""
 
 

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tachylite.model.dtypes import INT4, is_quantizable
 from tachylite.model.graph import Operator, Shape
 
-from . import conv_float, conv_gradient, conv_hybrid, conv_integer, depthwise_integer
+from . import conv_float, conv_gradient, conv_hybrid, conv_integer, depthwise_integer, small
 from .channels import Channels, lane, product
 from .convolution import check, convolve, filter_scales, integer_layer
 from .derivatives import fused
@@ -128,7 +128,9 @@ def lower_conv_2d(low: Any, op: Operator) -> None:
     x, filters = (low.spec(t) for t in op.inputs[:2])
     windows = sliding(op, x.shape[1:3], filters.shape[1:3])
     if x.dtype != np.float32:
-        conv_integer.lower_convolution(low, op, windows, integer_layer(low, op, groups=x.shape[3] // filters.shape[3]))
+        sums = integer_layer(low, op, groups=x.shape[3] // filters.shape[3])
+        if not small.convolution(low, op, windows, sums):
+            conv_integer.lower_convolution(low, op, windows, sums)
     elif _is_hybrid(op):
         conv_hybrid.lower_convolution(low, op, windows, filter_scales(op), _is_symmetric(op, x.shape, filters.shape))
     else:
@@ -184,7 +186,8 @@ def lower_depthwise_conv_2d(low: Any, op: Operator) -> None:
     """float32, hybrid and integer."""
     windows = sliding(op, low.spec(op.inputs[0]).shape[1:3], low.spec(op.inputs[1]).shape[1:3])
     if is_quantizable(op.inputs[0].dtype):
-        depthwise_integer.lower(low, op, windows)
+        if not small.depthwise(low, op, windows, integer_layer(low, op)):
+            depthwise_integer.lower(low, op, windows)
     elif is_quantizable(op.inputs[1].dtype):
         conv_hybrid.lower_depthwise(low, op, windows, filter_scales(op))
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from tachylite.model.dtypes import INT2, INT4, TYPE_NAMES
 from tachylite.model.graph import Blockwise, Operator, Shape, Tensor
 
-from . import conv_float, conv_hybrid, conv_integer, matmul_gradient
+from . import conv_float, conv_hybrid, conv_integer, matmul_gradient, small
 from .arguments import new_shape
 from .channels import Channels, product
 from .copy import canvas, strided_copy
@@ -203,9 +203,9 @@ def _lower_integer(low: Any, op: Operator) -> None:
     else:
         rule, multipliers = once_away, _real_multipliers(op)
     zero_points = op.inputs[0].zero_point, 0 if weights.quantization.is_per_channel else weights.zero_point
-    conv_integer.lower_matrix(
-        low, op, conv_integer.Layer(op.inputs[0], weights, conv_integer.bias_of(op), 1, outputs, rule, multipliers, zero_points)
-    )
+    layer = conv_integer.Layer(op.inputs[0], weights, conv_integer.bias_of(op), 1, outputs, rule, multipliers, zero_points)
+    if not small.matrix(low, op, layer):
+        conv_integer.lower_matrix(low, op, layer)
 
 
 def _arrays(multiplier: Multiplier | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

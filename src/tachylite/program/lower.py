@@ -365,11 +365,13 @@ class Lowering:
         outputs: Sequence[int] | None = None,
         scratch: Sequence[int] = (),
         grain: int = 1,
+        lead: int | None = None,
     ) -> None:
         """Emit a native call: on the operator's own tensors, or on other values where an operator takes several calls.
 
         A variant that the kernel lacks is left to the host, where the operator is one call on its own tensors.
-        work: the number of work items; grain: the least number of them that is worth a thread's while; scratch: see `scratch`.
+        work: the number of work items; grain: the least number of them that is worth a thread's while; scratch: see `scratch`;
+        lead: see Call.
         """
         if variant not in kernel.variants and inputs is None and outputs is None:
             self.host(op)
@@ -393,6 +395,7 @@ class Lowering:
                 work,
                 min(grain, MOST_ELEMENTS // 2),
                 in_place,
+                lead,
             )
         )
 

@@ -1,25 +1,18 @@
 """The memory plan: an offset in the arena for every value that has its place there, so that no two overlap that live at the same time.
 
 Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5.2): the largest value first,
-each in the smallest gap that its contemporaries leave.
+each in the smallest gap that its contemporaries leave. Where kernels let an output run into the input that they are reading (Call.lead),
+`overlap` places values instead.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from tachylite.model.errors import TachyliteError
 
+from . import overlap
+from .interval import Interval
 from .program import Call, DelegateCall, Entry, HostCall, Instruction, Jump, JumpIfFalse, Kind, Move, Program
 from .target import Target
-
-
-@dataclass
-class Interval:
-    """The instructions, first and last, between which a value must keep its memory."""
-
-    first: int
-    last: int
 
 
 def reads(instruction: Instruction) -> list[int]:
@@ -113,7 +106,11 @@ def plan(program: Program) -> None:
         else:
             shared = share_in_place(program, entry, intervals)
         own = [v for v in intervals if program.values[v].kind in planned and v not in shared]
-        _place(program, own, intervals)
+        leads = {} if program.target.preserve_all else overlap.leads(program, entry, intervals, shared)
+        if leads:
+            overlap.place(program, own, intervals, leads)
+        else:
+            _place(program, own, intervals)
         for number, root in shared.items():
             program.values[number].offset = program.values[root].offset
     apart = sum(value.nbytes for value in program.values if value.kind in {Kind.INPUT, Kind.OUTPUT} - planned)

@@ -58,7 +58,8 @@ class Value:
 class Call:
     """Run a native kernel, by name, on values: its inputs, outputs and scratch memory, in this order (None: an omitted input).
 
-    params: the bytes of its parameter block; work: the number of work items; grain: the least number worth a thread's while.
+    params: the bytes of its parameter block; work: the number of work items; grain: the least number worth a thread's while;
+    lead: the output may share memory with the first input if it begins at least so many bytes before it, None: it may not.
     """
 
     kernel: str
@@ -71,6 +72,7 @@ class Call:
     work: int
     grain: int = 1
     in_place: bool = False
+    lead: int | None = None
 
 
 @dataclass(frozen=True)
