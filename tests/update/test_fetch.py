@@ -122,6 +122,14 @@ def test_a_watchdog_lets_go_of_a_connection_that_is_kept(folder: Path) -> None:
         assert b"".join(fetcher.fetch(f"{url}/file")) == CONTENT
 
 
+def test_a_server_that_is_gone_is_not_called_slow() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(DownloadError, match="cannot be fetched: Connection refused") as refused:
+            b"".join(Fetcher(QUICK).fetch(f"http://127.0.0.1:{taken.getsockname()[1]}/file"))
+    assert not isinstance(refused.value, SlowRetrievalError)
+
+
 def test_parts(folder: Path) -> None:
     with web.python(folder) as url:
         assert whole(Fetcher(Limits()), f"{url}/file", 1234) == CONTENT

@@ -158,7 +158,7 @@ class Fetcher(FetcherInterface):
             except (urllib3.exceptions.HTTPError, OSError) as problem:
                 if dog.fired or _is_timeout(problem):
                     raise SlowRetrievalError(f"{url} takes longer than it may") from problem
-                raise DownloadError(f"{url} cannot be fetched: {problem}") from problem
+                raise DownloadError(f"{url} cannot be fetched: {_said(problem)}") from problem
             finally:
                 if response is not None:
                     response.close()
@@ -189,6 +189,18 @@ def _begins_at(response: Any, begin: int) -> bool:
     return str(response.headers.get("Content-Range", "")).startswith(f"bytes {begin}-")
 
 
+def _cause(problem: BaseException) -> BaseException:
+    return getattr(problem, "reason", None) or problem
+
+
+def _said(problem: BaseException) -> str:
+    """What the system says of a connection that failed, without urllib3's account of how."""
+    cause = _cause(problem)
+    origin = cause.__cause__ or cause.__context__
+    return (isinstance(origin, OSError) and origin.strerror) or str(cause)
+
+
 def _is_timeout(problem: BaseException) -> bool:
-    reason = getattr(problem, "reason", None)
-    return isinstance(problem, urllib3.exceptions.TimeoutError) or isinstance(reason, urllib3.exceptions.TimeoutError)
+    cause = _cause(problem)
+    # urllib3 counts a connection that is refused among them.
+    return isinstance(cause, urllib3.exceptions.TimeoutError) and not isinstance(cause, urllib3.exceptions.NewConnectionError)
