@@ -1,6 +1,8 @@
 """The op suite in C: what C can hold is emitted, built at once, and gives the native executor's answers to the last bit."""
 
 import ctypes
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,26 +23,33 @@ Suite = tuple["ctypes.CDLL | None", dict[str, Unit]]
 
 
 @pytest.fixture(scope="session")
-def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Suite]:
-    """The selected cases as one library: their models share a folder, and with it the kernels."""
+def suite_for(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Suite]:
+    """For each machine the selected cases as one library: their models share a folder, and with it the kernels.
+
+    No fixture of parameters: pytest keeps but one of these, and would build a library anew whenever it goes from one machine to the other.
+    """
     calls = [i.callspec.params for i in request.session.items if getattr(i, "originalname", "") == "test_case_in_c"]
-    chosen = [params["case"] for params in calls if params["suite"] == request.param]
-    units: dict[str, Unit] = {}
-    for number, case in enumerate(chosen):
-        try:
-            units[str(case)] = print_model(Model.of(case.graph), f"case_{number}", MACHINES[request.param].target)
-        except UnsupportedError:
-            continue  # the test tells whether it should have been
-    if not units:
-        return request.param, (None, units)
-    folder = tmp_path_factory.mktemp("suite")
-    library = build(folder, list(units.values()), folder / "suite.so", ["-shared", "-fPIC"])
-    return request.param, (ctypes.CDLL(str(library)), units)
+
+    @cache
+    def suite(target: str) -> Suite:
+        units: dict[str, Unit] = {}
+        for number, case in enumerate(params["case"] for params in calls if params["target"] == target):
+            try:
+                units[str(case)] = print_model(Model.of(case.graph), f"case_{number}", MACHINES[target].target)
+            except UnsupportedError:
+                continue  # the test tells whether it should have been
+        if not units:
+            return None, units
+        folder = tmp_path_factory.mktemp("suite")
+        library = build(folder, list(units.values()), folder / "suite.so", ["-shared", "-fPIC"])
+        return ctypes.CDLL(str(library)), units
+
+    return suite
 
 
-@pytest.mark.parametrize(("suite", "case"), [(t, case) for t, cases in TARGETS.items() for case in cases], ids=str, indirect=["suite"])
-def test_case_in_c(case: Case, suite: tuple[str, Suite], monkeypatch: pytest.MonkeyPatch) -> None:
-    target, (library, units) = suite
+@pytest.mark.parametrize(("target", "case"), [(target, case) for target, cases in TARGETS.items() for case in cases], ids=str)
+def test_case_in_c(target: str, case: Case, suite_for: Callable[[str], Suite], monkeypatch: pytest.MonkeyPatch) -> None:
+    library, units = suite_for(target)
     unit = units.get(str(case))
     if unit is None:
         with pytest.raises(UnsupportedError, match=r"#\d+ '.*: (no kernel for|only the run can tell)|: holds (string|resource|variant)s"):
