@@ -16,7 +16,7 @@
 
 #define BLOCK 128 /* channels that are summed up at once */
 #define FEW 64    /* elements of a window that are combined in a row */
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, unused)) /* M-profile processors need no vectors */
 
 typedef float f32x8 __attribute__((vector_size(32)));
 typedef int32_t s32x8 __attribute__((vector_size(32)));
