@@ -17,6 +17,17 @@
 
 typedef tl_lanes tl_quad_sums[TL_QUAD_ROWS][TL_QUAD_PANELS];
 
+/* Every row's sums begin with the same, that of its panel; `start`: int32 of all panels' outputs. */
+TL_ALWAYS_INLINE void tl_start_quads(tl_quad_sums sums, const int32_t *start, const int rows, const int panels) {
+#pragma GCC unroll 4
+    for (int v = 0; v < panels; ++v) {
+        tl_lanes first;
+        tl_copy(&first, start + v * TL_PANEL_OUTPUTS, sizeof first);
+#pragma GCC unroll 12
+        for (int m = 0; m < rows; ++m) sums[m][v] = first;
+    }
+}
+
 /* Where the rows of a tile lie: each by itself, or the first of every three, `step` bytes apart, so that as few
  * addresses as may be take a register. */
 typedef struct {

@@ -179,13 +179,7 @@ typedef struct {
 TL_INLINE void quads_tile(const line_job *k, int32_t i, const int rows, const int panels) {
     const int32_t steps = k->p->steps, *run = k->runs, *const end = run + k->p->runs;
     tl_quad_sums sums;
-#pragma GCC unroll 4
-    for (int v = 0; v < panels; ++v) {
-        tl_lanes start;
-        tl_copy(&start, k->start + v * PANEL, sizeof start);
-#pragma GCC unroll 12
-        for (int m = 0; m < rows; ++m) sums[m][v] = start;
-    }
+    tl_start_quads(sums, k->start, rows, panels);
     if (k->p->filter_zero_point) {
 #pragma GCC unroll 12
         for (int m = 0; m < rows; ++m) {

@@ -192,13 +192,7 @@ TL_ALWAYS_INLINE void add_taps(const job *k, tl_quad_sums sums, int32_t i, const
 
 TL_ALWAYS_INLINE void tile(const job *k, int32_t i, const int rows, const int panels) {
     tl_quad_sums sums;
-#pragma GCC unroll 4
-    for (int v = 0; v < panels; ++v) {
-        tl_lanes start;
-        tl_copy(&start, k->start + v * TL_BLOCK, sizeof start);
-#pragma GCC unroll 12
-        for (int m = 0; m < rows; ++m) sums[m][v] = start;
-    }
+    tl_start_quads(sums, k->start, rows, panels);
     if (panels == 1 && k->p->fold > 1)
         add_taps(k, sums, i, rows, panels, 1);
     else
